@@ -1,0 +1,27 @@
+/** PURE. What a proxy should have: the projection of the instance machines, written by the transition worker. */
+import type { InstanceId, ServiceName } from './ids.ts';
+import type { ServiceConfig } from './service-config.ts';
+
+export interface DesiredServer {
+  readonly instance: InstanceId;
+  /** The server's name in HAProxy. */
+  readonly name: string;
+  /** Explicit and stable, the same on every proxy: 1..1,000,000. */
+  readonly id: number;
+  /** An IP address, canonical, without brackets. */
+  readonly address: string;
+  readonly port: number;
+  /** 0..256 */
+  readonly weight: number;
+  /** drain: no new requests; deleted from a proxy once its sessions there have ended. An instance that is gone is not listed. */
+  readonly admin: 'ready' | 'drain';
+}
+
+export interface DesiredBackend {
+  readonly service: ServiceName;
+  /** Rises with every commit of the service's transition worker. */
+  readonly revision: number;
+  readonly config: ServiceConfig;
+  /** By server name. */
+  readonly servers: ReadonlyMap<string, DesiredServer>;
+}

@@ -1,0 +1,34 @@
+/** PURE. What a HAProxy worker was seen to have, parsed from its runtime API. */
+
+/** Which process answered. Two readings of one living worker are equal in every field. */
+export interface WorkerIdentity {
+  readonly pid: number;
+  /** Unix time in seconds. */
+  readonly startTime: number;
+  /** `POINTSMAN_STAMP` of the worker's environment, set by our managed files; null: it runs without them. */
+  readonly stamp: string | null;
+}
+
+export interface ObservedServer {
+  readonly name: string;
+  readonly id: number;
+  readonly address: string;
+  readonly port: number;
+  /** The weight in force (srv_uweight). */
+  readonly weight: number;
+  /** maint wins over drain. Bits of srv_admin_state: 1, 2, 32 are maint; 8, 16 are drain; 4 only says how it began. */
+  readonly admin: 'ready' | 'drain' | 'maint';
+  readonly operation: 'stopped' | 'starting' | 'running' | 'stopping';
+  /** none: no check is configured or running; pending: no result yet. */
+  readonly check: 'none' | 'pending' | 'passed' | 'failed';
+  /** Whether the check is enabled and not paused. */
+  readonly checking: boolean;
+}
+
+export interface ObservedBackend {
+  readonly name: string;
+  /** `POINTSMAN_SERVICE_<name>` of the worker's environment: the structure it was loaded with; null: not ours. */
+  readonly structure: string | null;
+  /** By server name. */
+  readonly servers: ReadonlyMap<string, ObservedServer>;
+}

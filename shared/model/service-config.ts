@@ -1,0 +1,51 @@
+/** PURE. A service's effective config: every default filled in, no secrets. Published as the `configured` event. Times in ms. */
+import type { ServiceName } from './ids.ts';
+
+export type CheckConfig =
+  | { readonly type: 'none' }
+  | ({ readonly type: 'tcp' } & CheckNumbers)
+  | ({ readonly type: 'http'; readonly method: string; readonly path: string } & CheckNumbers);
+
+export interface CheckNumbers {
+  readonly interval: number;
+  readonly rise: number;
+  readonly fall: number;
+}
+
+export interface Allow {
+  readonly cidrs: readonly string[];
+  readonly loopback: boolean;
+  readonly names: boolean;
+}
+
+export interface Guard {
+  /** 0..1: the share of a service's instances whose loss is believed at once; 1 turns the hold off. */
+  readonly maxLoss: number;
+  readonly window: number;
+  readonly hold: number;
+}
+
+export interface ServiceConfig {
+  readonly name: ServiceName;
+  /** The parent of the instances' znodes, under the chroot if there is one. */
+  readonly path: string;
+  readonly format: 'auto' | 'address';
+  /** `address:port` of the frontend; null: a backend only. */
+  readonly listen: string | null;
+  readonly mode: 'http' | 'tcp';
+  readonly balance: string;
+  readonly check: CheckConfig;
+  /** A service's own timeouts; null: the proxy's default holds. */
+  readonly timeouts: {
+    readonly connect: number | null;
+    readonly client: number | null;
+    readonly server: number | null;
+    readonly check: number | null;
+    readonly queue: number | null;
+  };
+  readonly server: { readonly maxConn: number | null };
+  readonly drainTimeout: number;
+  readonly guard: Guard;
+  readonly allow: Allow;
+  readonly maxInstances: number;
+}
