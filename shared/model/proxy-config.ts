@@ -1,0 +1,52 @@
+/** PURE. A proxy's effective config: how it is reached, where its files are, how it is reloaded. Times in ms. */
+import type { PoolName, ProxyId } from './ids.ts';
+
+export type SocketAddress =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+export type ReloadWay =
+  /** The master CLI's socket (`-S`). */
+  | { readonly kind: 'master'; readonly socket: SocketAddress }
+  /** A command, run without a shell. */
+  | { readonly kind: 'command'; readonly argv: readonly string[] }
+  /** A new process with `-sf $(cat pidFile)`. */
+  | { readonly kind: 'pidFile'; readonly path: string };
+
+/** What `haproxy.defaults` gives every proxy's managed sections. */
+export interface ProxyDefaults {
+  readonly timeouts: { readonly connect: number; readonly client: number; readonly server: number; readonly check: number };
+  readonly retries: number;
+  readonly redispatch: boolean;
+  /** HAProxy's `retry-on` words, space-separated. */
+  readonly retryOn: string;
+}
+
+export interface ReloadPolicy {
+  /** At least this long between two reloads of one proxy. */
+  readonly minInterval: number;
+  /** 0..1: up to this share of minInterval is added at random. */
+  readonly jitter: number;
+  readonly hardStopAfter: number;
+}
+
+export interface ProxyConfig {
+  readonly id: ProxyId;
+  readonly binary: string;
+  readonly runtime: SocketAddress;
+  /** null only with runtimeOnly, or with start (then we are the master's parent). */
+  readonly reload: ReloadWay | null;
+  /** The operator's own file: read, never written. */
+  readonly base: string | null;
+  /** Our folder; null only with runtimeOnly. */
+  readonly managed: string | null;
+  /** We start and supervise `haproxy -W` ourselves. */
+  readonly start: boolean;
+  /** No files, no reloads. */
+  readonly runtimeOnly: boolean;
+  readonly pool: PoolName;
+  /** Names or globs (`*`) of the services that this proxy carries. */
+  readonly services: readonly string[];
+  readonly defaults: ProxyDefaults;
+  readonly reloadPolicy: ReloadPolicy;
+}
