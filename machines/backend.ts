@@ -1,0 +1,106 @@
+/**
+ * PURE. The life of one backend on one proxy, folded by the reconcile worker over the proxy's own stream. It only says how things
+ * stand; what to send is computed by `plan` from desired and observed.
+ */
+import { assign, setup } from 'xstate';
+import type { ProxyEvent } from '../shared/model/proxy-event.ts';
+import { begin, type MachineSnapshot, step } from './snapshot.ts';
+
+export const BACKEND_SCHEMA = 1;
+
+export type BackendState = 'unknown' | 'in-sync' | 'patching' | 'awaiting-reload' | 'reloading' | 'drifted' | 'unreachable' | 'blocked';
+
+export interface BackendContext {
+  readonly since: number;
+  /** The service's revision that was last seen to be in place. */
+  readonly revision: number;
+  /** Why it is not in sync: HAProxy's own words where there are any. */
+  readonly detail: string | null;
+  /** When it will be tried again, ms; null: at the next change. */
+  readonly nextTry: number | null;
+}
+
+export type BackendSnapshot = MachineSnapshot<BackendState, BackendContext>;
+
+/** What a proxy's event means for one of its backends. */
+export type BackendEvent = { readonly at: number } & (
+  | { readonly type: 'patching' }
+  | { readonly type: 'synced'; readonly revision: number }
+  | { readonly type: 'drifted'; readonly detail: string }
+  | { readonly type: 'reload-wanted'; readonly detail: string }
+  | { readonly type: 'reloading' }
+  | { readonly type: 'reloaded' }
+  | { readonly type: 'blocked'; readonly detail: string; readonly nextTry: number | null }
+  | { readonly type: 'unreachable'; readonly detail: string; readonly nextTry: number | null }
+);
+
+const machine = setup({
+  types: { context: {} as BackendContext, events: {} as BackendEvent },
+  actions: {
+    enter: assign(({ event }) => ({
+      since: event.at,
+      detail: 'detail' in event ? event.detail : null,
+      nextTry: 'nextTry' in event ? event.nextTry : null,
+    })),
+    explain: assign(({ event }) => ({
+      detail: 'detail' in event ? event.detail : null,
+      nextTry: 'nextTry' in event ? event.nextTry : null,
+    })),
+    reach: assign(({ event }) => (event.type === 'synced' ? { revision: event.revision } : {})),
+  },
+}).createMachine({
+  id: 'backend',
+  initial: 'unknown',
+  options: { maxIterations: 1000 },
+  context: { since: 0, revision: 0, detail: null, nextTry: null },
+  on: {
+    patching: { target: '.patching', actions: 'enter' },
+    synced: { target: '.in-sync', actions: ['enter', 'reach'] },
+    drifted: { target: '.drifted', actions: 'enter' },
+    'reload-wanted': { target: '.awaiting-reload', actions: 'enter' },
+    reloading: { target: '.reloading', actions: 'enter' },
+    blocked: { target: '.blocked', actions: 'enter' },
+    unreachable: { target: '.unreachable', actions: 'enter' },
+  },
+  states: {
+    unknown: {},
+    'in-sync': { on: { synced: { actions: 'reach' } } },
+    patching: {},
+    'awaiting-reload': { on: { 'reload-wanted': { actions: 'explain' }, patching: {} } },
+    reloading: { on: { reloaded: { target: 'patching', actions: 'enter' }, patching: {}, 'reload-wanted': {} } },
+    drifted: { on: { drifted: { actions: 'explain' } } },
+    unreachable: { on: { unreachable: { actions: 'explain' } } },
+    blocked: { on: { blocked: { actions: 'explain' }, patching: {} } },
+  },
+});
+
+export const backendMachine = machine;
+
+export function newBackend(): BackendSnapshot {
+  return begin<BackendState, BackendContext>(machine, BACKEND_SCHEMA, undefined);
+}
+
+export function stepBackend(snapshot: BackendSnapshot, event: BackendEvent): BackendSnapshot {
+  return step(machine, snapshot, event);
+}
+
+/** The backend's side of a proxy's event; null when it says nothing about how the backend stands. */
+export function backendEvent(event: ProxyEvent, at: number): BackendEvent | null {
+  switch (event.type) {
+    case 'patching':
+    case 'reloading':
+    case 'reloaded':
+      return { type: event.type, at };
+    case 'synced':
+      return { type: 'synced', at, revision: event.revision };
+    case 'drifted':
+    case 'reload-wanted':
+      return { type: event.type, at, detail: event.detail };
+    case 'blocked':
+    case 'unreachable':
+      return { type: event.type, at, detail: event.detail, nextTry: event.nextTry };
+    case 'commands':
+    case 'worker':
+      return null;
+  }
+}

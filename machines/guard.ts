@@ -1,0 +1,150 @@
+/**
+ * PURE. The guard against mass loss: a loss is a registration that ended and has not come back. When the open losses of `window`
+ * are more than floor(maxLoss x the highest count of the last `hold`), none of them is believed: the service is held. A hold ends when
+ * the instances are back, or after `hold`, then at a bounded rate. Every loop ends: each `release` takes one instance off a finite list.
+ */
+import { assign, setup } from 'xstate';
+import type { InstanceId } from '../shared/model/ids.ts';
+import type { Guard as GuardConfig } from '../shared/model/service-config.ts';
+import { begin, type MachineSnapshot, step } from './snapshot.ts';
+
+export const GUARD_SCHEMA = 1;
+/** After a hold, this share of the instances may go per minute, and at least one. */
+export const RELEASE_SHARE_PER_MINUTE = 0.15;
+/** The history of counts is kept in this many slices of `hold`. */
+const PEAK_SLICES = 30;
+
+export type GuardState = 'open' | 'holding' | 'releasing';
+
+interface Loss {
+  readonly instance: InstanceId;
+  readonly at: number;
+}
+
+export interface GuardContext {
+  /** Believed losses of the last `window` (open), or everything that is held (holding, releasing); oldest first. */
+  readonly losses: readonly Loss[];
+  /** Highest count of registered instances per slice of time; oldest first. */
+  readonly peaks: readonly { readonly at: number; readonly count: number }[];
+  readonly timer: { readonly at: number; readonly token: number } | null;
+  readonly token: number;
+  readonly since: number;
+}
+
+export type GuardSnapshot = MachineSnapshot<GuardState, GuardContext>;
+
+type GuardEvent = { at: number; config: GuardConfig } & (
+  | { type: 'count'; count: number }
+  | { type: 'loss'; instance: InstanceId }
+  | { type: 'return'; instance: InstanceId }
+  | { type: 'timer'; token: number }
+);
+
+const machine = setup({
+  types: { context: {} as GuardContext, events: {} as GuardEvent },
+  guards: {
+    tooMany: ({ context, event }) => event.type === 'loss' && exceeds(context, event),
+    lastReturns: ({ context, event }) => event.type === 'return' && context.losses.every((loss) => loss.instance === event.instance),
+    isCurrent: ({ context, event }) => event.type === 'timer' && context.timer?.token === event.token,
+    isCurrentAndLast: ({ context, event }) => event.type === 'timer' && context.timer?.token === event.token && context.losses.length <= 1,
+  },
+  actions: {
+    count: assign(({ context, event }) => (event.type === 'count' ? { peaks: peaked(context.peaks, event.at, event.count, event.config.hold) } : {})),
+    lose: assign(({ context, event }) =>
+      event.type === 'loss' ? { losses: [...open(context.losses, event), { instance: event.instance, at: event.at }] } : {},
+    ),
+    keep: assign(({ context, event }) =>
+      event.type === 'loss' ? { losses: [...context.losses, { instance: event.instance, at: event.at }] } : {},
+    ),
+    welcome: assign(({ context, event }) =>
+      event.type === 'return' ? { losses: context.losses.filter((loss) => loss.instance !== event.instance) } : {},
+    ),
+    armHold: assign(({ context, event }) => armed(context, event.at + event.config.hold)),
+    armRelease: assign(({ context, event }) => armed(context, event.at + releaseEvery(context))),
+    release: assign(({ context }) => ({ losses: context.losses.slice(1) })),
+    clear: assign({ losses: [], timer: null }),
+    enter: assign(({ event }) => ({ since: event.at })),
+  },
+}).createMachine({
+  id: 'guard',
+  initial: 'open',
+  options: { maxIterations: 1000 },
+  context: { losses: [], peaks: [], timer: null, token: 0, since: 0 },
+  on: { count: { actions: 'count' } },
+  states: {
+    open: {
+      on: {
+        loss: [{ guard: 'tooMany', target: 'holding', actions: ['lose', 'armHold', 'enter'] }, { actions: 'lose' }],
+        return: { actions: 'welcome' },
+      },
+    },
+    holding: {
+      on: {
+        loss: { actions: 'keep' },
+        return: [{ guard: 'lastReturns', target: 'open', actions: ['clear', 'enter'] }, { actions: 'welcome' }],
+        timer: { guard: 'isCurrent', target: 'releasing', actions: ['armRelease', 'enter'] },
+      },
+    },
+    releasing: {
+      on: {
+        loss: { actions: 'keep' },
+        return: [{ guard: 'lastReturns', target: 'open', actions: ['clear', 'enter'] }, { actions: 'welcome' }],
+        timer: [
+          { guard: 'isCurrentAndLast', target: 'open', actions: ['clear', 'enter'] },
+          { guard: 'isCurrent', actions: ['release', 'armRelease'] },
+        ],
+      },
+    },
+  },
+});
+
+export const guardMachine = machine;
+
+export function newGuard(): GuardSnapshot {
+  return begin<GuardState, GuardContext>(machine, GUARD_SCHEMA, undefined);
+}
+
+export function stepGuard(snapshot: GuardSnapshot, event: GuardEvent): GuardSnapshot {
+  return step(machine, snapshot, event);
+}
+
+/** Losses older than the window are no longer counted together with new ones. */
+function open(losses: readonly Loss[], event: { at: number; config: GuardConfig }): readonly Loss[] {
+  return losses.filter((loss) => loss.at > event.at - event.config.window);
+}
+
+function exceeds(context: GuardContext, event: { at: number; config: GuardConfig }): boolean {
+  if (event.config.maxLoss >= 1) return false;
+  const peak = highest(context.peaks, event.at - event.config.hold);
+  return open(context.losses, event).length + 1 > Math.floor(event.config.maxLoss * peak);
+}
+
+/** An entry says how many there were from its time until the next entry's. */
+function highest(peaks: GuardContext['peaks'], from: number): number {
+  return Math.max(0, ...peaks.filter((_peak, index) => (peaks[index + 1]?.at ?? Number.POSITIVE_INFINITY) >= from).map((peak) => peak.count));
+}
+
+function peaked(peaks: GuardContext['peaks'], at: number, count: number, hold: number): GuardContext['peaks'] {
+  const kept = peaks.filter((_peak, index) => (peaks[index + 1]?.at ?? at) >= at - hold);
+  const last = kept.at(-1);
+  if (last !== undefined && at - last.at < hold / PEAK_SLICES) {
+    // Within a slice only the highest count matters, but what holds now must follow it.
+    if (count >= last.count) return [...kept.slice(0, -1), { at: last.at, count }];
+    const before = kept.at(-2);
+    if (before !== undefined && before.count >= last.count && last.at - before.at < hold / PEAK_SLICES) {
+      return [...kept.slice(0, -1), { at, count }];
+    }
+  }
+  return [...kept, { at, count }];
+}
+
+function armed(context: GuardContext, at: number): Pick<GuardContext, 'timer' | 'token'> {
+  const token = context.token + 1;
+  return { token, timer: { at, token } };
+}
+
+/** ms between two releases. */
+function releaseEvery(context: GuardContext): number {
+  const count = Math.max(...context.peaks.map((peak) => peak.count), context.losses.length);
+  return Math.round(60_000 / Math.max(1, Math.ceil(RELEASE_SHARE_PER_MINUTE * count)));
+}

@@ -1,0 +1,28 @@
+/** PURE. What a proxy's own event log holds: what was sent to it, what it answered, how its backends stand. Format 1, as in event.ts. */
+import type { ServiceName } from './ids.ts';
+import type { WorkerIdentity } from './observed.ts';
+
+export type ProxyEvent =
+  /** Commands are about to be sent: for each, why. Persisted before they are. */
+  | { readonly type: 'patching'; readonly service: ServiceName; readonly revision: number; readonly commands: readonly { readonly command: string; readonly reason: string }[] }
+  /** What was answered. */
+  | { readonly type: 'commands'; readonly service: ServiceName; readonly results: readonly CommandResult[] }
+  /** Observed again: the plan is empty. */
+  | { readonly type: 'synced'; readonly service: ServiceName; readonly revision: number }
+  /** What the proxy has is not what it should have, and nobody asked for the difference. */
+  | { readonly type: 'drifted'; readonly service: ServiceName; readonly detail: string }
+  | { readonly type: 'reload-wanted'; readonly service: ServiceName; readonly detail: string }
+  | { readonly type: 'reloading'; readonly service: ServiceName; readonly detail: string }
+  | { readonly type: 'reloaded'; readonly service: ServiceName; readonly detail: string }
+  | { readonly type: 'blocked'; readonly service: ServiceName; readonly detail: string; readonly nextTry: number | null }
+  | { readonly type: 'unreachable'; readonly service: ServiceName; readonly detail: string; readonly nextTry: number | null }
+  /** Another worker process answers on the runtime socket. */
+  | { readonly type: 'worker'; readonly worker: WorkerIdentity; readonly detail: string };
+
+export interface CommandResult {
+  readonly command: string;
+  readonly reason: string;
+  readonly outcome: string;
+  readonly reply: string;
+  readonly ms: number;
+}
