@@ -33,6 +33,7 @@ export const ERROR_CODES = [
   'ZOOKEEPER_SESSION_EXPIRED',
   'ZOOKEEPER_NO_NODE',
   'ZOOKEEPER_NODE_EXISTS',
+  'ZOOKEEPER_BAD_VERSION',
   'ZOOKEEPER_NO_AUTH',
   'ZOOKEEPER_AUTH_FAILED',
   'ZOOKEEPER_FAILED',
@@ -72,4 +73,9 @@ export function must<T>(value: T | null | undefined, what: string): T {
 
 export function unreachable(value: never, what: string): never {
   throw new Error(`assertion failed: ${what} cannot be ${JSON.stringify(value)}`);
+}
+
+/** One line for people, whatever was thrown. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

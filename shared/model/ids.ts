@@ -1,6 +1,6 @@
 /** PURE. The names by which everything else speaks of things. */
 
-/** A configured service; it is also the name of its backend and of its frontend in HAProxy. */
+/** A configured service; it is also the name of its backend in HAProxy, and, with `:in` behind it, of its frontend. */
 export type ServiceName = string;
 /** `host:port` as registered, canonical for IP addresses (`[2001:db8::1]:80`); `znode:<name>` when no address could be had. */
 export type InstanceId = string;

@@ -1,0 +1,21 @@
+/** What a command gets from the frame: the global options, the config, and where to print. */
+import type { Config } from '../shared/config/config.ts';
+import type { DesiredSource } from './desired-source.ts';
+
+export type ExitCode = 0 | 1 | 2 | 3;
+
+export interface CliContext {
+  /** `--config`; null: the default places are searched. */
+  readonly configFile: string | null;
+  readonly verbose: boolean;
+  /** Of a run that throws nothing; a command sets it. */
+  exitCode: ExitCode;
+  /** The config, read and validated. Throws CONFIG_NOT_FOUND or a ConfigError. */
+  loadConfig(): Promise<Config>;
+  /** The servers that Redis knows; null: no Redis is there to ask. */
+  desiredSource(config: Config): Promise<DesiredSource | null>;
+  /** A line for stdout: the result. */
+  readonly print: (line: string) => void;
+  /** A line for stderr: errors and notes. */
+  readonly tell: (line: string) => void;
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+/**
+ * The `pointsman` command: parses the arguments, imports the one command that is asked for, tells errors and sets the exit code.
+ * 0 ok · 1 failed · 2 bad usage or config · 3 differences found.
+ */
+import { CommanderError } from 'commander';
+import { tellFailure } from './failure.ts';
+import { createProgram } from './program.ts';
+
+/** A reader that has seen enough (`pointsman render | head`) is no failure. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+const { program, context } = createProgram();
+try {
+  await program.parseAsync();
+  process.exitCode = context.exitCode;
+} catch (error) {
+  // Help and version come as errors of code 0, after they have been printed.
+  const printed = error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help');
+  if (printed) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else process.exitCode = tellFailure(error, { verbose: context.verbose || process.argv.includes('--verbose'), tell: context.tell });
+}

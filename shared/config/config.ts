@@ -1,0 +1,113 @@
+/** PURE. The effective config: every default filled in, times in ms, lists sorted by name. What the program runs on. */
+
+import type { ProxyConfig, ReloadWay } from '../model/proxy-config.ts';
+import type { CheckConfig, ServiceConfig } from '../model/service-config.ts';
+import type { LogLevel } from '../observability/logger.ts';
+import type { ListenAddress } from './address.ts';
+import type {
+  DashboardSection,
+  HaproxySection,
+  LogSection,
+  ProxySection,
+  RedisSection,
+  ServiceSection,
+  ZookeeperSection,
+} from './schema.ts';
+
+export interface Config {
+  /** Where it was read from; null: from a text. */
+  readonly file: string | null;
+  readonly zookeeper: {
+    readonly connect: string;
+    readonly root: string;
+    readonly sessionTimeout: number;
+    readonly auth: { readonly scheme: string; readonly credentials: string } | null;
+  };
+  readonly redis: { readonly url: string; readonly prefix: string };
+  readonly proxies: readonly ProxyConfig[];
+  readonly services: readonly ServiceConfig[];
+  readonly dashboard: { readonly listen: ListenAddress } | null;
+  readonly log: { readonly level: LogLevel };
+}
+
+/** The sections of one file, each validated. */
+export interface Sections {
+  readonly zookeeper: ZookeeperSection;
+  readonly redis: RedisSection;
+  readonly haproxy: HaproxySection;
+  readonly proxies: ReadonlyMap<string, ProxySection>;
+  readonly services: ReadonlyMap<string, ServiceSection>;
+  readonly dashboard: DashboardSection | null;
+  readonly log: LogSection;
+}
+
+export function effectiveConfig(file: string | null, sections: Sections): Config {
+  const { zookeeper, redis, haproxy } = sections;
+  return {
+    file,
+    zookeeper: { connect: zookeeper.connect, root: zookeeper.root, sessionTimeout: zookeeper.sessionTimeout, auth: zookeeper.auth ?? null },
+    redis: { url: redis.url, prefix: redis.prefix },
+    proxies: byName(sections.proxies).map(([id, proxy]) => proxyConfig(id, proxy, haproxy)),
+    services: byName(sections.services).map(([name, service]) => serviceConfig(name, service, haproxy)),
+    dashboard: sections.dashboard === null ? null : { listen: sections.dashboard.listen },
+    log: { level: sections.log.level },
+  };
+}
+
+function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): ProxyConfig {
+  return {
+    id,
+    binary: haproxy.binary,
+    runtime: proxy.runtime,
+    reload: proxy.runtimeOnly ? null : reloadWay(proxy),
+    base: proxy.runtimeOnly ? null : (proxy.base ?? null),
+    managed: proxy.runtimeOnly ? null : (proxy.managed ?? null),
+    start: proxy.start,
+    runtimeOnly: proxy.runtimeOnly,
+    pool: proxy.pool ?? id,
+    services: [...proxy.services].sort(),
+    defaults: haproxy.defaults,
+    reloadPolicy: haproxy.reload,
+  };
+}
+
+function reloadWay(proxy: ProxySection): ReloadWay | null {
+  if (proxy.master !== undefined) return { kind: 'master', socket: proxy.master };
+  if (proxy.reloadCommand !== undefined) return { kind: 'command', argv: proxy.reloadCommand };
+  return proxy.pidFile === undefined ? null : { kind: 'pidFile', path: proxy.pidFile };
+}
+
+function serviceConfig(name: string, service: ServiceSection, haproxy: HaproxySection): ServiceConfig {
+  const { timeouts } = service;
+  return {
+    name,
+    path: service.path,
+    format: service.format,
+    listen: service.listen ?? null,
+    mode: service.mode,
+    balance: service.balance,
+    check: checkConfig(service.check),
+    timeouts: {
+      connect: timeouts.connect ?? null,
+      client: timeouts.client ?? null,
+      server: timeouts.server ?? null,
+      check: timeouts.check ?? null,
+      queue: timeouts.queue ?? null,
+    },
+    server: { maxConn: service.server.maxConn ?? null },
+    drainTimeout: haproxy.drainTimeout,
+    guard: service.guard,
+    allow: { ...service.allow, cidrs: [...service.allow.cidrs].sort() },
+    maxInstances: service.maxInstances,
+  };
+}
+
+function checkConfig(check: ServiceSection['check']): CheckConfig {
+  if (check === 'none') return { type: 'none' };
+  const numbers = { interval: check.interval, rise: check.rise, fall: check.fall };
+  return check.http === undefined ? { type: 'tcp', ...numbers } : { type: 'http', ...check.http, ...numbers };
+}
+
+function byName<T>(entries: ReadonlyMap<string, T>): [string, T][] {
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+}

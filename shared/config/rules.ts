@@ -1,0 +1,148 @@
+/**
+ * PURE. The rules across keys: what each key alone cannot show. Rules about what a section lacks look only at sections that are
+ * valid; rules about what two of them share look at every key that is, so that one mistake hides no other.
+ */
+import { isIP } from 'node:net';
+import { posix } from 'node:path';
+import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, listenersOverlap, parseListen } from './address.ts';
+import { needsHttp } from './balance.ts';
+import { type DashboardSection, type ProxySection, proxySchema, type ServiceSection, serviceSchema } from './schema.ts';
+import { child, type PartialSections, validKeys } from './sections.ts';
+
+export interface RuleBreach {
+  readonly path: readonly string[];
+  readonly found: string;
+  readonly expected: string;
+}
+
+type Entries<T> = ReadonlyMap<string, T>;
+
+/** `raw` is the plain value of the file, `valid` its sections that are valid by themselves. */
+export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
+  const proxies = validKeys(proxySchema, child(raw, 'proxies'));
+  return [
+    ...listeners(valid.dashboard, validKeys(serviceSchema, child(raw, 'services'))),
+    ...dashboardOffLoopback(valid.dashboard),
+    ...[...valid.services].flatMap(([name, service]) => twoChecks(name, service)),
+    ...[...valid.services].flatMap(([name, service]) => httpHash(name, service)),
+    ...[...valid.proxies].flatMap(([id, proxy]) => [...waysToReload(id, proxy), ...files(id, proxy), ...ownSocket(id, proxy)]),
+    ...sharedSockets(proxies),
+    ...sharedFolders(proxies),
+  ];
+}
+
+/** Kept by port, so that ten thousand services are not compared each with each. */
+function listeners(dashboard: DashboardSection | null, services: Entries<Partial<ServiceSection>>): RuleBreach[] {
+  const taken = new Map<number, { address: ListenAddress; owner: string }[]>();
+  const found: RuleBreach[] = [];
+  const claim = (address: ListenAddress, owner: string, path: readonly string[]): void => {
+    const others = taken.get(address.port) ?? [];
+    const other = others.find((one) => listenersOverlap(one.address, address));
+    if (other !== undefined) {
+      found.push({
+        path,
+        found: `${formatListen(address)}, which ${other.owner} has (${formatListen(other.address)})`,
+        expected: 'an address and port of its own',
+      });
+    }
+    taken.set(address.port, [...others, { address, owner }]);
+  };
+  if (dashboard !== null) claim(dashboard.listen, 'the dashboard', ['dashboard', 'listen']);
+  for (const [name, service] of services) {
+    const address = service.listen === undefined ? null : parseListen(service.listen);
+    if (address !== null) claim(address, `service ${name}`, ['services', name, 'listen']);
+  }
+  return found;
+}
+
+function dashboardOffLoopback(dashboard: DashboardSection | null): RuleBreach[] {
+  if (dashboard === null || isLoopback(dashboard.listen.host)) return [];
+  const expected = 'a loopback address such as 127.0.0.1:9080, because the dashboard has no authentication';
+  return [{ path: ['dashboard', 'listen'], found: formatListen(dashboard.listen), expected }];
+}
+
+function twoChecks(name: string, service: ServiceSection): RuleBreach[] {
+  if (service.check === 'none' || service.check.http === undefined || service.check.tcp === undefined) return [];
+  return [{ path: ['services', name, 'check'], found: 'http and tcp', expected: 'one of them' }];
+}
+
+function httpHash(name: string, service: ServiceSection): RuleBreach[] {
+  if (service.mode === 'http' || !needsHttp(service.balance)) return [];
+  return [
+    { path: ['services', name, 'balance'], found: `${service.balance} with mode tcp`, expected: 'an algorithm that looks at no request' },
+  ];
+}
+
+function waysToReload(id: string, proxy: ProxySection): RuleBreach[] {
+  const path = ['proxies', id];
+  const ways = (['master', 'reloadCommand', 'pidFile'] as const).filter((key) => proxy[key] !== undefined);
+  if (proxy.start && proxy.runtimeOnly) return [{ path, found: 'start and runtimeOnly', expected: 'one of them: what we start has files' }];
+  if (ways.length > 1) return [{ path, found: ways.join(' and '), expected: 'one way to reload' }];
+  if (proxy.start && ways.length === 1 && proxy.master === undefined) {
+    return [{ path: [...path, ...ways], found: `${ways[0]} with start`, expected: 'none: what we start we reload as its parent' }];
+  }
+  if (proxy.start || proxy.runtimeOnly || ways.length === 1) return [];
+  return [{ path, found: 'no way to reload', expected: 'master, reloadCommand or pidFile; or start: true; or runtimeOnly: true' }];
+}
+
+function files(id: string, proxy: ProxySection): RuleBreach[] {
+  if (proxy.runtimeOnly) return [];
+  if (proxy.managed === undefined) {
+    return [{ path: ['proxies', id], found: 'no managed', expected: 'managed: a folder for our files; or runtimeOnly: true' }];
+  }
+  if (proxy.base === undefined || !isWithin(proxy.base, proxy.managed)) return [];
+  return [
+    {
+      path: ['proxies', id, 'base'],
+      found: `a file inside managed (${proxy.managed})`,
+      expected: 'a file outside of it: HAProxy would read it twice',
+    },
+  ];
+}
+
+/** Where no base file does, ours opens the runtime socket, and HAProxy is given no names to resolve. */
+function ownSocket(id: string, proxy: ProxySection): RuleBreach[] {
+  const { runtime } = proxy;
+  if (proxy.runtimeOnly || (!proxy.start && proxy.base !== undefined)) return [];
+  if (runtime.kind === 'unix' || isIP(runtime.host) !== 0) return [];
+  const expected = 'unix:/absolute/path, or tcp:// with an IP address, because our own file opens this socket';
+  return [{ path: ['proxies', id, 'runtime'], found: formatSocketAddress(runtime), expected }];
+}
+
+function sharedSockets(proxies: Entries<Partial<ProxySection>>): RuleBreach[] {
+  const owners = new Map<string, string>();
+  const found: RuleBreach[] = [];
+  for (const [id, proxy] of proxies) {
+    for (const key of ['runtime', 'master'] as const) {
+      const address = proxy[key];
+      if (address === undefined) continue;
+      const socket = formatSocketAddress(address);
+      const owner = owners.get(socket);
+      if (owner === undefined) owners.set(socket, `${key} of proxy ${id}`);
+      else found.push({ path: ['proxies', id, key], found: `${socket}, which is the ${owner}`, expected: 'a socket of its own' });
+    }
+  }
+  return found;
+}
+
+function sharedFolders(proxies: Entries<Partial<ProxySection>>): RuleBreach[] {
+  const owners = new Map<string, string>();
+  const found: RuleBreach[] = [];
+  for (const [id, proxy] of proxies) {
+    if (proxy.runtimeOnly === true || proxy.managed === undefined) continue;
+    const owner = owners.get(proxy.managed);
+    if (owner === undefined) owners.set(proxy.managed, id);
+    else
+      found.push({
+        path: ['proxies', id, 'managed'],
+        found: `${proxy.managed}, which proxy ${owner} has`,
+        expected: 'a folder of its own',
+      });
+  }
+  return found;
+}
+
+function isWithin(path: string, folder: string): boolean {
+  const relative = posix.relative(folder, path);
+  return relative === '' || !(relative === '..' || relative.startsWith('../'));
+}

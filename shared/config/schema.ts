@@ -1,0 +1,193 @@
+/**
+ * PURE. Every key of pointsman.yaml, its kind, its default (the only place where defaults stand) and its meaning. The JSON Schema
+ * for editors and the table in docs/configuration.md are made from this. A key whose function is not built is not here, so that
+ * it is refused as unknown. Rules across keys are in rules.ts.
+ */
+import { z } from 'zod';
+import * as value from './values.ts';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+/** A reload argv longer than this is a mistake. */
+const COMMAND_WORDS_MAX = 64;
+const GLOBS_MAX = 1000;
+const CIDRS_MAX = 256;
+/** The numeric ids of servers end at 1,000,000 and are kept while an address may come back; half of them may be in use. */
+const INSTANCES_MAX = 500_000;
+const CONNECTIONS_MAX = 10_000_000;
+
+const zookeeper = value.map({
+  connect: value
+    .connectString()
+    .describe('Zookeeper servers, with an optional chroot (which must exist). A server without a port gets 2181.'),
+  root: value.znodePath().prefault('/pointsman').describe("The parent of pointsman's own nodes: election, operators' intents."),
+  sessionTimeout: value.duration('1s', '10m').prefault('10s').describe('The session timeout that is asked of Zookeeper.'),
+  auth: value
+    .map({
+      scheme: value.word(['digest']).describe('The authentication scheme.'),
+      credentials: z
+        .string({ error: '`user:password`' })
+        .regex(/^[^:]+:.+$/s, { error: '`user:password`' })
+        .describe('`user:password`, best taken from the environment or from a file. Never printed.'),
+    })
+    .optional()
+    .describe('Credentials for the session; without it the session is anonymous.'),
+});
+
+const redis = value.map({
+  url: value.redisUrl().describe('The Redis server. A password in it is never printed.'),
+  prefix: value.nameText().prefault('pointsman').describe('The first part of every key.'),
+});
+
+const haproxy = value.map({
+  binary: value.binary().prefault('haproxy').describe('The haproxy program, by name or path: validates files, and runs with `start`.'),
+  drainTimeout: value.duration('0ms', '7d').prefault('30s').describe('How long a server that leaves may finish its requests.'),
+  reload: value
+    .map({
+      minInterval: value.duration('0ms', '1h').prefault('2s').describe('At least this long between two reloads of one proxy.'),
+      jitter: value.share().prefault(0.2).describe('Up to this share of minInterval is added at random.'),
+      hardStopAfter: value
+        .duration('1s', '7d')
+        .prefault('5m')
+        .describe("HAProxy's hard-stop-after: an old worker ends after this time at the latest."),
+    })
+    .prefault({})
+    .describe('How reloads are paced.'),
+  defaults: value
+    .map({
+      timeouts: value
+        .map({
+          connect: value.duration('1ms').prefault('5s').describe("HAProxy's timeout connect."),
+          client: value.duration('1ms').prefault('50s').describe("HAProxy's timeout client."),
+          server: value.duration('1ms').prefault('50s').describe("HAProxy's timeout server."),
+          check: value.duration('1ms').prefault('1s').describe("HAProxy's timeout check."),
+        })
+        .prefault({})
+        .describe('Timeouts of the managed sections.'),
+      retries: value.count(0, 100).prefault(3).describe("HAProxy's retries."),
+      redispatch: value.truth().prefault(true).describe('A retry may go to another server (option redispatch).'),
+      retryOn: value.retryOn().prefault('conn-failure').describe("HAProxy's retry-on words, with blanks between them."),
+    })
+    .prefault({})
+    .describe('What the managed sections take where a service says nothing.'),
+});
+
+/** One entry of `proxies`, by its id. */
+export const proxySchema = value.map({
+  runtime: value.socketAddress().describe('The runtime socket (`stats socket … level admin`).'),
+  master: value.socketAddress().optional().describe("For reloads: the master's socket (`haproxy -W -S`)."),
+  reloadCommand: value
+    .list(z.string({ error: 'a text' }).regex(/^[^\0]+$/, { error: 'a text' }), 1, COMMAND_WORDS_MAX)
+    .optional()
+    .describe('For reloads: a command and its arguments, run without a shell.'),
+  pidFile: value.filePath().optional().describe('For reloads: a new process takes over with `-sf $(cat pidFile)`.'),
+  base: value.filePath().optional().describe("The operator's own file: read, never written."),
+  managed: value
+    .filePath()
+    .optional()
+    .describe("Pointsman's folder: HAProxy runs with `-f base -f managed`. Required but for runtimeOnly."),
+  start: value.truth().prefault(false).describe('Pointsman starts and supervises `haproxy -W` itself.'),
+  runtimeOnly: value
+    .truth()
+    .prefault(false)
+    .describe('No files and no reloads: only the runtime socket. The keys for those are then not used.'),
+  pool: value.nameText().optional().describe("The workers that reach this proxy. Default: the proxy's id."),
+  services: value.list(value.nameGlob(), 1, GLOBS_MAX).prefault(['*']).describe('The services that this proxy carries, by name or glob.'),
+});
+
+const check = z
+  .union(
+    [
+      z.literal('none', { error: 'none' }),
+      value.map({
+        http: value
+          .httpRequest()
+          .optional()
+          .describe('An HTTP check: method and path. Without it, or with `tcp: true`, HAProxy only connects.'),
+        tcp: z.literal(true, { error: 'true' }).optional().describe('A TCP check, said in words.'),
+        interval: value.duration('10ms', '1h').prefault('2s').describe("Between two checks (HAProxy's inter)."),
+        rise: value.count(1, 100).prefault(2).describe('Good checks in a row that make a server up.'),
+        fall: value.count(1, 100).prefault(3).describe('Failed checks in a row that make a server down.'),
+      }),
+    ],
+    { error: 'none, or a map with http or tcp: true, and interval, rise, fall' },
+  )
+  .prefault({})
+  .describe("HAProxy's health check of each server, or `none`.");
+
+/** One entry of `services`, by its name. */
+export const serviceSchema = value.map({
+  path: value.znodePath().describe("The parent of the instances' znodes, under the chroot if there is one."),
+  format: value.word(['auto', 'address']).prefault('auto').describe('How registrations are read. `auto` looks at each one.'),
+  listen: value.listen().optional().describe("The frontend's address and port. Without it the service is a backend only."),
+  mode: value.word(['http', 'tcp']).prefault('http').describe("HAProxy's mode."),
+  balance: value.balance().prefault('roundrobin').describe('The load-balancing algorithm; `source` and `uri` with `hash-type consistent`.'),
+  check,
+  timeouts: value
+    .map({
+      connect: value.duration('1ms').optional().describe('Default: haproxy.defaults.timeouts.connect.'),
+      client: value.duration('1ms').optional().describe('Default: haproxy.defaults.timeouts.client.'),
+      server: value.duration('1ms').optional().describe('Default: haproxy.defaults.timeouts.server.'),
+      check: value.duration('1ms').optional().describe('Default: haproxy.defaults.timeouts.check.'),
+      queue: value.duration('1ms').optional().describe("HAProxy's timeout queue. Default: HAProxy's own (timeout connect)."),
+    })
+    .prefault({})
+    .describe("The service's own timeouts."),
+  server: value
+    .map({
+      maxConn: value
+        .count(1, CONNECTIONS_MAX)
+        .optional()
+        .describe("Connections to one server at once (HAProxy's maxconn). Default: no limit."),
+    })
+    .prefault({})
+    .describe('What each server gets.'),
+  guard: value
+    .map({
+      maxLoss: value.share().prefault(0.5).describe('The share of the instances whose loss is believed at once; 1 turns the hold off.'),
+      window: value.duration('0ms', '1h').prefault('10s').describe('Losses within this time are judged together.'),
+      hold: value.duration('0ms', '7d').prefault('5m').describe('How long a mass loss is held.'),
+    })
+    .prefault({})
+    .describe('The guard against mass loss.'),
+  allow: value
+    .map({
+      cidrs: value
+        .list(value.cidr(), 0, CIDRS_MAX)
+        .prefault(['0.0.0.0/0', '::/0'])
+        .describe('Address ranges that a registration may name.'),
+      loopback: value.truth().prefault(false).describe('Registrations may name loopback addresses.'),
+      names: value.truth().prefault(true).describe('Registrations may name hosts instead of addresses.'),
+    })
+    .prefault({})
+    .describe('Addresses that a registration may give; never unspecified, multicast or link-local ones.'),
+  maxInstances: value.count(1, INSTANCES_MAX).prefault(10_000).describe('More registrations than this are rejected.'),
+});
+
+const dashboard = value.map({
+  listen: value.listenParts().describe('Loopback only.'),
+});
+
+const log = value.map({
+  level: value.word(LOG_LEVELS).prefault('info').describe('The least level that is logged.'),
+});
+
+export const configSchema = value.map({
+  zookeeper: zookeeper.describe('The registry.'),
+  redis: redis.describe('Where state, event logs and queues are.'),
+  haproxy: haproxy.nullish().describe('Defaults for every proxy.'),
+  proxies: value.named(proxySchema, 'proxies').nullish().describe('The HAProxies that this host reaches.'),
+  services: value.named(serviceSchema, 'services').nullish().describe('The services, each a backend (and frontend) of that name.'),
+  dashboard: dashboard.nullish().describe('The dashboard; absent: none.'),
+  log: log.nullish().describe('Logging.'),
+});
+
+/** The sections in their own right, so that one bad section does not keep the others from being checked. */
+export const sectionSchemas = { zookeeper, redis, haproxy, dashboard, log } as const;
+
+export type ZookeeperSection = z.output<typeof zookeeper>;
+export type RedisSection = z.output<typeof redis>;
+export type HaproxySection = z.output<typeof haproxy>;
+export type DashboardSection = z.output<typeof dashboard>;
+export type LogSection = z.output<typeof log>;
+export type ProxySection = z.output<typeof proxySchema>;
+export type ServiceSection = z.output<typeof serviceSchema>;

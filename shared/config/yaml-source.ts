@@ -1,0 +1,159 @@
+/**
+ * PURE. A YAML text with positions: the plain value, where each key and value stands, and what is wrong with the YAML itself.
+ * YAML errors are told without the source line, which may hold a secret.
+ */
+import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
+
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface YamlFault extends Position {
+  readonly found: string;
+  readonly expected: string;
+}
+
+export type KeyPath = readonly PropertyKey[];
+
+export class YamlSource {
+  readonly faults: readonly YamlFault[];
+  readonly #document: Document;
+  readonly #lines = new LineCounter();
+  /** Nodes whose text was replaced, with what stood there. */
+  readonly #written = new WeakMap<object, string>();
+
+  constructor(text: string) {
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, version: '1.2' });
+    this.faults = [
+      ...[...this.#document.errors, ...this.#document.warnings].map((error) => ({
+        ...this.#at(error.pos[0]),
+        ...wording(error.code, error.message),
+      })),
+      ...this.#forbiddenKeys(),
+      ...this.#multiplyingAliases(),
+    ];
+  }
+
+  /** The plain value. Only without faults. */
+  value(): unknown {
+    return this.#document.toJS();
+  }
+
+  /** Replaces every scalar text by what `replace` makes of it. Keys stay. */
+  replaceTexts(replace: (text: string, path: KeyPath, position: Position) => string): void {
+    visit(this.#document, {
+      Scalar: (key, scalar, ancestors) => {
+        if (key === 'key' || typeof scalar.value !== 'string') return;
+        const text = replace(scalar.value, pathOf(key, ancestors), this.#at(scalar.range?.[0] ?? 0));
+        if (text === scalar.value) return;
+        this.#written.set(scalar, scalar.value);
+        scalar.value = text;
+      },
+    });
+  }
+
+  /** The text that stood in the file where `replaceTexts` put another; null when it did not. */
+  writtenAt(path: KeyPath): string | null {
+    const { node } = this.#walk(path);
+    const scalar = isAlias(node) ? node.resolve(this.#document) : node;
+    return isScalar(scalar) ? (this.#written.get(scalar) ?? null) : null;
+  }
+
+  /** Where the value stands; where it is missing, the nearest key above it. */
+  valueAt(path: KeyPath): Position {
+    const { node, pair, depth } = this.#walk(path);
+    if (depth === path.length) return this.#at(start(node) ?? start(pair?.key) ?? 0);
+    return this.#at(start(pair?.key) ?? start(node) ?? 0);
+  }
+
+  /** Where the key itself stands. */
+  keyAt(path: KeyPath): Position {
+    const { pair, node } = this.#walk(path);
+    return this.#at(start(pair?.key) ?? start(node) ?? 0);
+  }
+
+  /** As deep along `path` as the document goes. */
+  #walk(path: KeyPath): { node: unknown; pair: Pair | null; depth: number } {
+    let node: unknown = this.#document.contents;
+    let pair: Pair | null = null;
+    let depth = 0;
+    for (const part of path) {
+      const inside = isAlias(node) ? node.resolve(this.#document) : node;
+      let next: unknown;
+      if (isMap(inside)) {
+        const found = inside.items.find((item) => keyText(item.key) === String(part));
+        if (found === undefined) break;
+        pair = found;
+        next = found.value;
+      } else if (isSeq(inside) && typeof part === 'number') {
+        next = inside.items[part];
+      }
+      if (next === undefined) break;
+      node = next;
+      depth += 1;
+    }
+    return { node, pair, depth };
+  }
+
+  /** `__proto__` would be lost on its way through plain objects. */
+  #forbiddenKeys(): YamlFault[] {
+    const faults: YamlFault[] = [];
+    visit(this.#document, {
+      Pair: (_, pair) => {
+        if (keyText(pair.key) === '__proto__')
+          faults.push({ ...this.#at(start(pair.key) ?? 0), found: 'the key __proto__', expected: 'another key' });
+      },
+    });
+    return faults;
+  }
+
+  /** The parser bounds what aliases may unfold to ("billion laughs"). */
+  #multiplyingAliases(): YamlFault[] {
+    if (this.#document.errors.length > 0) return [];
+    try {
+      this.#document.toJS();
+      return [];
+    } catch {
+      return [{ line: 1, column: 1, found: 'aliases that unfold to too much', expected: 'fewer of them' }];
+    }
+  }
+
+  #at(offset: number): Position {
+    const { line, col } = this.#lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+}
+
+function start(node: unknown): number | null {
+  return (node as Node | null | undefined)?.range?.[0] ?? null;
+}
+
+/** The keys that lead to a node, from its key or index and its ancestors. */
+function pathOf(key: number | string | symbol | null, ancestors: readonly unknown[]): KeyPath {
+  const path: PropertyKey[] = [];
+  ancestors.forEach((ancestor, index) => {
+    if (isPair(ancestor)) path.push(keyText(ancestor.key));
+    const inside = ancestors[index + 1];
+    if (isSeq(ancestor) && inside !== undefined) path.push(ancestor.items.indexOf(inside));
+  });
+  if (typeof key === 'number') path.push(key);
+  return path;
+}
+
+function keyText(key: unknown): string {
+  return String(isScalar(key) ? key.value : key);
+}
+
+function wording(code: string, message: string): { found: string; expected: string } {
+  if (code === 'DUPLICATE_KEY') return { found: 'a key that the map has already', expected: 'each key once' };
+  if (code === 'MULTIPLE_DOCS') return { found: 'several YAML documents', expected: 'one' };
+  if (code === 'TAB_AS_INDENT') return { found: 'a tab as indentation', expected: 'blanks' };
+  // What follows a colon in the parser's messages quotes the source.
+  const clause =
+    message
+      .split('\n', 1)[0]
+      ?.replace(/:\s.*$/, '')
+      .replace(/"[^"]*"/g, '"…"') ?? '';
+  return { found: `bad YAML (${clause})`, expected: 'valid YAML' };
+}

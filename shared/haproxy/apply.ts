@@ -1,0 +1,140 @@
+/**
+ * Sends commands to one worker. Before the first and after the last it makes sure that the worker is the living one, because a connection from
+ * before a reload talks to the old worker, which answers as if nothing had happened. Before each batch the claim on the proxy is asked for:
+ * whoever lost it sends nothing more. Commands are no transaction: one that HAProxy refuses is told in its result, and the others go on.
+ */
+import { assert, PointsmanError } from '../errors.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import type { WorkerIdentity } from '../model/observed.ts';
+import type { PlannedCommand } from '../plan/backend-plan.ts';
+import type { Command, Outcome } from '../plan/command.ts';
+import { BATCH_LINES_MAX, type RuntimeConnection } from './connection.ts';
+import { encode } from './encode.ts';
+import { assertLiving } from './observe.ts';
+import { judge, shown } from './protocol.ts';
+
+export interface ApplyOptions {
+  readonly capabilities: Capabilities;
+  /** The worker that the plan was made for. */
+  readonly expected: WorkerIdentity;
+  /** Asked before each batch of at most 500 lines. */
+  readonly stillClaimed: () => boolean;
+  readonly signal?: AbortSignal;
+  /** Called as each command is answered. */
+  readonly onReply?: (result: CommandResult) => void;
+}
+
+export interface CommandResult {
+  readonly command: Command;
+  readonly reason: string;
+  readonly outcome: Outcome;
+  /** HAProxy's replies as people may see them: one line, bounded. */
+  readonly reply: string;
+  /** From the sending of its batch to its last reply. */
+  readonly ms: number;
+}
+
+export interface Applied {
+  /** Of the commands that were answered, in order; those that were not sent or not answered are missing. */
+  readonly results: readonly CommandResult[];
+  /** Why not all were sent, or why what was answered may not hold; null: all were answered by the living worker. */
+  readonly failed: PointsmanError | null;
+}
+
+interface Batch {
+  readonly entries: { readonly planned: PlannedCommand; readonly lines: readonly string[] }[];
+  lines: number;
+}
+
+export async function applyCommands(
+  connection: RuntimeConnection,
+  commands: readonly PlannedCommand[],
+  options: ApplyOptions,
+): Promise<Applied> {
+  const results: CommandResult[] = [];
+  try {
+    const batches = inBatches(commands, options.capabilities);
+    if (batches.length === 0) return { results, failed: null };
+    await assertLiving(connection, options.expected);
+    for (const batch of batches) {
+      assertClaimed(connection, options);
+      const strange = await sendBatch(connection, batch, options, results);
+      if (strange !== null) return { results, failed: strange };
+    }
+    await assertLiving(connection, options.expected);
+    return { results, failed: null };
+  } catch (error) {
+    if (error instanceof PointsmanError) return { results, failed: error };
+    throw error;
+  }
+}
+
+/** A command's lines stay together, so that a lost claim does not leave a server half made. */
+function inBatches(commands: readonly PlannedCommand[], capabilities: Capabilities): Batch[] {
+  const batches: Batch[] = [];
+  let batch: Batch | undefined;
+  for (const planned of commands) {
+    const lines = encode(planned.command, capabilities);
+    if (batch === undefined || batch.lines + lines.length > BATCH_LINES_MAX) {
+      batch = { entries: [], lines: 0 };
+      batches.push(batch);
+    }
+    batch.entries.push({ planned, lines });
+    batch.lines += lines.length;
+  }
+  return batches;
+}
+
+/** The first reply that could not be understood, else null. Throws what the connection throws; what was answered before is in `results`. */
+async function sendBatch(
+  connection: RuntimeConnection,
+  batch: Batch,
+  options: ApplyOptions,
+  results: CommandResult[],
+): Promise<PointsmanError | null> {
+  const sent = performance.now();
+  let at = 0;
+  let replies: string[] = [];
+  let strange: PointsmanError | null = null;
+  const onReply = (reply: string): void => {
+    const entry = batch.entries[at];
+    assert(entry !== undefined, 'a reply belongs to a command');
+    replies.push(reply);
+    if (replies.length < entry.lines.length) return;
+    const { result, error } = judged(entry.planned, options.capabilities, replies, performance.now() - sent);
+    strange ??= error;
+    results.push(result);
+    options.onReply?.(result);
+    at += 1;
+    replies = [];
+  };
+  await connection.send(
+    batch.entries.flatMap((entry) => entry.lines),
+    { onReply },
+  );
+  return strange;
+}
+
+function judged(
+  planned: PlannedCommand,
+  capabilities: Capabilities,
+  replies: readonly string[],
+  ms: number,
+): { result: CommandResult; error: PointsmanError | null } {
+  const { command, reason } = planned;
+  const reply = shown(replies.filter((line) => line.trim() !== '').join(' / '));
+  try {
+    return { result: { command, reason, outcome: judge(command, capabilities, replies), reply, ms }, error: null };
+  } catch (error) {
+    if (!(error instanceof PointsmanError)) throw error;
+    return { result: { command, reason, outcome: 'refused', reply, ms }, error };
+  }
+}
+
+function assertClaimed(connection: RuntimeConnection, options: ApplyOptions): void {
+  if (options.signal?.aborted !== true && options.stillClaimed()) return;
+  throw new PointsmanError('CLAIM_LOST', `the claim on the proxy at ${connection.address} was lost, or the work was called off`, {
+    hint: 'another worker holds the proxy now; the rest is its to do',
+    retry: 'transient',
+  });
+}

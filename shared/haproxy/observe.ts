@@ -1,0 +1,106 @@
+/**
+ * What a HAProxy worker has and is, read from its runtime API. Each function is one round trip; none changes anything. Throws
+ * what the connection throws, and HAPROXY_STATE_UNREADABLE when a reply is not what HAProxy's management guide says.
+ */
+import { PointsmanError } from '../errors.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import type { ObservedBackend, WorkerIdentity } from '../model/observed.ts';
+import { capabilitiesOf } from './capabilities.ts';
+import type { RuntimeConnection } from './connection.ts';
+import { parseBackends, parseEnvironment, parseInfo, parseVariable } from './parse-process.ts';
+import { parseServersState } from './parse-servers.ts';
+import { parseServerConnections, parseStatisticSessions } from './parse-sessions.ts';
+import { READ } from './protocol.ts';
+
+export interface Worker {
+  readonly identity: WorkerIdentity;
+  /** An old worker, left by a reload: what is told to it is lost. */
+  readonly stopping: boolean;
+  readonly version: string;
+}
+
+export async function identify(connection: RuntimeConnection): Promise<Worker> {
+  const [info, stamp] = (await connection.send([READ.info, READ.stamp])) as [string, string];
+  return worker(info, parseVariable(stamp));
+}
+
+function worker(info: string, stamp: string | null): Worker {
+  const { pid, startTime, stopping, version } = parseInfo(info);
+  return { identity: { pid, startTime, stamp }, stopping, version };
+}
+
+export interface ObservedProxy extends Worker {
+  readonly capabilities: Capabilities;
+  /** Every backend there is, ours or not. */
+  readonly backends: ReadonlySet<string>;
+  /** Of the backends that there are: the structure that each was loaded with, when pointsman declared it. */
+  readonly structures: ReadonlyMap<string, string>;
+}
+
+export async function observeProxy(connection: RuntimeConnection): Promise<ObservedProxy> {
+  const [info, environment, names] = (await connection.send([READ.info, READ.environment, READ.backends])) as [string, string, string];
+  const { stamp, structures: loaded } = parseEnvironment(environment);
+  const backends = new Set(parseBackends(names));
+  const structures = new Map([...loaded].filter(([backend]) => backends.has(backend)));
+  const answered = worker(info, stamp);
+  return { ...answered, capabilities: capabilitiesOf(answered.version), backends, structures };
+}
+
+/** null: no such backend. */
+export async function observeBackend(connection: RuntimeConnection, backend: string): Promise<ObservedBackend | null> {
+  const [state, variable] = (await connection.send([READ.serversOf(backend), READ.structureOf(backend)])) as [string, string];
+  const backends = parseServersState(state);
+  if (backends === null) return null;
+  return { name: backend, structure: parseVariable(variable), servers: backends.get(backend) ?? new Map() };
+}
+
+/** Every backend in one reply: for a full pass. */
+export async function observeBackends(connection: RuntimeConnection): Promise<ReadonlyMap<string, ObservedBackend>> {
+  const [state, environment, names] = (await connection.send([READ.servers, READ.environment, READ.backends])) as [string, string, string];
+  const servers = parseServersState(state) ?? new Map();
+  const { structures } = parseEnvironment(environment);
+  const observed = new Map<string, ObservedBackend>();
+  for (const name of parseBackends(names)) {
+    observed.set(name, { name, structure: structures.get(name) ?? null, servers: servers.get(name) ?? new Map() });
+  }
+  return observed;
+}
+
+/**
+ * Sessions by server name, of every server of the backend: running, queued, or on a used connection. Idle pooled connections do not count,
+ * though a delete waits for them too. null: no such backend.
+ */
+export async function observeSessions(connection: RuntimeConnection, backend: string): Promise<ReadonlyMap<string, number> | null> {
+  const [statistics, state] = (await connection.send([READ.statisticsOf(backend), READ.connectionsOf(backend)])) as [string, string];
+  const sessions = parseStatisticSessions(statistics);
+  const connections = parseServerConnections(state);
+  if (sessions === null || connections === null) return null;
+  const counts = new Map<string, number>();
+  for (const [server, count] of sessions) counts.set(server, Math.max(count, connections.get(server)?.used ?? 0));
+  return counts;
+}
+
+/** The living worker, and when `expected` is given that very one. Throws HAPROXY_NOT_LIVING_WORKER. */
+export async function assertLiving(connection: RuntimeConnection, expected?: WorkerIdentity): Promise<Worker> {
+  const found = await identify(connection);
+  if (found.stopping) throw notLiving(connection, `worker ${found.identity.pid} is stopping`);
+  if (expected !== undefined && !sameWorker(found.identity, expected)) {
+    throw notLiving(connection, `worker ${text(found.identity)} answers, not ${text(expected)}`);
+  }
+  return found;
+}
+
+export function sameWorker(a: WorkerIdentity, b: WorkerIdentity): boolean {
+  return a.pid === b.pid && a.startTime === b.startTime && a.stamp === b.stamp;
+}
+
+function text(identity: WorkerIdentity): string {
+  return `${identity.pid} (started ${identity.startTime}, stamp ${identity.stamp ?? 'none'})`;
+}
+
+function notLiving(connection: RuntimeConnection, what: string): PointsmanError {
+  return new PointsmanError('HAPROXY_NOT_LIVING_WORKER', `HAProxy at ${connection.address}: ${what}`, {
+    hint: 'HAProxy was reloaded or restarted meanwhile; the next pass looks at it afresh',
+    retry: 'transient',
+  });
+}

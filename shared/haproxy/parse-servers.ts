@@ -1,0 +1,73 @@
+/** PURE. `show servers state` (management guide; format 1, from 2.6 to 3.4): the servers as this worker has them. */
+import type { ObservedServer } from '../model/observed.ts';
+import { errorReply, parseTable, type Row, unreadable, wholeNumber } from './parse-table.ts';
+import { shown } from './protocol.ts';
+
+const WHAT = 'show servers state';
+const FORMAT = '1';
+const COLUMNS = [
+  'be_name',
+  'srv_id',
+  'srv_name',
+  'srv_addr',
+  'srv_op_state',
+  'srv_admin_state',
+  'srv_uweight',
+  'srv_check_result',
+  'srv_check_state',
+  'srv_port',
+] as const;
+
+/** srv_admin_state: forced, inherited, by DNS. Bit 4 only says that the config began it so; it stays when the server is ready. */
+const MAINT = 1 | 2 | 32;
+/** forced, inherited */
+const DRAIN = 8 | 16;
+/** srv_check_state */
+const CHECK_CONFIGURED = 2;
+const CHECK_ENABLED = 4;
+const CHECK_PAUSED = 8;
+const OPERATIONS = ['stopped', 'starting', 'running', 'stopping'] as const;
+
+/** By backend, then by server. null: there is no such backend (when one was asked for). Backends without servers are not listed. */
+export function parseServersState(text: string): Map<string, Map<string, ObservedServer>> | null {
+  const error = errorReply(text);
+  if (error !== null) {
+    if (/^Can't find backend\.?$/.test(error.trim())) return null;
+    throw unreadable(WHAT, error);
+  }
+  const end = text.indexOf('\n');
+  const format = text.slice(0, Math.max(end, 0));
+  if (format !== FORMAT) throw unreadable(WHAT, `format ${shown(format === '' ? text : format)}`);
+  const backends = new Map<string, Map<string, ObservedServer>>();
+  for (const row of parseTable(WHAT, text.slice(end + 1), COLUMNS, ' ')) {
+    const server = parseServer(row);
+    const backend = row('be_name');
+    const servers = backends.get(backend) ?? new Map<string, ObservedServer>();
+    servers.set(server.name, server);
+    backends.set(backend, servers);
+  }
+  return backends;
+}
+
+function parseServer(row: Row): ObservedServer {
+  const admin = wholeNumber(WHAT, row('srv_admin_state'));
+  const checkState = wholeNumber(WHAT, row('srv_check_state'));
+  const operation = OPERATIONS[wholeNumber(WHAT, row('srv_op_state'))];
+  if (operation === undefined) throw unreadable(WHAT, `srv_op_state ${row('srv_op_state')}`);
+  return {
+    name: row('srv_name'),
+    id: wholeNumber(WHAT, row('srv_id')),
+    address: row('srv_addr'),
+    port: wholeNumber(WHAT, row('srv_port')),
+    weight: wholeNumber(WHAT, row('srv_uweight')),
+    admin: (admin & MAINT) !== 0 ? 'maint' : (admin & DRAIN) !== 0 ? 'drain' : 'ready',
+    operation,
+    check: (checkState & CHECK_CONFIGURED) === 0 ? 'none' : checkResult(wholeNumber(WHAT, row('srv_check_result'))),
+    checking: (checkState & CHECK_ENABLED) !== 0 && (checkState & CHECK_PAUSED) === 0,
+  };
+}
+
+/** srv_check_result: 0 unknown, 1 neutral, 2 failed, 3 passed, 4 passed with a condition. */
+function checkResult(result: number): ObservedServer['check'] {
+  return result >= 3 ? 'passed' : result === 2 ? 'failed' : 'pending';
+}

@@ -1,0 +1,106 @@
+/**
+ * PURE. What HAProxy's replies mean. For each class of line the good answers are listed, as 2.6 to 3.4 give them with
+ * `set severity-output number`; anything else is either HAProxy's refusal (severity 0 to 3) or a PointsmanError HAPROXY_REPLY_UNEXPECTED that
+ * carries command and reply. An answer is recognised by its line being there: notices of other servers can be printed in the midst of it.
+ */
+import { assert, PointsmanError } from '../errors.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import type { Command, Outcome } from '../plan/command.ts';
+import { type Line, type LineClass, linesOf, name } from './encode.ts';
+
+/** Lines that only read. */
+export const READ = {
+  info: 'show info',
+  environment: 'show env',
+  stamp: 'show env POINTSMAN_STAMP',
+  backends: 'show backend',
+  servers: 'show servers state',
+  structureOf: (backend: string): string => `show env POINTSMAN_SERVICE_${name(backend)}`,
+  serversOf: (backend: string): string => `show servers state ${name(backend)}`,
+  connectionsOf: (backend: string): string => `show servers conn ${name(backend)}`,
+  /** 4: servers; -1: all of them. */
+  statisticsOf: (backend: string): string => `show stat ${name(backend)} 4 -1`,
+} as const;
+
+type Answers = readonly (readonly [outcome: Outcome, text: RegExp])[];
+
+const NOT_THERE: Answers = [
+  ['gone', /^No such server\.$/],
+  ['gone', /^No such backend\.$/],
+];
+
+const ANSWERS: Readonly<Record<LineClass, Answers>> = {
+  add: [['done', /^New server registered\.$/], ['already', /^Already exists a server with the same name in backend\.$/], ...NOT_THERE],
+  state: NOT_THERE,
+  health: NOT_THERE,
+  weight: NOT_THERE,
+  'shutdown-sessions': NOT_THERE,
+  address: [
+    ['done', /^(no need to change the addr|IP changed from '.*' to '.*'), port changed from '.*' to '.*' by '/],
+    ['done', /^IP changed from '.*' to '.*', no need to change the port by '/],
+    ['already', /^no need to change the addr, no need to change the port by '/],
+    ...NOT_THERE,
+  ],
+  delete: [['done', /^Server deleted\.$/], ['busy', /^Server still has connections attached to it, cannot remove it\.$/], ...NOT_THERE],
+};
+
+/** The classes that HAProxy answers with nothing when it did what was asked. */
+const SILENT: Readonly<Record<LineClass, boolean>> = {
+  add: false,
+  state: true,
+  health: true,
+  weight: true,
+  'shutdown-sessions': true,
+  address: false,
+  delete: false,
+};
+
+/** What HAProxy reports of servers and backends on its own account. */
+const NOTICE =
+  /^((Backup )?Server \S+ (is|enters|remains|was) |Health check for |backend '?\S+'? has no server available!|(Paused|Resumed|Stopping|Stopped|Proxy) )/;
+const SEVERITY = /^\[([0-7])\]: ?/;
+/** Severity "error" of syslog: this and all below are failures. */
+const ERROR_SEVERITY = 3;
+/** Characters of a reply that are shown to people. */
+const REPLY_SHOWN_MAX = 300;
+
+/** What came of a command, from the replies to its lines, in order. Throws HAPROXY_REPLY_UNEXPECTED. */
+export function judge(command: Command, capabilities: Capabilities, replies: readonly string[]): Outcome {
+  const lines = linesOf(command, capabilities);
+  assert(lines.length === replies.length, `${lines.length} lines have ${replies.length} replies`);
+  const outcomes = lines.map((line, index) => judgeLine(line, replies[index] ?? ''));
+  const [first] = outcomes;
+  // What follows a failed first line fails for that reason.
+  if (first !== 'done') return first ?? 'refused';
+  return outcomes.find((outcome) => outcome !== 'done') ?? 'done';
+}
+
+function judgeLine(line: Line, reply: string): Outcome {
+  let refused = false;
+  let strange = false;
+  for (const raw of reply.split('\n')) {
+    const severity = SEVERITY.exec(raw)?.[1];
+    const text = raw.replace(SEVERITY, '').trimEnd();
+    if (text === '') continue;
+    const answer = ANSWERS[line.class].find(([, pattern]) => pattern.test(text));
+    if (answer !== undefined) return answer[0];
+    if (severity !== undefined && Number(severity) <= ERROR_SEVERITY) refused ||= !NOTICE.test(text);
+    else strange ||= !NOTICE.test(text);
+  }
+  if (refused) return 'refused';
+  if (strange || !SILENT[line.class]) throw unexpectedReply(line.text, reply);
+  return 'done';
+}
+
+export function unexpectedReply(line: string, reply: string): PointsmanError {
+  return new PointsmanError('HAPROXY_REPLY_UNEXPECTED', `HAProxy answered ${JSON.stringify(line)} with ${JSON.stringify(shown(reply))}`, {
+    hint: 'is this HAProxy 2.6 or newer, and its socket of level admin?',
+    retry: 'after',
+  });
+}
+
+/** A reply as a person may see it: one line, bounded, without control characters. */
+export function shown(reply: string): string {
+  const flat = reply.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+  return flat.length <= REPLY_SHOWN_MAX ? flat : `${flat.slice(0, REPLY_SHOWN_MAX)}...`;
+}

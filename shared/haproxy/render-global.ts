@@ -1,0 +1,142 @@
+/**
+ * PURE. `00-pointsman.cfg`: our lines in a `global` section of our own (HAProxy takes several), our stamp, and the named defaults that every
+ * service's sections inherit. The operator's own `defaults` do not reach our sections, and ours do not reach his.
+ */
+import { createHash } from 'node:crypto';
+import { assert } from '../errors.ts';
+import type { ProxyId } from '../model/ids.ts';
+import type { ProxyDefaults, ReloadPolicy, SocketAddress } from '../model/proxy-config.ts';
+import { countWord, isRetryOn, nameWord, socketWord, timeWord } from './render-words.ts';
+
+/** How every managed file begins; a file that does not is not ours, and is left alone. */
+export const MANAGED_HEADER = '# Managed by pointsman: written by it alone, edits are overwritten.';
+
+/** The environment variables of a worker by which it says what it was started with (runtime API, `show env`). */
+export const STAMP_VARIABLE = 'POINTSMAN_STAMP';
+export const STRUCTURE_VARIABLE_PREFIX = 'POINTSMAN_SERVICE_';
+
+/** HAProxy allows 10 connections to its stats sockets in all; the eleventh hangs. Workers, observers and people share them. */
+const STATS_MAX_CONNECTIONS = 100;
+const RETRIES_MAX = 100;
+/** Redis prefixes, and so stamps: no space, no quote, nothing that HAProxy's files would read. */
+const STAMP = /^[A-Za-z0-9_.:/-]{1,200}$/;
+
+export interface GlobalInput {
+  /** `redis.prefix`: two installations on one HAProxy do not take each other's stamp for their own. */
+  readonly prefix: string;
+  readonly proxy: ProxyId;
+  readonly defaults: ProxyDefaults;
+  readonly policy: ReloadPolicy;
+  /** From `stampOf` with the same values. */
+  readonly stamp: string;
+  /** Absent: a base file that opens the runtime socket and says where logs go. */
+  readonly alone?: Alone;
+}
+
+/** What our file has to do because no base file does it. */
+export interface Alone {
+  /** The runtime socket to open; null: the base file has it. */
+  readonly socket: SocketAddress | null;
+  /** Whether a base file can say where logs go. */
+  readonly logs: boolean;
+}
+
+const WITH_BASE: Alone = { socket: null, logs: true };
+
+/** The content of `00-pointsman.cfg`. */
+export function renderGlobal(input: GlobalInput): string {
+  assert(STAMP.test(input.stamp), `a stamp must be plain, not ${JSON.stringify(input.stamp)}`);
+  const { prefix, proxy, defaults, policy, alone = WITH_BASE } = input;
+  assert(STAMP.test(prefix), `a prefix must be plain, not ${JSON.stringify(prefix)}`);
+  const lines = [
+    MANAGED_HEADER,
+    `# Proxy ${nameWord(proxy)} of installation ${prefix}. Servers change through the runtime API first; these files follow.`,
+    '',
+    'global',
+    '    # What the running worker was started with: shown by `show env` on the runtime socket.',
+    `    setenv ${STAMP_VARIABLE} ${input.stamp}`,
+    '    # An old worker that still has connections after a reload ends at the latest then.',
+    `    hard-stop-after ${timeWord(policy.hardStopAfter)}`,
+    '    # The default is 10 for all runtime sockets together, and the eleventh connection hangs.',
+    `    stats maxconn ${STATS_MAX_CONNECTIONS}`,
+    ...socketLines(alone.socket),
+    '',
+    'defaults pointsman-http',
+    ...httpDefaults(defaults),
+    ...logLines('http', alone),
+    '',
+    'defaults pointsman-tcp',
+    ...tcpDefaults(defaults),
+    ...logLines('tcp', alone),
+    '',
+  ];
+  return lines.join('\n');
+}
+
+/**
+ * `<prefix>/<proxy>/<hash>`: which installation and proxy, and a hash of everything else in the file. A worker whose stamp differs runs with another
+ * global file, or without ours.
+ */
+export function stampOf(prefix: string, proxy: ProxyId, defaults: ProxyDefaults, policy: ReloadPolicy, alone: Alone = WITH_BASE): string {
+  const content = renderGlobal({ prefix, proxy, defaults, policy, alone, stamp: 'none' });
+  return `${prefix}/${proxy}/${shortHash(content)}`;
+}
+
+/** The part of the defaults that a service of this mode inherits, as text. */
+export function defaultsLines(mode: 'http' | 'tcp', defaults: ProxyDefaults): string[] {
+  return mode === 'http' ? httpDefaults(defaults) : tcpDefaults(defaults);
+}
+
+/**
+ * 12 hex digits: enough to tell two configs of one service apart, short enough to read. Comments do not count: a new pointsman that explains
+ * a line better must not reload a fleet.
+ */
+export function shortHash(content: string): string {
+  const directives = content.split('\n').filter((line) => !/^\s*(?:#|$)/.test(line));
+  return createHash('sha256').update(directives.join('\n')).digest('hex').slice(0, 12);
+}
+
+function socketLines(socket: SocketAddress | null): string[] {
+  if (socket === null) return [];
+  return [
+    '    # The runtime API, for pointsman alone; `expose-fd listeners` hands the listening sockets to the next worker at a reload.',
+    `    stats socket ${socketWord(socket)}${socket.kind === 'unix' ? ' mode 600' : ''} level admin expose-fd listeners`,
+  ];
+}
+
+function logLines(mode: 'http' | 'tcp', alone: Alone): string[] {
+  return alone.logs ? ["    # To wherever the base file's `log` lines say.", '    log global', `    option ${mode}log`] : [];
+}
+
+function httpDefaults(defaults: ProxyDefaults): string[] {
+  assert(isRetryOn(defaults.retryOn), `retryOn must be HAProxy's retry-on words, not ${JSON.stringify(defaults.retryOn)}`);
+  return [
+    '    mode http',
+    ...commonDefaults(defaults),
+    '    # Which failures are tried again at all.',
+    `    retry-on ${defaults.retryOn}`,
+    '    # At a reload, idle keep-alive connections are closed after their next response: none is cut while a request is on its way.',
+    '    option idle-close-on-response',
+  ];
+}
+
+function tcpDefaults(defaults: ProxyDefaults): string[] {
+  return ['    mode tcp', ...commonDefaults(defaults)];
+}
+
+function commonDefaults(defaults: ProxyDefaults): string[] {
+  const { timeouts } = defaults;
+  return [
+    `    timeout connect ${timeWord(timeouts.connect)}`,
+    `    timeout client ${timeWord(timeouts.client)}`,
+    `    timeout server ${timeWord(timeouts.server)}`,
+    '    # Without it, a check of a hung server takes a whole interval to fail.',
+    `    timeout check ${timeWord(timeouts.check)}`,
+    `    retries ${countWord(defaults.retries, 0, RETRIES_MAX, 'retries')}`,
+    ...(defaults.redispatch
+      ? ['    # The first retry already goes to another server.', '    option redispatch 1']
+      : ['    no option redispatch']),
+    '    # Written out because its default is another one from HAProxy 3.3 on.',
+    '    balance roundrobin',
+  ];
+}

@@ -1,0 +1,57 @@
+/** PURE. The managed folder of a proxy as it should be: every file's name and content, in the order in which HAProxy loads them. */
+import { isName, type ServiceName } from '../model/ids.ts';
+import type { ProxyConfig } from '../model/proxy-config.ts';
+import type { ServiceConfig } from '../model/service-config.ts';
+import { type Alone, renderGlobal, stampOf } from './render-global.ts';
+import { type RenderedServer, renderService, serviceFileName, structureOf } from './render-service.ts';
+
+export const GLOBAL_FILE = '00-pointsman.cfg';
+
+export interface ManagedInput {
+  /** `redis.prefix` */
+  readonly prefix: string;
+  readonly proxy: Pick<ProxyConfig, 'id' | 'runtime' | 'base' | 'start' | 'defaults' | 'reloadPolicy'>;
+  readonly services: readonly { readonly config: ServiceConfig; readonly servers: readonly RenderedServer[] }[];
+}
+
+export function managedFiles(input: ManagedInput): Map<string, string> {
+  const { prefix, proxy } = input;
+  const files = new Map([[GLOBAL_FILE, globalFile(prefix, proxy)]]);
+  const services = [...input.services].sort((a, b) => (a.config.name < b.config.name ? -1 : 1));
+  for (const { config, servers } of services) {
+    const structure = structureOf(config, proxy.defaults);
+    files.set(serviceFileName(config.name), renderService({ config, structure, servers }));
+  }
+  return files;
+}
+
+/** `00-pointsman.cfg` of this proxy. */
+export function globalFile(prefix: string, proxy: ManagedInput['proxy']): string {
+  return renderGlobal({
+    prefix,
+    proxy: proxy.id,
+    defaults: proxy.defaults,
+    policy: proxy.reloadPolicy,
+    alone: aloneOf(proxy),
+    stamp: proxyStamp(prefix, proxy),
+  });
+}
+
+/** The stamp that a worker of this proxy shows once it runs with our files. */
+export function proxyStamp(prefix: string, proxy: ManagedInput['proxy']): string {
+  return stampOf(prefix, proxy.id, proxy.defaults, proxy.reloadPolicy, aloneOf(proxy));
+}
+
+/**
+ * Our own file opens the runtime socket of a HAProxy that we start, and where there is no base file. A base file that opens the
+ * same path does no harm (tried on 2.6): the later line, ours, has the path.
+ */
+function aloneOf(proxy: ManagedInput['proxy']): Alone {
+  return { socket: proxy.start || proxy.base === null ? proxy.runtime : null, logs: proxy.base !== null };
+}
+
+/** The service of a managed file's name; null: not a service file. */
+export function serviceOfFile(file: string): ServiceName | null {
+  const name = /^service-(.+)\.cfg$/.exec(file)?.[1];
+  return name !== undefined && isName(name) ? name : null;
+}

@@ -1,0 +1,241 @@
+/**
+ * PURE. The commands that take a backend from what was observed to what is desired; run again on the result it plans nothing.
+ * It never looks at events, only at the two states, so a lost event or a crash between two commands costs a pass and no more: a server
+ * that was left half made is recognised by its state and finished. Adds come before removals, so that a removal that cannot be done yet
+ * (sessions are left) never holds back a server that is needed. A backend that pointsman did not declare is never touched.
+ */
+import type { Capabilities } from '../model/capabilities.ts';
+import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
+import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
+import type { BackendPlan, PlannedCommand, Waiting } from './backend-plan.ts';
+import { sameAddress } from './same-address.ts';
+import { isQuiet, type ServerSessions } from './sessions.ts';
+
+export interface BackendInput {
+  readonly backend: string;
+  /** null: the service is not ours any more. */
+  readonly desired: DesiredBackend | null;
+  /** The structure that our files would load now; null with runtimeOnly. */
+  readonly structure: string | null;
+  /** null: HAProxy has no such backend. */
+  readonly observed: ObservedBackend | null;
+  /** By server name; needed for `leavingServers`, the others are not asked for. */
+  readonly sessions: ReadonlyMap<string, ServerSessions>;
+  readonly capabilities: Capabilities;
+  /** No files and no reloads: what a reload would do is `blocked`, and every backend of a service counts as ours. */
+  readonly runtimeOnly: boolean;
+}
+
+/** The servers whose sessions the plan depends on: what is leaving or must be replaced. Empty in the common case, and then nothing needs to be asked. */
+export function leavingServers(desired: DesiredBackend, observed: ObservedBackend): readonly string[] {
+  const leaving: string[] = [];
+  for (const seen of observed.servers.values()) {
+    const wanted = desired.servers.get(seen.name);
+    if (wanted === undefined || wanted.admin === 'drain' || misfit(desired, wanted, seen) !== null) leaving.push(seen.name);
+  }
+  return leaving.sort();
+}
+
+export function planBackend(input: BackendInput): BackendPlan {
+  const { backend, desired, observed, runtimeOnly } = input;
+  const nothing: BackendPlan = { backend, commands: [], waiting: [], reload: null, blocked: null };
+  if (desired === null) {
+    const loaded = observed !== null && observed.structure !== null && !runtimeOnly;
+    return loaded ? { ...nothing, reload: { reason: 'the service is no longer configured' } } : nothing;
+  }
+  if (observed === null) {
+    return runtimeOnly
+      ? { ...nothing, blocked: `HAProxy has no backend ${backend}, and runtimeOnly rules out a reload` }
+      : { ...nothing, reload: { reason: 'the backend is not loaded' } };
+  }
+  if (!runtimeOnly && observed.structure === null) {
+    return { ...nothing, blocked: `HAProxy has a backend ${backend} that pointsman did not declare` };
+  }
+  const planner = new ServerPlanner(input, desired, observed);
+  planner.run();
+  const restructured = !runtimeOnly && observed.structure !== input.structure;
+  const reason = restructured ? 'the structure differs from what is loaded' : planner.reloadReason;
+  return { backend, commands: planner.commands, waiting: planner.waiting, reload: reason === null ? null : { reason }, blocked: null };
+}
+
+/** What makes a server one that no command can turn into the desired one. */
+function misfit(desired: DesiredBackend, wanted: DesiredServer, seen: ObservedServer): string | null {
+  if (seen.id !== wanted.id) return `its id is ${seen.id}, not ${wanted.id}`;
+  if (desired.config.check.type !== 'none' && seen.check === 'none') return 'it was made without a check';
+  if (desired.config.check.type === 'none' && seen.check !== 'none') return 'it was made with a check';
+  return null;
+}
+
+/** Whether HAProxy gives it new requests. */
+function serves(seen: ObservedServer): boolean {
+  return seen.admin === 'ready' && seen.operation !== 'stopped';
+}
+
+/** One run over one backend's servers. */
+class ServerPlanner {
+  readonly waiting: Waiting[] = [];
+  reloadReason: string | null = null;
+  readonly #admissions: PlannedCommand[] = [];
+  readonly #changes: PlannedCommand[] = [];
+  readonly #drains: PlannedCommand[] = [];
+  readonly #removals: PlannedCommand[] = [];
+  readonly #input: BackendInput;
+  readonly #desired: DesiredBackend;
+  readonly #observed: ObservedBackend;
+  readonly #byId = new Map<number, ObservedServer>();
+  #serving = 0;
+  #replacing = false;
+
+  constructor(input: BackendInput, desired: DesiredBackend, observed: ObservedBackend) {
+    this.#input = input;
+    this.#desired = desired;
+    this.#observed = observed;
+    for (const seen of observed.servers.values()) {
+      this.#byId.set(seen.id, seen);
+      if (serves(seen) && desired.servers.get(seen.name)?.admin === 'ready') this.#serving += 1;
+    }
+  }
+
+  get commands(): readonly PlannedCommand[] {
+    return [...this.#admissions, ...this.#changes, ...this.#drains, ...this.#removals];
+  }
+
+  run(): void {
+    const names = new Set([...this.#desired.servers.keys(), ...this.#observed.servers.keys()]);
+    for (const name of [...names].sort()) this.#server(name);
+  }
+
+  #server(name: string): void {
+    const wanted = this.#desired.servers.get(name);
+    const seen = this.#observed.servers.get(name);
+    if (wanted === undefined) {
+      if (seen !== undefined) this.#remove(seen, 'it is not desired');
+    } else if (seen === undefined) {
+      if (wanted.admin === 'ready') this.#add(wanted);
+    } else if (wanted.admin === 'drain') {
+      this.#drain(seen);
+    } else {
+      const unfit = misfit(this.#desired, wanted, seen);
+      if (unfit === null) this.#ready(wanted, seen);
+      else this.#replace(wanted, seen, unfit);
+    }
+  }
+
+  #add(wanted: DesiredServer): void {
+    const holder = this.#byId.get(wanted.id);
+    if (holder !== undefined) {
+      this.waiting.push({ server: wanted.name, reason: `its id ${wanted.id} is still held by ${holder.name}` });
+      return;
+    }
+    const { id, address, port, weight } = wanted;
+    const { check, server: options } = this.#desired.config;
+    this.#admissions.push({
+      command: { kind: 'add', ...this.#at(wanted.name), id, address, port, weight, config: { check, server: options } },
+      reason: 'it is not there',
+    });
+  }
+
+  #ready(wanted: DesiredServer, seen: ObservedServer): void {
+    const admission = this.#admission(seen);
+    // A server that comes in gets its address and weight first, so that what is checked is what will serve.
+    const changes = admission === null ? this.#changes : this.#admissions;
+    if (!sameAddress(seen.address, wanted.address) || seen.port !== wanted.port) {
+      const { address, port } = wanted;
+      changes.push({
+        command: { kind: 'address', ...this.#at(seen.name), address, port },
+        reason: `it is at ${seen.address} port ${seen.port}`,
+      });
+    }
+    if (seen.weight !== wanted.weight) {
+      changes.push({ command: { kind: 'weight', ...this.#at(seen.name), weight: wanted.weight }, reason: `its weight is ${seen.weight}` });
+    }
+    if (admission !== null) this.#admissions.push(admission);
+  }
+
+  /** What is missing for a desired server that is there to take requests; null: nothing. */
+  #admission(seen: ObservedServer): PlannedCommand | null {
+    const checked = this.#desired.config.check.type !== 'none';
+    const admit = (reason: string): PlannedCommand => ({ command: { kind: 'admit', ...this.#at(seen.name), checked }, reason });
+    switch (seen.admin) {
+      case 'maint':
+        return admit('it is in maint');
+      case 'drain':
+        // Left by a recipe that stopped half way: without a verdict of a check it would get requests at once.
+        if (checked && !seen.checking) return admit('it is in drain and not checked');
+        if (checked && seen.check !== 'passed' && seen.operation !== 'stopped') return admit('it is in drain and not found good');
+        if (!checked && seen.operation === 'stopped') return admit('it is in drain and down, without a check');
+        return { command: { kind: 'ready', ...this.#at(seen.name) }, reason: 'it is in drain' };
+      case 'ready':
+        if (checked && !seen.checking) {
+          return { command: { kind: 'enable-health', ...this.#at(seen.name) }, reason: 'its check is off' };
+        }
+        return !checked && seen.operation === 'stopped' ? admit('it is down, without a check') : null;
+    }
+  }
+
+  /** No new requests, then gone when its sessions have ended. */
+  #drain(seen: ObservedServer): void {
+    if (seen.admin === 'ready') {
+      this.#drains.push({ command: { kind: 'drain', ...this.#at(seen.name) }, reason: 'it is leaving' });
+    } else if (isQuiet(this.#input.sessions.get(seen.name))) {
+      this.#delete(seen, 'its sessions have ended');
+    } else {
+      this.waiting.push({ server: seen.name, reason: `draining, ${this.#sessionsOf(seen)}` });
+    }
+  }
+
+  /** Out now, whatever its sessions are. The delete waits until they are seen to be gone. */
+  #remove(seen: ObservedServer, reason: string): void {
+    const sessions = this.#input.sessions.get(seen.name);
+    if (seen.admin !== 'ready' && isQuiet(sessions)) {
+      this.#delete(seen, reason);
+      return;
+    }
+    if (seen.admin !== 'maint') this.#removals.push({ command: { kind: 'maint', ...this.#at(seen.name) }, reason });
+    if (sessions === undefined || sessions.current > 0) {
+      this.#removals.push({ command: { kind: 'shutdown-sessions', ...this.#at(seen.name) }, reason });
+    }
+    this.waiting.push({ server: seen.name, reason: `to be deleted, ${this.#sessionsOf(seen)}` });
+  }
+
+  #delete(seen: ObservedServer, reason: string): void {
+    if (seen.admin !== 'maint') this.#removals.push({ command: { kind: 'maint', ...this.#at(seen.name) }, reason });
+    this.#removals.push({ command: { kind: 'delete', ...this.#at(seen.name) }, reason });
+  }
+
+  /**
+   * A server that must be made anew. One that takes no requests goes at once. Else a reload does it without losing a request; where there is
+   * none (runtimeOnly) they go one at a time, and never so that the backend has none: rather a wrong id than no service.
+   */
+  #replace(wanted: DesiredServer, seen: ObservedServer, unfit: string): void {
+    if (!serves(seen)) {
+      this.#remove(seen, unfit);
+      return;
+    }
+    if (!this.#input.runtimeOnly) {
+      this.reloadReason ??= `server ${seen.name} must be made anew: ${unfit}`;
+      return;
+    }
+    const holder = this.#byId.get(wanted.id);
+    // When another server holds its id, this one stays away until that one was replaced in turn: two must be left to serve then.
+    const othersNeeded = holder !== undefined && holder !== seen ? 2 : 1;
+    if (this.#replacing || this.#serving - 1 < othersNeeded) {
+      this.waiting.push({ server: seen.name, reason: `to be made anew (${unfit}) when enough others serve` });
+      return;
+    }
+    this.#replacing = true;
+    this.#remove(seen, unfit);
+  }
+
+  #sessionsOf(seen: ObservedServer): string {
+    const sessions = this.#input.sessions.get(seen.name);
+    if (sessions === undefined) return 'sessions not counted yet';
+    return sessions.current === 0
+      ? 'its last session has just ended'
+      : `${sessions.current} session${sessions.current === 1 ? '' : 's'} left`;
+  }
+
+  #at(server: string): { backend: string; server: string } {
+    return { backend: this.#input.backend, server };
+  }
+}

@@ -1,0 +1,33 @@
+/** PURE. How long a server has been without sessions: from one look to the next, so that a delete never meets a session that is just ending. */
+
+export interface ServerSessions {
+  /** Sessions and used connections at the last look; idle pooled connections do not count. */
+  readonly current: number;
+  /** ms for which every look saw none; 0 at the first such look. */
+  readonly quietMs: number;
+}
+
+/**
+ * Two crash fixes of HAProxy's `del server` (in 2.9 and 3.0, marked for 2.6) are about streams that are just ending:
+ * a server is deleted only after this long without any.
+ */
+export const QUIET_MS = 100;
+
+/** `counts`: this look; `elapsedMs`: since the look that `previous` came from. A server that is new in `counts` starts at 0. */
+export function foldSessions(
+  previous: ReadonlyMap<string, ServerSessions>,
+  counts: ReadonlyMap<string, number>,
+  elapsedMs: number,
+): ReadonlyMap<string, ServerSessions> {
+  const next = new Map<string, ServerSessions>();
+  for (const [server, current] of counts) {
+    const before = previous.get(server);
+    const quietMs = current === 0 && before !== undefined && before.current === 0 ? before.quietMs + elapsedMs : 0;
+    next.set(server, { current, quietMs });
+  }
+  return next;
+}
+
+export function isQuiet(sessions: ServerSessions | undefined): boolean {
+  return sessions !== undefined && sessions.current === 0 && sessions.quietMs >= QUIET_MS;
+}

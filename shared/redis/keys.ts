@@ -1,0 +1,108 @@
+/**
+ * Where things are in Redis. All keys of one service, and all of one proxy, carry one hash tag, so that one Lua call may touch them
+ * together on a cluster; each queue has a tag of its own.
+ */
+import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
+
+export interface ServiceKeys {
+  /** Hash: epoch, view (revision), config (last published), revision, cursor, published, service (snapshot), floor. */
+  readonly meta: string;
+  /** Hash: znode name -> view entry. */
+  readonly view: string;
+  /** Stream of events. */
+  readonly log: string;
+  /** Hash: instance -> snapshot. */
+  readonly instances: string;
+  /** Hash: instance -> desired server. */
+  readonly desired: string;
+  /** Sorted set: instance -> revision that last changed its desired server. */
+  readonly changed: string;
+  /** Hash: `address port` -> claim. */
+  readonly addresses: string;
+  /** Sorted set: instance (or `#guard`) -> deadline, ms. */
+  readonly deadlines: string;
+  /** Hash: instance -> verdict of one proxy's checks. */
+  verdicts(proxy: ProxyId): string;
+}
+
+export interface ProxyKeys {
+  /** Hash: service -> revision that made it dirty. */
+  readonly dirty: string;
+  /** String: the claim's token. */
+  readonly claim: string;
+  /** Stream of the proxy's own events. */
+  readonly log: string;
+  /** Hash: service -> backend snapshot. */
+  readonly backends: string;
+  /** Hash: worker, reload (last), and what else is known of the proxy. */
+  readonly state: string;
+}
+
+export class Keys {
+  readonly prefix: string;
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  /** Set of the services that have a log. */
+  get services(): string {
+    return `${this.prefix}:services`;
+  }
+
+  /** Hash: proxy -> what its reconciler announced. */
+  get proxies(): string {
+    return `${this.prefix}:proxies`;
+  }
+
+  /** Counter: the watchers' epochs. */
+  get epoch(): string {
+    return `${this.prefix}:epoch`;
+  }
+
+  /** Pub/sub: requests to re-read Zookeeper. */
+  get resync(): string {
+    return `${this.prefix}:resync`;
+  }
+
+  service(name: ServiceName): ServiceKeys {
+    const base = `{${this.prefix}:${name}}`;
+    return {
+      meta: `${base}:meta`,
+      view: `${base}:view`,
+      log: `${base}:log`,
+      instances: `${base}:instances`,
+      desired: `${base}:desired`,
+      changed: `${base}:changed`,
+      addresses: `${base}:addresses`,
+      deadlines: `${base}:deadlines`,
+      verdicts: (proxy) => `${base}:verdicts:${proxy}`,
+    };
+  }
+
+  proxy(id: ProxyId): ProxyKeys {
+    const base = `{${this.prefix}:proxy:${id}}`;
+    return {
+      dirty: `${base}:dirty`,
+      claim: `${base}:claim`,
+      log: `${base}:log`,
+      backends: `${base}:backends`,
+      state: `${base}:state`,
+    };
+  }
+
+  /** BullMQ's `prefix` for a queue: a hash tag per queue. */
+  queue(name: string): string {
+    return `{${this.prefix}:queue:${name}}`;
+  }
+}
+
+export const SERVICES_QUEUE = 'services';
+
+export function proxiesQueue(pool: PoolName): string {
+  return `proxies.${pool}`;
+}
+
+export function reloadsQueue(pool: PoolName): string {
+  return `reloads.${pool}`;
+}

@@ -1,0 +1,97 @@
+/** What is known of a proxy in Redis: who announced it, what it has to look at, how its backends stand, what was sent to it. */
+import type { Redis } from 'ioredis';
+import { must } from '../errors.ts';
+import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
+import type { ProxyEvent } from '../model/proxy-event.ts';
+import { EVENT_FORMAT } from '../model/event.ts';
+import type { Keys } from './keys.ts';
+import { runScript } from './script.ts';
+import { CLEAN, MARK } from './scripts.ts';
+
+/** Entries of a proxy's own stream. */
+const PROXY_EVENTS_MAX = 20_000;
+/** A proxy whose reconciler has not been heard of for so long is not woken, and shown as such. */
+export const ANNOUNCE_FRESH_MS = 60_000;
+
+export interface Announcement {
+  readonly id: ProxyId;
+  readonly pool: PoolName;
+  /** Names or globs. */
+  readonly services: readonly string[];
+  readonly version: string | null;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
+export class ProxyStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  async announce(announcement: Announcement): Promise<void> {
+    await this.#redis.hset(this.#keys.proxies, announcement.id, JSON.stringify(announcement));
+  }
+
+  async announced(): Promise<Announcement[]> {
+    const all = await this.#redis.hgetall(this.#keys.proxies);
+    return Object.values(all)
+      .map((json) => JSON.parse(json) as Announcement)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Marks the services dirty on every proxy named; a mark only rises. */
+  async mark(proxies: readonly ProxyId[], revisions: ReadonlyMap<ServiceName, number>): Promise<void> {
+    const args = [...revisions].flatMap(([service, revision]) => [service, String(revision)]);
+    if (args.length === 0) return;
+    await Promise.all(proxies.map((proxy) => runScript(this.#redis, MARK, [this.#keys.proxy(proxy).dirty], args)));
+  }
+
+  async dirty(proxy: ProxyId): Promise<Map<ServiceName, number>> {
+    const marks = await this.#redis.hgetall(this.#keys.proxy(proxy).dirty);
+    return new Map(
+      Object.entries(marks)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([service, revision]) => [service, Number(revision)]),
+    );
+  }
+
+  /** Takes marks away, but only those that the applied revision covers. */
+  async clean(proxy: ProxyId, applied: ReadonlyMap<ServiceName, number>): Promise<void> {
+    const args = [...applied].flatMap(([service, revision]) => [service, String(revision)]);
+    if (args.length > 0) await runScript(this.#redis, CLEAN, [this.#keys.proxy(proxy).dirty], args);
+  }
+
+  async backends(proxy: ProxyId): Promise<Map<ServiceName, string>> {
+    return new Map(Object.entries(await this.#redis.hgetall(this.#keys.proxy(proxy).backends)));
+  }
+
+  async backend(proxy: ProxyId, service: ServiceName): Promise<string | null> {
+    return this.#redis.hget(this.#keys.proxy(proxy).backends, service);
+  }
+
+  /** Appends the events and stores the snapshots that they lead to, together. null: the backend is no longer known. */
+  async record(proxy: ProxyId, events: readonly ProxyEvent[], backends: ReadonlyMap<ServiceName, string | null>): Promise<void> {
+    const keys = this.#keys.proxy(proxy);
+    const transaction = this.#redis.multi();
+    for (const { type, ...data } of events) {
+      transaction.xadd(keys.log, 'MAXLEN', '~', PROXY_EVENTS_MAX, '*', 'v', String(EVENT_FORMAT), 'type', type, 'data', JSON.stringify(data));
+    }
+    for (const [service, json] of backends) {
+      if (json === null) transaction.hdel(keys.backends, service);
+      else transaction.hset(keys.backends, service, json);
+    }
+    for (const [error] of must(await transaction.exec(), 'the reply of MULTI')) if (error) throw error;
+  }
+
+  async state(proxy: ProxyId): Promise<Record<string, string>> {
+    return this.#redis.hgetall(this.#keys.proxy(proxy).state);
+  }
+
+  async setState(proxy: ProxyId, fields: Readonly<Record<string, string>>): Promise<void> {
+    await this.#redis.hset(this.#keys.proxy(proxy).state, fields);
+  }
+}

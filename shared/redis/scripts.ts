@@ -1,0 +1,110 @@
+/**
+ * The Lua that must be atomic. Each script's header names its keys, arguments and answers. Numbers travel as decimal strings.
+ * All keys of one call carry one hash tag.
+ */
+
+/**
+ * Append events, fenced and compared.
+ * KEYS meta view log
+ * ARGV epoch, view revision, config JSON or '', #set, (name, entry)*, #remove, name*, #events, (type, data, cause or '')*
+ * Answers {'ok', new view revision, id*} | {'fenced', epoch} | {'stale', view revision}
+ */
+export const APPEND = `
+local epoch = tonumber(ARGV[1])
+local known = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
+if epoch < known then return {'fenced', tostring(known)} end
+local view = tonumber(redis.call('HGET', KEYS[1], 'view') or '0')
+if view ~= tonumber(ARGV[2]) then return {'stale', tostring(view)} end
+view = view + 1
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'view', tostring(view))
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'config', ARGV[3]) end
+local at = 4
+local function count() local n = tonumber(ARGV[at]); at = at + 1; return n end
+for _ = 1, count() do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]); at = at + 2 end
+for _ = 1, count() do redis.call('HDEL', KEYS[2], ARGV[at]); at = at + 1 end
+local answer = {'ok', tostring(view)}
+for _ = 1, count() do
+  local fields = {'v', '1', 'type', ARGV[at], 'data', ARGV[at + 1]}
+  if ARGV[at + 2] ~= '' then fields[7] = 'cause'; fields[8] = ARGV[at + 2] end
+  answer[#answer + 1] = redis.call('XADD', KEYS[3], '*', unpack(fields))
+  at = at + 3
+end
+return answer`;
+
+/**
+ * Commit a fold by compare-and-set.
+ * KEYS meta instances desired changed addresses deadlines log
+ * ARGV revision read, revision written, cursor, service JSON, events kept,
+ *      then five lists, each #n and its items: instances set (id, json), instances deleted (id),
+ *      desired set (id, json), desired deleted (id), addresses (key, json or ''), then deadlines (id, ms or '')
+ * Answers 'ok' | 'lost'
+ * The log is cut only behind the cursor, so an event that was not folded stays.
+ */
+export const COMMIT = `
+local revision = redis.call('HGET', KEYS[1], 'revision') or '0'
+if revision ~= ARGV[1] then return 'lost' end
+redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'cursor', ARGV[3], 'service', ARGV[4])
+local at = 6
+local function count() local n = tonumber(ARGV[at]); at = at + 1; return n end
+for _ = 1, count() do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]); at = at + 2 end
+for _ = 1, count() do redis.call('HDEL', KEYS[2], ARGV[at]); redis.call('ZREM', KEYS[4], ARGV[at]); redis.call('HSET', KEYS[1], 'floor', ARGV[2]); at = at + 1 end
+for _ = 1, count() do redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1]); redis.call('ZADD', KEYS[4], ARGV[2], ARGV[at]); at = at + 2 end
+for _ = 1, count() do redis.call('HDEL', KEYS[3], ARGV[at]); redis.call('ZADD', KEYS[4], ARGV[2], ARGV[at]); at = at + 1 end
+for _ = 1, count() do
+  if ARGV[at + 1] == '' then redis.call('HDEL', KEYS[5], ARGV[at]) else redis.call('HSET', KEYS[5], ARGV[at], ARGV[at + 1]) end
+  at = at + 2
+end
+for _ = 1, count() do
+  if ARGV[at + 1] == '' then redis.call('ZREM', KEYS[6], ARGV[at]) else redis.call('ZADD', KEYS[6], ARGV[at + 1], ARGV[at]) end
+  at = at + 2
+end
+if redis.call('XLEN', KEYS[7]) > tonumber(ARGV[5]) * 1.1 then redis.call('XTRIM', KEYS[7], 'MAXLEN', '~', ARGV[5]) end
+return 'ok'`;
+
+/**
+ * Take a dirty mark away, but only one that the applied revision covers.
+ * KEYS dirty; ARGV (service, revision)*. Answers the number taken.
+ */
+export const CLEAN = `
+local taken = 0
+for i = 1, #ARGV, 2 do
+  local marked = redis.call('HGET', KEYS[1], ARGV[i])
+  if marked and tonumber(marked) <= tonumber(ARGV[i + 1]) then redis.call('HDEL', KEYS[1], ARGV[i]); taken = taken + 1 end
+end
+return taken`;
+
+/**
+ * Mark dirty; a mark only rises.
+ * KEYS dirty; ARGV (service, revision)*. Answers nothing of use.
+ */
+export const MARK = `
+for i = 1, #ARGV, 2 do
+  local marked = tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '-1')
+  if tonumber(ARGV[i + 1]) > marked then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+return 0`;
+
+/** Renew the claim while it is ours. KEYS claim; ARGV token, ttl ms. Answers 1 or 0. */
+export const RENEW = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0`;
+
+/** Let the claim go while it is ours. KEYS claim; ARGV token. Answers 1 or 0. */
+export const LET_GO = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`;
+
+/**
+ * Tell what a proxy's checks say now, if it is still what was known that changed.
+ * KEYS verdicts log; ARGV event data JSON, (instance, from, to)*. 'absent' is no field. Answers 'ok' | 'stale'
+ */
+export const HEALTH = `
+for i = 2, #ARGV, 3 do
+  local known = redis.call('HGET', KEYS[1], ARGV[i]) or 'absent'
+  if known ~= ARGV[i + 1] then return 'stale' end
+end
+for i = 2, #ARGV, 3 do
+  if ARGV[i + 2] == 'absent' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) end
+end
+redis.call('XADD', KEYS[2], '*', 'v', '1', 'type', 'health', 'data', ARGV[1])
+return 'ok'`;

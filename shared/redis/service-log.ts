@@ -1,0 +1,172 @@
+/**
+ * A service's event log and the view that its watcher works from. An append is one Lua call: fenced by the watcher's epoch, compared with
+ * the view's revision, so that what lands is duplicate-free and in order. Costs what changed, not what there is.
+ */
+import type { Redis } from 'ioredis';
+import { must, PointsmanError } from '../errors.ts';
+import { EVENT_FORMAT, type HealthChange, type Logged, type ServiceEvent, type Verdict } from '../model/event.ts';
+import { type EventId, eventTime, type InstanceId, type ProxyId, type ServiceName } from '../model/ids.ts';
+import type { ServiceConfig } from '../model/service-config.ts';
+import type { ViewEntry } from '../znode/view.ts';
+import type { Keys } from './keys.ts';
+import { runScript } from './script.ts';
+import { APPEND, HEALTH } from './scripts.ts';
+
+/** View entries in one Lua call: bounds how long Redis is held. */
+const CHANGES_PER_CALL = 1_000;
+
+export interface ViewChange {
+  readonly epoch: number;
+  readonly viewRevision: number;
+  readonly set: ReadonlyMap<string, ViewEntry>;
+  readonly remove: readonly string[];
+  readonly events: readonly ServiceEvent[];
+}
+
+export class ServiceLog {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  /** A number above every epoch given out before: the fence of a new leader. */
+  async nextEpoch(): Promise<number> {
+    return this.#redis.incr(this.#keys.epoch);
+  }
+
+  async services(): Promise<ServiceName[]> {
+    return (await this.#redis.smembers(this.#keys.services)).sort();
+  }
+
+  /** What the last watcher saw, and the config it published. */
+  async readView(service: ServiceName): Promise<{ revision: number; children: Map<string, ViewEntry>; config: ServiceConfig | null }> {
+    const { meta, view } = this.#keys.service(service);
+    const replies = must(await this.#redis.multi().hmget(meta, 'view', 'config').hgetall(view).exec(), 'the reply of MULTI');
+    const [revision, config] = replies[0]?.[1] as [string | null, string | null];
+    const children = replies[1]?.[1] as Record<string, string>;
+    return {
+      revision: Number(revision ?? '0'),
+      children: new Map(Object.entries(children).map(([name, entry]) => [name, JSON.parse(entry) as ViewEntry])),
+      config: config === null ? null : (JSON.parse(config) as ServiceConfig),
+    };
+  }
+
+  /**
+   * Updates the view and appends the events.
+   * @throws PointsmanError LOG_FENCED: a later leader has written. LOG_STALE_REVISION: the view moved; read it again and diff again.
+   */
+  async append(service: ServiceName, change: ViewChange): Promise<{ revision: number; ids: EventId[] }> {
+    await this.#redis.sadd(this.#keys.services, service);
+    const ids: EventId[] = [];
+    let revision = change.viewRevision;
+    for (const part of parts(change)) {
+      const answer = await this.#call(service, change.epoch, revision, part);
+      revision = answer.revision;
+      ids.push(...answer.ids);
+    }
+    return { revision, ids };
+  }
+
+  /** Appends events that no view stands behind (health, timers); they need no fence, the machines refuse what is stale. */
+  async appendPlain(service: ServiceName, events: readonly ServiceEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    const { log } = this.#keys.service(service);
+    const pipeline = this.#redis.pipeline();
+    for (const event of events) {
+      const { type, ...data } = event;
+      pipeline.xadd(log, '*', 'v', String(EVENT_FORMAT), 'type', type, 'data', JSON.stringify(data));
+    }
+    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+  }
+
+  async verdicts(service: ServiceName, proxy: ProxyId): Promise<Map<InstanceId, Verdict>> {
+    const verdicts = await this.#redis.hgetall(this.#keys.service(service).verdicts(proxy));
+    return new Map(Object.entries(verdicts)) as Map<InstanceId, Verdict>;
+  }
+
+  /** Appends a `health` event and keeps the verdicts, together. false: somebody else told it first. */
+  async tellHealth(service: ServiceName, proxy: ProxyId, verdicts: readonly HealthChange[]): Promise<boolean> {
+    const keys = this.#keys.service(service);
+    const args = [JSON.stringify({ proxy, verdicts }), ...verdicts.flatMap(({ instance, from, to }) => [instance, from, to])];
+    return (await runScript(this.#redis, HEALTH, [keys.verdicts(proxy), keys.log], args)) === 'ok';
+  }
+
+  /** Up to `count` events after `cursor` (exclusive), oldest first. */
+  async read(service: ServiceName, cursor: EventId, count: number): Promise<Logged<ServiceEvent>[]> {
+    const entries = await this.#redis.xrange(this.#keys.service(service).log, `(${cursor}`, '+', 'COUNT', count);
+    return entries.map(([id, fields]) => decodeEvent(id, fields));
+  }
+
+  async #call(service: ServiceName, epoch: number, revision: number, part: Part): Promise<{ revision: number; ids: EventId[] }> {
+    const { meta, view, log } = this.#keys.service(service);
+    const args = [String(epoch), String(revision), configOf(part.events), String(part.set.length)];
+    for (const [name, entry] of part.set) args.push(name, JSON.stringify(entry));
+    args.push(String(part.remove.length), ...part.remove, String(part.events.length));
+    for (const { type, ...data } of part.events) args.push(type, JSON.stringify(data), '');
+    const answer = (await runScript(this.#redis, APPEND, [meta, view, log], args)) as string[];
+    if (answer[0] === 'fenced') {
+      throw new PointsmanError('LOG_FENCED', `epoch ${epoch} of ${service} is over: epoch ${answer[1]} has written`, {
+        hint: 'another watcher leads; this one stands by',
+        retry: 'after',
+      });
+    }
+    if (answer[0] === 'stale') {
+      throw new PointsmanError('LOG_STALE_REVISION', `the view of ${service} is at revision ${answer[1]}, not ${revision}`, {
+        hint: 'read the view again and compare again',
+        retry: 'transient',
+      });
+    }
+    return { revision: Number(answer[1]), ids: answer.slice(2) };
+  }
+}
+
+interface Part {
+  readonly set: readonly (readonly [string, ViewEntry])[];
+  readonly remove: readonly string[];
+  readonly events: readonly ServiceEvent[];
+}
+
+/** Whole in one call when it is small; else the view's entries travel with their own events, so that a crash between calls loses nothing. */
+function parts(change: ViewChange): Part[] {
+  const set = [...change.set];
+  if (set.length + change.remove.length <= CHANGES_PER_CALL) return [{ set, remove: change.remove, events: change.events }];
+  const byZnode = new Map<string, ServiceEvent[]>();
+  const general: ServiceEvent[] = [];
+  for (const event of change.events) {
+    if (!('znode' in event)) general.push(event);
+    else byZnode.set(event.znode.name, [...(byZnode.get(event.znode.name) ?? []), event]);
+  }
+  const result: Part[] = [{ set: [], remove: [], events: general }];
+  for (let at = 0; at < set.length; at += CHANGES_PER_CALL) {
+    const slice = set.slice(at, at + CHANGES_PER_CALL);
+    result.push({ set: slice, remove: [], events: slice.flatMap(([name]) => byZnode.get(name) ?? []) });
+  }
+  for (let at = 0; at < change.remove.length; at += CHANGES_PER_CALL) {
+    const slice = change.remove.slice(at, at + CHANGES_PER_CALL);
+    result.push({ set: [], remove: slice, events: slice.flatMap((name) => byZnode.get(name) ?? []) });
+  }
+  return result;
+}
+
+function configOf(events: readonly ServiceEvent[]): string {
+  const last = events.findLast((event) => event.type === 'configured' || event.type === 'unconfigured');
+  if (last === undefined) return '';
+  return last.type === 'configured' ? JSON.stringify(last.config) : 'null';
+}
+
+/** @throws PointsmanError LOG_EVENT_UNKNOWN for an entry of a later format. */
+export function decodeEvent(id: EventId, fields: readonly string[]): Logged<ServiceEvent> {
+  const entry = new Map<string, string>();
+  for (let at = 0; at + 1 < fields.length; at += 2) entry.set(fields[at] as string, fields[at + 1] as string);
+  if (entry.get('v') !== String(EVENT_FORMAT)) {
+    throw new PointsmanError('LOG_EVENT_UNKNOWN', `event ${id} has format ${entry.get('v')}, this version reads ${EVENT_FORMAT}`, {
+      hint: 'run the newest pointsman on every host',
+      retry: 'after',
+    });
+  }
+  const event = { type: entry.get('type'), ...(JSON.parse(must(entry.get('data'), 'the data of an event')) as object) } as ServiceEvent;
+  return { id, time: eventTime(id), event };
+}

@@ -1,0 +1,126 @@
+/**
+ * What the transition worker reads and commits for a service: snapshots, desired servers, address claims, deadlines, the cursor.
+ * The commit is one compare-and-set on the revision; a fold reads and writes only the instances that its events name.
+ */
+import type { Redis } from 'ioredis';
+import { must, PointsmanError } from '../errors.ts';
+import type { EventId, InstanceId, ServiceName } from '../model/ids.ts';
+import type { Keys } from './keys.ts';
+import { runScript } from './script.ts';
+import { COMMIT } from './scripts.ts';
+
+/** Fields in one HMGET. */
+const FIELDS_PER_CALL = 1_000;
+export const GUARD_DEADLINE = '#guard';
+
+export interface ServiceHead {
+  readonly revision: number;
+  readonly cursor: EventId;
+  /** The revision for which every proxy was marked and woken. */
+  readonly published: number;
+  /** The service's own snapshot, JSON; null: none yet. */
+  readonly service: string | null;
+}
+
+export interface Commit {
+  readonly readRevision: number;
+  readonly cursor: EventId;
+  readonly service: string;
+  /** null: forgotten. */
+  readonly instances: ReadonlyMap<InstanceId, string | null>;
+  /** null: no proxy should have it. */
+  readonly desired: ReadonlyMap<InstanceId, string | null>;
+  readonly addresses: ReadonlyMap<string, string | null>;
+  /** ms; null: none. */
+  readonly deadlines: ReadonlyMap<string, number | null>;
+}
+
+export class ServiceStore {
+  readonly #redis: Redis;
+  readonly #keys: Keys;
+  readonly #eventsMax: number;
+
+  constructor(redis: Redis, keys: Keys, options: { eventsMax: number }) {
+    this.#redis = redis;
+    this.#keys = keys;
+    this.#eventsMax = options.eventsMax;
+  }
+
+  async head(service: ServiceName): Promise<ServiceHead> {
+    const [revision, cursor, published, snapshot] = await this.#redis.hmget(
+      this.#keys.service(service).meta,
+      'revision',
+      'cursor',
+      'published',
+      'service',
+    );
+    return { revision: Number(revision ?? '0'), cursor: cursor ?? '0-0', published: Number(published ?? '0'), service: snapshot ?? null };
+  }
+
+  async instances(service: ServiceName, ids: readonly InstanceId[] | 'all'): Promise<Map<InstanceId, string>> {
+    const { instances } = this.#keys.service(service);
+    if (ids === 'all') return new Map(Object.entries(await this.#redis.hgetall(instances)));
+    return this.#fields(instances, ids);
+  }
+
+  async addresses(service: ServiceName, keys: readonly string[]): Promise<Map<string, string>> {
+    return this.#fields(this.#keys.service(service).addresses, keys);
+  }
+
+  /** Deadlines at or before `now`, earliest first, at most `count`. */
+  async due(service: ServiceName, now: number, count: number): Promise<string[]> {
+    return this.#redis.zrange(this.#keys.service(service).deadlines, '-inf', String(now), 'BYSCORE', 'LIMIT', 0, count);
+  }
+
+  async earliestDeadline(service: ServiceName): Promise<number | null> {
+    const [, at] = await this.#redis.zrange(this.#keys.service(service).deadlines, '0', '0', 'WITHSCORES');
+    return at === undefined ? null : Number(at);
+  }
+
+  /** @returns the revision written. @throws PointsmanError LOG_CAS_LOST: somebody else committed; read and fold again. */
+  async commit(service: ServiceName, commit: Commit): Promise<number> {
+    const keys = this.#keys.service(service);
+    const revision = commit.readRevision + 1;
+    const args = [String(commit.readRevision), String(revision), commit.cursor, commit.service, String(this.#eventsMax)];
+    pushSplit(args, commit.instances);
+    pushSplit(args, commit.desired);
+    pushPairs(args, commit.addresses);
+    pushPairs(args, commit.deadlines);
+    const answer = await runScript(
+      this.#redis,
+      COMMIT,
+      [keys.meta, keys.instances, keys.desired, keys.changed, keys.addresses, keys.deadlines, keys.log],
+      args,
+    );
+    if (answer !== 'ok') {
+      throw new PointsmanError('LOG_CAS_LOST', `another worker committed ${service} first`, { hint: 'fold again', retry: 'transient' });
+    }
+    return revision;
+  }
+
+  /** Every proxy was marked and woken for `revision`. */
+  async published(service: ServiceName, revision: number): Promise<void> {
+    await this.#redis.hset(this.#keys.service(service).meta, 'published', String(revision));
+  }
+
+  async #fields(key: string, fields: readonly string[]): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    for (let at = 0; at < fields.length; at += FIELDS_PER_CALL) {
+      const slice = fields.slice(at, at + FIELDS_PER_CALL);
+      const values = await this.#redis.hmget(key, ...slice);
+      for (const [index, value] of values.entries()) if (value !== null) found.set(must(slice[index], 'field'), value);
+    }
+    return found;
+  }
+}
+
+function pushSplit(args: string[], entries: ReadonlyMap<string, string | null>): void {
+  const set = [...entries].filter((entry): entry is [string, string] => entry[1] !== null);
+  const deleted = [...entries].filter((entry) => entry[1] === null).map(([key]) => key);
+  args.push(String(set.length), ...set.flat(), String(deleted.length), ...deleted);
+}
+
+function pushPairs(args: string[], entries: ReadonlyMap<string, string | number | null>): void {
+  args.push(String(entries.size));
+  for (const [key, value] of entries) args.push(key, value === null ? '' : String(value));
+}

@@ -1,0 +1,152 @@
+/**
+ * PURE. A model of one HAProxy 2.6 backend as the runtime API shows it: takes the same lines, gives the same replies, and lets time pass in
+ * `tick`. Sessions, idle connections and checks are as simple as the plan needs them to be.
+ */
+import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
+
+export interface ModelServer {
+  name: string;
+  id: number;
+  address: string;
+  port: number;
+  weight: number;
+  admin: ObservedServer['admin'];
+  running: boolean;
+  configured: boolean;
+  enabled: boolean;
+  paused: boolean;
+  check: 'pending' | 'passed' | 'failed';
+  sessions: number;
+  idle: number;
+}
+
+export class HaproxyModel {
+  readonly servers = new Map<string, ModelServer>();
+  structure: string | null;
+  readonly #alive: (address: string, port: number) => boolean;
+
+  constructor(structure: string | null, alive: (address: string, port: number) => boolean, servers: readonly ModelServer[] = []) {
+    this.structure = structure;
+    this.#alive = alive;
+    for (const server of servers) this.servers.set(server.name, { ...server });
+  }
+
+  /** The reply, with its severity. */
+  run(line: string): string {
+    const words = line.split(' ');
+    const at = words.find((word) => word.includes('/')) ?? '';
+    const name = at.slice(at.indexOf('/') + 1);
+    if (line.startsWith('add server ')) return this.#add(name, words);
+    const server = this.servers.get(name);
+    if (server === undefined) return '[3]: No such server.\n';
+    if (line.startsWith('enable health ')) {
+      if (!server.configured) return '[3]: Health check was not configured on this server, cannot enable.\n';
+      server.enabled = true;
+      return '';
+    }
+    if (line.startsWith('shutdown sessions ')) {
+      server.sessions = 0;
+      return '';
+    }
+    if (line.startsWith('del server ')) return this.#delete(server);
+    return this.#set(server, words.slice(3));
+  }
+
+  #add(name: string, words: readonly string[]): string {
+    if (this.servers.has(name)) return '[3]: Already exists a server with the same name in backend.\n';
+    const after = (word: string): number => Number(words[words.indexOf(word) + 1]);
+    const id = after('id');
+    for (const other of this.servers.values()) {
+      if (other.id === id) return `[3]: 'id' : custom id ${id} already used at (null):0 ('server ${other.name}').\n`;
+    }
+    const where = words[3] ?? '';
+    const colon = where.lastIndexOf(':');
+    this.servers.set(name, {
+      name,
+      id,
+      address: where.slice(0, colon).replace(/^\[|\]$/g, ''),
+      port: Number(where.slice(colon + 1)),
+      weight: after('weight'),
+      admin: 'maint',
+      running: false,
+      configured: words.includes('check'),
+      enabled: false,
+      paused: false,
+      check: 'pending',
+      sessions: 0,
+      idle: 0,
+    });
+    return '[6]: New server registered.\n';
+  }
+
+  #delete(server: ModelServer): string {
+    if (server.admin !== 'maint') return '[3]: Only servers in maintenance mode can be deleted.';
+    if (server.sessions + server.idle > 0) return '[3]: Server still has connections attached to it, cannot remove it.';
+    this.servers.delete(server.name);
+    return '[6]: Server deleted.';
+  }
+
+  #set(server: ModelServer, [what, value, , port]: readonly string[]): string {
+    switch (what) {
+      case 'state':
+        if (value === 'maint') Object.assign(server, { admin: 'maint', running: false, paused: true });
+        else {
+          // Out of maint a server is up at once, whatever its checks would say.
+          if (server.admin === 'maint') Object.assign(server, { running: true, paused: false });
+          server.admin = value === 'drain' ? 'drain' : 'ready';
+        }
+        return '';
+      case 'health':
+        server.running = value === 'up';
+        return '';
+      case 'weight':
+        server.weight = Number(value);
+        return '';
+      case 'addr': {
+        Object.assign(server, { address: value, port: Number(port) });
+        return "[4]: IP changed from 'a' to 'b', port changed from '1' to '2' by 'stats socket command'\n";
+      }
+      default:
+        throw new Error(`the model does not know set server ${what}`);
+    }
+  }
+
+  /** Idle connections go, one session of each server that takes no new ones ends, and every enabled check runs. */
+  tick(): void {
+    for (const server of this.servers.values()) {
+      server.idle = 0;
+      if (server.admin !== 'ready' && server.sessions > 0) server.sessions -= 1;
+      if (!server.configured || !server.enabled || server.paused || server.admin === 'maint') continue;
+      const alive = this.#alive(server.address, server.port);
+      server.check = alive ? 'passed' : 'failed';
+      server.running = alive;
+    }
+  }
+
+  serving(): string[] {
+    return [...this.servers.values()].filter((server) => server.admin === 'ready' && server.running).map((server) => server.name);
+  }
+
+  sessions(): Map<string, number> {
+    return new Map([...this.servers.values()].map((server) => [server.name, server.sessions]));
+  }
+
+  observed(name: string): ObservedBackend {
+    const servers = new Map<string, ObservedServer>();
+    for (const server of this.servers.values()) {
+      const { id, address, port, weight, admin } = server;
+      servers.set(server.name, {
+        name: server.name,
+        id,
+        address,
+        port,
+        weight,
+        admin,
+        operation: server.running ? 'running' : 'stopped',
+        check: server.configured ? server.check : 'none',
+        checking: server.enabled && !server.paused,
+      });
+    }
+    return { name, structure: this.structure, servers };
+  }
+}

@@ -1,0 +1,50 @@
+/** Values that tests start from. */
+import { capabilitiesOf } from '../../shared/haproxy/capabilities.ts';
+import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.ts';
+import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
+import type { CheckConfig, ServiceConfig } from '../../shared/model/service-config.ts';
+
+export const HAPROXY_2_6 = capabilitiesOf('2.6.12-1+deb12u4');
+export const HAPROXY_3_4 = capabilitiesOf('3.4.0-abcdef');
+
+export const HTTP_CHECK: CheckConfig = { type: 'http', method: 'GET', path: '/health', interval: 2_000, rise: 2, fall: 3 };
+
+export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceConfig {
+  return {
+    name: 'web',
+    path: '/services/web/instances',
+    format: 'auto',
+    listen: null,
+    mode: 'http',
+    balance: 'roundrobin',
+    check: HTTP_CHECK,
+    timeouts: { connect: null, client: null, server: null, check: null, queue: null },
+    server: { maxConn: null },
+    drainTimeout: 30_000,
+    guard: { maxLoss: 0.5, window: 10_000, hold: 300_000 },
+    allow: { cidrs: ['0.0.0.0/0', '::/0'], loopback: true, names: true },
+    maxInstances: 10_000,
+    ...overrides,
+  };
+}
+
+/** Ready at 10.0.0.<id>:80. */
+export function desiredServer(id: number, overrides: Partial<DesiredServer> = {}): DesiredServer {
+  const address = `10.0.0.${id}`;
+  return { instance: `${address}:80`, name: `${address}:80`, id, address, port: 80, weight: 1, admin: 'ready', ...overrides };
+}
+
+export function desiredBackend(servers: readonly DesiredServer[], config: ServiceConfig = serviceConfig()): DesiredBackend {
+  return { service: config.name, revision: 1, config, servers: new Map(servers.map((server) => [server.name, server])) };
+}
+
+/** Up, ready, checked, at 10.0.0.<id>:80. */
+export function observedServer(id: number, overrides: Partial<ObservedServer> = {}): ObservedServer {
+  const address = `10.0.0.${id}`;
+  const state = { weight: 1, admin: 'ready', operation: 'running', check: 'passed', checking: true } as const;
+  return { name: `${address}:80`, id, address, port: 80, ...state, ...overrides };
+}
+
+export function observedBackend(servers: readonly ObservedServer[], structure: string | null = 's1'): ObservedBackend {
+  return { name: 'web', structure, servers: new Map(servers.map((server) => [server.name, server])) };
+}

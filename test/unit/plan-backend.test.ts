@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import type { ObservedServer } from '../../shared/model/observed.ts';
+import { isEmpty } from '../../shared/plan/backend-plan.ts';
+import { type BackendInput, leavingServers, planBackend } from '../../shared/plan/plan-backend.ts';
+import { foldSessions } from '../../shared/plan/sessions.ts';
+import { desiredBackend, desiredServer, HAPROXY_2_6, observedBackend, observedServer, serviceConfig } from '../support/samples.ts';
+
+const QUIET = { current: 0, quietMs: 100 };
+const A = '10.0.0.1:80';
+
+function plan(input: Partial<BackendInput>) {
+  return planBackend({
+    backend: 'web',
+    desired: desiredBackend([]),
+    structure: 's1',
+    observed: observedBackend([]),
+    sessions: new Map(),
+    capabilities: HAPROXY_2_6,
+    runtimeOnly: false,
+    ...input,
+  });
+}
+
+/** The plan as `kind server` lines. */
+function commands(input: Partial<BackendInput>): string[] {
+  return plan(input).commands.map(({ command }) => `${command.kind} ${command.server}`);
+}
+
+describe('servers that should serve', () => {
+  it('adds the missing one with all that its line says', () => {
+    const made = plan({ desired: desiredBackend([desiredServer(1, { weight: 7 })]) });
+    expect(made.commands).toEqual([
+      {
+        command: {
+          kind: 'add',
+          backend: 'web',
+          server: A,
+          id: 1,
+          address: '10.0.0.1',
+          port: 80,
+          weight: 7,
+          config: { check: serviceConfig().check, server: { maxConn: null } },
+        },
+        reason: 'it is not there',
+      },
+    ]);
+    expect(made.reload).toBeNull();
+  });
+
+  it.each<[string, Partial<ObservedServer>, string[]]>([
+    ['as desired', {}, []],
+    ['down, but checked', { operation: 'stopped', check: 'failed' }, []],
+    ['just admitted, not checked yet', { operation: 'stopped', check: 'pending' }, []],
+    ['in maint', { admin: 'maint', operation: 'stopped', checking: false }, [`admit ${A}`]],
+    ['in drain and up', { admin: 'drain' }, [`ready ${A}`]],
+    ['in drain and down', { admin: 'drain', operation: 'stopped', check: 'failed' }, [`ready ${A}`]],
+    ['half made: added', { admin: 'maint', operation: 'stopped', check: 'pending', checking: false }, [`admit ${A}`]],
+    ['half made: added, check on', { admin: 'maint', operation: 'stopped', check: 'pending' }, [`admit ${A}`]],
+    ['half made: in drain, not checked yet', { admin: 'drain', check: 'pending' }, [`admit ${A}`]],
+    ['half made: in drain, set down', { admin: 'drain', operation: 'stopped', check: 'pending' }, [`ready ${A}`]],
+    ['in drain, its last check failed but not yet down', { admin: 'drain', check: 'failed' }, [`admit ${A}`]],
+    ['in drain, check off', { admin: 'drain', checking: false }, [`admit ${A}`]],
+    ['down, check off', { operation: 'stopped', checking: false }, [`enable-health ${A}`]],
+    ['another weight', { weight: 3 }, [`weight ${A}`]],
+    ['another port', { port: 81 }, [`address ${A}`]],
+    ['in maint, elsewhere, another weight', { admin: 'maint', address: '10.9.9.9', weight: 3 }, [`address ${A}`, `weight ${A}`, `admit ${A}`]],
+  ])('%s', (_, seen, expected) => {
+    expect(commands({ desired: desiredBackend([desiredServer(1)]), observed: observedBackend([observedServer(1, seen)]) })).toEqual(expected);
+  });
+
+  it.each<[string, Partial<ObservedServer>, string[]]>([
+    ['up', {}, []],
+    ['in maint', { admin: 'maint', operation: 'stopped' }, [`admit ${A}`]],
+    ['in drain', { admin: 'drain' }, [`ready ${A}`]],
+    ['set down by hand: nothing else would bring it up', { operation: 'stopped' }, [`admit ${A}`]],
+  ])('without a check, %s', (_, seen, expected) => {
+    const observed = observedBackend([observedServer(1, { check: 'none', checking: false, ...seen })]);
+    const desired = desiredBackend([desiredServer(1)], serviceConfig({ check: { type: 'none' } }));
+    expect(commands({ desired, observed })).toEqual(expected);
+  });
+
+  it('does not patch an IPv6 address that HAProxy spells otherwise', () => {
+    const desired = desiredBackend([desiredServer(1, { address: '2001:db8::1' })]);
+    const observed = observedBackend([observedServer(1, { address: '2001:0db8:0:0::1' })]);
+    expect(isEmpty(plan({ desired, observed }))).toBe(true);
+  });
+});
+
+describe('servers that leave', () => {
+  const leaving = desiredBackend([desiredServer(1, { admin: 'drain' })]);
+
+  it.each<[string, Partial<ObservedServer>, { current: number; quietMs: number } | null, string[], number]>([
+    ['ready: drain', {}, QUIET, [`drain ${A}`], 0],
+    ['drain with sessions: wait', { admin: 'drain' }, { current: 2, quietMs: 0 }, [], 1],
+    ['drain, the last session has just ended: wait', { admin: 'drain' }, { current: 0, quietMs: 99 }, [], 1],
+    ['drain, sessions not counted: wait', { admin: 'drain' }, null, [], 1],
+    ['drain without sessions: delete', { admin: 'drain' }, QUIET, [`maint ${A}`, `delete ${A}`], 0],
+    ['maint without sessions: delete', { admin: 'maint' }, QUIET, [`delete ${A}`], 0],
+  ])('desired drain; %s', (_, seen, sessions, expected, waiting) => {
+    const input = {
+      desired: leaving,
+      observed: observedBackend([observedServer(1, seen)]),
+      sessions: new Map(sessions === null ? [] : [[A, sessions]]),
+    };
+    expect(commands(input)).toEqual(expected);
+    expect(plan(input).waiting).toHaveLength(waiting);
+  });
+
+  it('adds nothing only to drain it', () => {
+    expect(isEmpty(plan({ desired: leaving }))).toBe(true);
+  });
+
+  it.each<[string, Partial<ObservedServer>, { current: number; quietMs: number } | null, string[], number]>([
+    ['ready and busy', {}, { current: 2, quietMs: 0 }, [`maint ${A}`, `shutdown-sessions ${A}`], 1],
+    ['ready and idle: a request may be on its way', {}, QUIET, [`maint ${A}`], 1],
+    ['ready, sessions not counted', {}, null, [`maint ${A}`, `shutdown-sessions ${A}`], 1],
+    ['maint and busy', { admin: 'maint' }, { current: 1, quietMs: 0 }, [`shutdown-sessions ${A}`], 1],
+    ['maint and quiet', { admin: 'maint' }, QUIET, [`delete ${A}`], 0],
+    ['drain and quiet', { admin: 'drain' }, QUIET, [`maint ${A}`, `delete ${A}`], 0],
+  ])('not desired; %s', (_, seen, sessions, expected, waiting) => {
+    const input = { observed: observedBackend([observedServer(1, seen)]), sessions: new Map(sessions === null ? [] : [[A, sessions]]) };
+    expect(commands(input)).toEqual(expected);
+    expect(plan(input).waiting).toHaveLength(waiting);
+  });
+
+  it('asks for the sessions of exactly those', () => {
+    const desired = desiredBackend([desiredServer(1), desiredServer(2, { admin: 'drain' }), desiredServer(4)]);
+    const observed = observedBackend([observedServer(1), observedServer(2), observedServer(3), observedServer(4, { id: 44 })]);
+    expect(leavingServers(desired, observed)).toEqual(['10.0.0.2:80', '10.0.0.3:80', '10.0.0.4:80']);
+  });
+});
+
+describe('order', () => {
+  it('what brings capacity first, by name; what takes it last', () => {
+    const desired = desiredBackend([5, 4, 3, 2].map((id) => desiredServer(id, id === 3 ? { weight: 9 } : id === 4 ? { admin: 'drain' } : {})));
+    const observed = observedBackend([observedServer(1), observedServer(3), observedServer(4)]);
+    const sessions = new Map([[A, { current: 1, quietMs: 0 }]]);
+    expect(commands({ desired, observed, sessions })).toEqual([
+      'add 10.0.0.2:80',
+      'add 10.0.0.5:80',
+      'weight 10.0.0.3:80',
+      'drain 10.0.0.4:80',
+      'maint 10.0.0.1:80',
+      'shutdown-sessions 10.0.0.1:80',
+    ]);
+  });
+});
+
+describe('servers that must be made anew', () => {
+  const wrongId = observedServer(1, { id: 9 });
+
+  it('reloads for one that serves: no request is lost by that', () => {
+    const made = plan({ desired: desiredBackend([desiredServer(1)]), observed: observedBackend([wrongId]) });
+    expect(made.commands).toEqual([]);
+    expect(made.reload?.reason).toContain('its id is 9, not 1');
+  });
+
+  it('replaces one that takes no requests at once', () => {
+    const observed = observedBackend([observedServer(1, { id: 9, admin: 'maint' })]);
+    expect(commands({ desired: desiredBackend([desiredServer(1)]), observed, sessions: new Map([[A, QUIET]]) })).toEqual([`delete ${A}`]);
+  });
+
+  it('runtimeOnly: one at a time, never the last that serves', () => {
+    const desired = desiredBackend([1, 2, 3].map((id) => desiredServer(id)));
+    const all = [1, 2, 3].map((id) => observedServer(id, { id: id + 10 }));
+    expect(commands({ desired, observed: observedBackend(all), runtimeOnly: true, structure: null })).toEqual([`maint ${A}`, `shutdown-sessions ${A}`]);
+    const alone = plan({ desired: desiredBackend([desiredServer(1)]), observed: observedBackend([wrongId]), runtimeOnly: true, structure: null });
+    expect(alone.commands).toEqual([]);
+    expect(alone.waiting).toHaveLength(1);
+  });
+
+  it('runtimeOnly: two with their ids exchanged both go on serving', () => {
+    const desired = desiredBackend([desiredServer(1), desiredServer(2)]);
+    const observed = observedBackend([observedServer(1, { id: 2 }), observedServer(2, { id: 1 })]);
+    expect(plan({ desired, observed, runtimeOnly: true, structure: null }).commands).toEqual([]);
+  });
+
+  it('waits with an add whose id is still held', () => {
+    const observed = observedBackend([observedServer(8, { id: 1, admin: 'maint' })]);
+    const made = plan({ desired: desiredBackend([desiredServer(1)]), observed, sessions: new Map([['10.0.0.8:80', QUIET]]) });
+    expect(made.commands.map(({ command }) => command.kind)).toEqual(['delete']);
+    expect(made.waiting).toEqual([{ server: A, reason: 'its id 1 is still held by 10.0.0.8:80' }]);
+  });
+
+  it('a check that is not there cannot be added live', () => {
+    const observed = observedBackend([observedServer(1, { check: 'none', checking: false })]);
+    expect(plan({ desired: desiredBackend([desiredServer(1)]), observed }).reload?.reason).toContain('without a check');
+  });
+});
+
+describe('backends', () => {
+  const desired = desiredBackend([desiredServer(1)]);
+
+  it('another structure: reload, and patch what can be patched', () => {
+    const made = plan({ desired, observed: observedBackend([]), structure: 's2' });
+    expect(made.reload).toEqual({ reason: 'the structure differs from what is loaded' });
+    expect(made.commands).toHaveLength(1);
+  });
+
+  it('missing: reload, or blocked where there is none', () => {
+    expect(plan({ desired, observed: null }).reload).toEqual({ reason: 'the backend is not loaded' });
+    const made = plan({ desired, observed: null, structure: null, runtimeOnly: true });
+    expect(made.reload).toBeNull();
+    expect(made.blocked).toContain('runtimeOnly');
+  });
+
+  it('never touches one that pointsman did not declare', () => {
+    const foreign = observedBackend([observedServer(3)], null);
+    expect(plan({ desired, observed: foreign })).toMatchObject({ commands: [], reload: null, blocked: expect.stringContaining('did not declare') });
+    expect(isEmpty(plan({ desired: null, observed: foreign, structure: null }))).toBe(true);
+  });
+
+  it('runtimeOnly: the operator declared it', () => {
+    expect(commands({ desired, observed: observedBackend([], null), structure: null, runtimeOnly: true })).toEqual([`add ${A}`]);
+  });
+
+  it('not ours any more: its servers stay as they are until the reload', () => {
+    const made = plan({ desired: null, observed: observedBackend([observedServer(1)]), structure: null });
+    expect(made).toMatchObject({ commands: [], reload: { reason: 'the service is no longer configured' } });
+    expect(isEmpty(plan({ desired: null, observed: null, structure: null }))).toBe(true);
+  });
+});
+
+describe('foldSessions', () => {
+  it('counts the time without sessions from the first look that saw none', () => {
+    let known = foldSessions(new Map(), new Map([['a', 0]]), 50);
+    expect(known.get('a')).toEqual({ current: 0, quietMs: 0 });
+    known = foldSessions(known, new Map([['a', 0]]), 60);
+    known = foldSessions(known, new Map([['a', 0]]), 60);
+    expect(known.get('a')).toEqual({ current: 0, quietMs: 120 });
+    known = foldSessions(known, new Map([['a', 1]]), 60);
+    expect(known.get('a')).toEqual({ current: 1, quietMs: 0 });
+    expect(foldSessions(known, new Map([['b', 0]]), 60).has('a')).toBe(false);
+  });
+});

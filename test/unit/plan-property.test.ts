@@ -1,0 +1,199 @@
+/**
+ * Whatever HAProxy has, half-made servers and wrong ids included, planning and applying again and again ends at what is desired, with
+ * nothing left to plan; also when each application is cut off after any line. And no line ever lets requests to a server that has a check
+ * before that check has passed. HAProxy is a model here; test/integration holds the model's rules against the real one.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encode } from '../../shared/haproxy/encode.ts';
+import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.ts';
+import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
+import { planBackend } from '../../shared/plan/plan-backend.ts';
+import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
+import { HaproxyModel, type ModelServer } from '../support/haproxy-model.ts';
+import { desiredBackend, desiredServer, HAPROXY_2_6, HTTP_CHECK, serviceConfig } from '../support/samples.ts';
+
+const NAMES = 6;
+/** ms between two passes */
+const PASS_MS = 150;
+/** Passes after which nothing may be left: each of the servers may be replaced in turn, at some passes each. */
+const PASSES_MAX = 40;
+
+const desiredServers = fc
+  .tuple(
+    fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: NAMES, maxLength: NAMES }),
+    fc.array(fc.record({ admin: fc.constantFrom('ready', 'ready', 'drain', 'absent'), weight: fc.integer({ min: 0, max: 256 }), port: fc.constantFrom(80, 81) }), {
+      minLength: NAMES,
+      maxLength: NAMES,
+    }),
+  )
+  .map(([ids, drawn]) =>
+    drawn.flatMap(({ admin, weight, port }, index): DesiredServer[] => {
+      if (admin === 'absent') return [];
+      const name = `10.0.0.${index + 1}:80`;
+      return [desiredServer(index + 1, { name, id: ids[index] as number, weight, port, admin: admin as 'ready' | 'drain' })];
+    }),
+  );
+
+function modelServers(checked: boolean, fitting: boolean): fc.Arbitrary<ModelServer[]> {
+  const server = fc.record({
+    present: fc.boolean(),
+    admin: fc.constantFrom('ready', 'drain', 'maint'),
+    running: fc.boolean(),
+    enabled: fc.boolean(),
+    check: fc.constantFrom('pending', 'passed', 'failed'),
+    configured: fitting ? fc.constant(checked) : fc.boolean(),
+    weight: fc.constantFrom(1, 7),
+    port: fc.constantFrom(80, 81),
+    sessions: fc.integer({ min: 0, max: 3 }),
+    idle: fc.integer({ min: 0, max: 2 }),
+  });
+  return fc
+    .tuple(fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7, 8], { minLength: 8, maxLength: 8 }), fc.array(server, { minLength: 7, maxLength: 7 }))
+    .map(([ids, drawn]) =>
+      drawn.flatMap(({ present, ...state }, index): ModelServer[] => {
+        if (!present) return [];
+        const maint = state.admin === 'maint';
+        return [
+          {
+            ...state,
+            admin: state.admin as ModelServer['admin'],
+            check: state.check as ModelServer['check'],
+            running: state.running && !maint,
+            enabled: state.enabled && state.configured,
+            paused: maint && state.enabled,
+            name: `10.0.0.${index + 1}:80`,
+            address: `10.0.0.${index + 1}`,
+            id: ids[index] as number,
+          },
+        ];
+      }),
+    );
+}
+
+const scenario = fc.boolean().chain((checked) =>
+  fc.record({
+    checked: fc.constant(checked),
+    desired: desiredServers,
+    observed: modelServers(checked, false),
+    /** After how many lines the first passes are cut off. */
+    cuts: fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 4 }),
+    dead: fc.subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']),
+    structure: fc.constantFrom('s1', 's2'),
+    runtimeOnly: fc.boolean(),
+  }),
+);
+
+interface Run {
+  readonly model: HaproxyModel;
+  readonly desired: DesiredBackend;
+  readonly structure: string;
+  readonly runtimeOnly: boolean;
+}
+
+function sendLines(run: Run, lines: readonly string[]): void {
+  for (const line of lines) {
+    const before = new Set(run.model.serving());
+    run.model.run(line);
+    for (const name of run.model.serving()) {
+      const server = run.model.servers.get(name);
+      if (before.has(name) || server === undefined || !server.configured) continue;
+      expect(server.check, `${line} sends requests to ${name}, which no check has found good`).toBe('passed');
+    }
+  }
+}
+
+/** What loading the files does: they hold the desired servers, and only those. */
+function reload({ model, desired, structure }: Run): void {
+  const before = new Map(model.servers);
+  model.servers.clear();
+  model.structure = structure;
+  for (const wanted of desired.servers.values()) {
+    if (wanted.admin !== 'ready') continue;
+    const configured = desired.config.check.type !== 'none';
+    const { name, id, address, port, weight } = wanted;
+    const check = before.get(name)?.check ?? 'pending';
+    const fresh = { configured, enabled: configured, paused: false, check, sessions: 0, idle: 0 };
+    model.servers.set(name, { name, id, address, port, weight, admin: 'ready', running: true, ...fresh });
+  }
+}
+
+function converge(run: Run, cuts: readonly number[]): { plan: BackendPlan; passes: number } {
+  let sessions: ReadonlyMap<string, ServerSessions> = new Map();
+  for (let pass = 0; ; pass += 1) {
+    sessions = foldSessions(sessions, run.model.sessions(), PASS_MS);
+    const plan = planBackend({
+      backend: 'web',
+      desired: run.desired,
+      structure: run.runtimeOnly ? null : run.structure,
+      observed: run.model.observed('web'),
+      sessions,
+      capabilities: HAPROXY_2_6,
+      runtimeOnly: run.runtimeOnly,
+    });
+    const stuck = plan.waiting.every(({ reason }) => /^to be made anew|is still held by/.test(reason));
+    if (isEmpty(plan) || pass === PASSES_MAX || (run.runtimeOnly && stuck && plan.commands.length === 0)) return { plan, passes: pass };
+    const lines = plan.commands.flatMap(({ command }) => encode(command, HAPROXY_2_6));
+    const cut = cuts[pass];
+    sendLines(run, lines.slice(0, cut));
+    if (plan.reload !== null && cut === undefined) reload(run);
+    run.model.tick();
+  }
+}
+
+describe('plan', () => {
+  it('converges from any state, also when cut off, and then plans nothing', () => {
+    fc.assert(
+      fc.property(scenario, ({ checked, desired, observed, cuts, dead, structure, runtimeOnly }) => {
+        const config = serviceConfig({ check: checked ? HTTP_CHECK : { type: 'none' } });
+        const model = new HaproxyModel('s1', (address) => !dead.includes(address), observed);
+        const run: Run = { model, desired: desiredBackend(desired, config), structure, runtimeOnly };
+        const { plan } = converge(run, cuts);
+        const unmended = new Set(plan.waiting.map(({ server }) => server));
+        if (!runtimeOnly) expect(plan).toEqual({ backend: 'web', commands: [], waiting: [], reload: null, blocked: null });
+        expect(plan.commands).toEqual([]);
+        for (const wanted of run.desired.servers.values()) {
+          if (unmended.has(wanted.name)) continue;
+          const server = model.servers.get(wanted.name);
+          if (wanted.admin === 'drain') expect(server).toBeUndefined();
+          else expect(server).toMatchObject({ id: wanted.id, address: wanted.address, port: wanted.port, weight: wanted.weight, admin: 'ready' });
+          if (server !== undefined) expect(server.running).toBe(!checked || !dead.includes(wanted.address));
+        }
+        for (const name of model.servers.keys()) expect(run.desired.servers.has(name)).toBe(true);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('one perfect application is enough where only live changes are needed', () => {
+    const scenarios = fc.boolean().chain((checked) => fc.tuple(fc.constant(checked), desiredServers));
+    fc.assert(
+      fc.property(scenarios, ([checked, servers]) => {
+        const config = serviceConfig({ check: checked ? HTTP_CHECK : { type: 'none' } });
+        const model = new HaproxyModel('s1', () => true);
+        const run: Run = { model, desired: desiredBackend(servers, config), structure: 's1', runtimeOnly: false };
+        expect(converge(run, []).passes).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  it('is the same whatever the order of its maps', () => {
+    fc.assert(
+      fc.property(scenario, ({ desired, observed, runtimeOnly }) => {
+        const made = [0, 1].map((order) => {
+          const arrange = <T>(list: readonly T[]): T[] => (order === 0 ? [...list] : [...list].reverse());
+          return planBackend({
+            backend: 'web',
+            desired: desiredBackend(arrange(desired)),
+            structure: 's1',
+            observed: new HaproxyModel('s1', () => true, arrange(observed)).observed('web'),
+            sessions: new Map(),
+            capabilities: HAPROXY_2_6,
+            runtimeOnly,
+          });
+        });
+        expect(made[0]).toEqual(made[1]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,106 @@
+/**
+ * The observer role: looks at every proxy every 2 s. It tells the services' logs what the checks say where that is news, and wakes the
+ * reconciler when another worker process answers (a restart, a foreign reload) or when a backend is not as desired. It changes nothing.
+ */
+import { structureOf } from '../../shared/haproxy/render-service.ts';
+import { type ObservedProxy, observeBackends, observeProxy, sameWorker } from '../../shared/haproxy/observe.ts';
+import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import { matchesAny } from '../../shared/model/glob.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
+import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import { planBackend } from '../../shared/plan/plan-backend.ts';
+import { pause } from '../../shared/runtime/wait.ts';
+import type { Role } from '../../shared/runtime/role.ts';
+import type { ReconcilerPorts } from '../reconciler/proxy-agent.ts';
+import { healthNews } from './verdicts.ts';
+
+const LOOK_EVERY_MS = 2_000;
+
+export class Observer implements Role {
+  readonly name = 'observer';
+  readonly #proxies: readonly ProxyConfig[];
+  readonly #ports: ReconcilerPorts;
+  readonly #stopping = new AbortController();
+  #loops: Promise<void>[] = [];
+
+  constructor(proxies: readonly ProxyConfig[], ports: ReconcilerPorts) {
+    this.#proxies = proxies;
+    this.#ports = ports;
+  }
+
+  async start(): Promise<void> {
+    this.#loops = this.#proxies.map((proxy) => this.#watch(proxy));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#loops);
+  }
+
+  /** Looks, waits, looks again; a look that fails is the next one's business. */
+  async #watch(proxy: ProxyConfig): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await this.#look(proxy).catch((error: unknown) => this.#ports.logger.debug({ proxy: proxy.id, error: String(error) }, 'look failed'));
+      await pause(LOOK_EVERY_MS, signal);
+    }
+  }
+
+  async #look(proxy: ProxyConfig): Promise<void> {
+    const seen = await withRuntime(proxy.runtime, async (connection) => ({
+      worker: await observeProxy(connection),
+      backends: await observeBackends(connection),
+    }));
+    if (seen.worker.stopping) return;
+    const known = (await this.#ports.proxies.state(proxy.id)).worker;
+    if (known === undefined || !sameWorker(JSON.parse(known) as WorkerIdentity, seen.worker.identity)) {
+      return this.#wake(proxy, 'another worker process answers');
+    }
+    const dirty = await this.#ports.proxies.dirty(proxy.id);
+    for (const service of await this.#ports.log.services()) {
+      if (matchesAny(proxy.services, service)) await this.#service(proxy, service, seen, dirty.has(service));
+    }
+  }
+
+  async #service(
+    proxy: ProxyConfig,
+    service: ServiceName,
+    seen: { worker: ObservedProxy; backends: ReadonlyMap<string, ObservedBackend> },
+    dirty: boolean,
+  ): Promise<void> {
+    const { log, desired: store, proxies, queues } = this.#ports;
+    const { revision, backend: desired } = await store.read(service);
+    if (desired === null) return;
+    const observed = seen.backends.get(service) ?? null;
+    const news = healthNews(await log.verdicts(service, proxy.id), desired, observed);
+    if (news.length > 0 && (await log.tellHealth(service, proxy.id, news))) {
+      await queues.wakeService(service, { why: `health on ${proxy.id}: ${news.slice(0, 5).map((n) => `${n.instance} ${n.to}`).join(', ')}`, time: Date.now() });
+      // The managed file says which servers may start in rotation, so it follows.
+      await proxies.mark([proxy.id], new Map([[service, revision]]));
+      await this.#wake(proxy, `${service}: the checks changed their mind`);
+    } else if (!dirty && (await this.#drifted(proxy, service, seen.worker, observed))) {
+      await proxies.mark([proxy.id], new Map([[service, revision]]));
+      await this.#wake(proxy, `${service}: not as desired`);
+    }
+  }
+
+  async #drifted(proxy: ProxyConfig, service: ServiceName, worker: ObservedProxy, observed: ObservedBackend | null): Promise<boolean> {
+    const { backend: desired } = await this.#ports.desired.read(service);
+    if (desired === null) return false;
+    const plan = planBackend({
+      backend: service,
+      desired,
+      structure: proxy.runtimeOnly ? null : structureOf(desired.config, proxy.defaults),
+      observed,
+      sessions: new Map(),
+      capabilities: worker.capabilities,
+      runtimeOnly: proxy.runtimeOnly,
+    });
+    return plan.commands.length > 0;
+  }
+
+  async #wake(proxy: ProxyConfig, why: string): Promise<void> {
+    await this.#ports.queues.wakeProxy(proxy.pool, proxy.id, { why, time: Date.now() });
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The managed files follow the runtime (I5): after a look at a service its file is written, at most once a second; until it is, the
+ * service stays dirty, so that a crash in between is noticed by whoever comes next.
+ */
+import { readManaged, syncManaged, writeManaged } from '../../shared/haproxy/managed-folder.ts';
+import { GLOBAL_FILE, globalFile, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
+import { type RenderedServer, renderService, serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
+import type { DesiredBackend } from '../../shared/model/desired.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ObservedBackend } from '../../shared/model/observed.ts';
+import type { ProxyAgent } from './proxy-agent.ts';
+
+const WRITE_EVERY_MS = 1_000;
+
+/** A server is rendered so that it takes requests from the start only if HAProxy sees it up now (or does not check). */
+export function renderedServers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
+  const unchecked = desired.config.check.type === 'none';
+  return [...desired.servers.values()].map((server) => {
+    const seen = observed?.servers.get(server.name);
+    const up = server.admin === 'ready' && (unchecked || (seen !== undefined && seen.admin === 'ready' && seen.operation !== 'stopped'));
+    const { name, id, instance, address, port, weight } = server;
+    return { name, id, instance, address, port, weight, up, draining: server.admin === 'drain' };
+  });
+}
+
+export function renderDesired(agent: ProxyAgent, desired: DesiredBackend, observed: ObservedBackend | null): string {
+  const structure = structureOf(desired.config, agent.config.defaults);
+  return renderService({ config: desired.config, structure, servers: renderedServers(desired, observed) });
+}
+
+/**
+ * Writes the service's file if its turn has come. Answers the ms to wait, 0 when it is written. A file of another structure than the running one
+ * is left to the reload, which validates first.
+ */
+export async function writeServiceFile(agent: ProxyAgent, service: ServiceName): Promise<number> {
+  const folder = agent.config.managed;
+  const seen = agent.seen.get(service);
+  if (folder === null || seen === undefined || seen.observed === null) return 0;
+  if (seen.observed.structure !== structureOf(seen.desired.config, agent.config.defaults)) return 0;
+  const rest = (agent.written.get(service) ?? Number.NEGATIVE_INFINITY) + WRITE_EVERY_MS - performance.now();
+  if (rest > 0) return Math.ceil(rest);
+  const written = await writeManaged(folder, serviceFileName(service), renderDesired(agent, seen.desired, seen.observed));
+  if (written) agent.written.set(service, performance.now());
+  return 0;
+}
+
+/** Before first contact: our files, if there are none. Servers that nobody has checked yet start out of rotation. */
+export async function writeMissingFiles(agent: ProxyAgent): Promise<void> {
+  const folder = agent.config.managed;
+  if (folder === null) return;
+  const { ours } = await readManaged(folder);
+  if (ours.has(GLOBAL_FILE)) return;
+  const files = new Map([[GLOBAL_FILE, globalFile(agent.ports.keys.prefix, agent.config)]]);
+  for (const service of await agent.carried()) {
+    const { backend } = await agent.ports.desired.read(service);
+    if (backend !== null) files.set(serviceFileName(service), renderDesired(agent, backend, null));
+  }
+  for (const [name, text] of ours) if (serviceOfFile(name) !== null && !files.has(name)) files.set(name, text);
+  await syncManaged(folder, files);
+}

@@ -1,0 +1,79 @@
+/**
+ * What one process knows of one proxy between its jobs: nothing that could not be found out again. How long servers have been quiet,
+ * when a file was last written, how often a look was repeated.
+ */
+import type { DesiredBackend } from '../../shared/model/desired.ts';
+import { matchesAny } from '../../shared/model/glob.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
+import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import type { Logger } from '../../shared/observability/logger.ts';
+import type { ServerSessions } from '../../shared/plan/sessions.ts';
+import { Claim } from '../../shared/redis/claim.ts';
+import type { DesiredStore } from '../../shared/redis/desired-store.ts';
+import type { Keys } from '../../shared/redis/keys.ts';
+import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
+import type { Queues } from '../../shared/redis/queues.ts';
+import type { ServiceLog } from '../../shared/redis/service-log.ts';
+import type { Redis } from 'ioredis';
+import { type ProxyLock, takeProxyLock } from './proxy-lock.ts';
+
+export interface ReconcilerPorts {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly log: ServiceLog;
+  readonly desired: DesiredStore;
+  readonly proxies: ProxyStore;
+  readonly queues: Queues;
+  readonly logger: Logger;
+}
+
+/** A service as desired and as last seen, for the files. */
+export interface Seen {
+  readonly desired: DesiredBackend;
+  readonly observed: ObservedBackend | null;
+}
+
+export class ProxyAgent {
+  readonly config: ProxyConfig;
+  readonly ports: ReconcilerPorts;
+  /** The worker that the last pass of this process spoke to. */
+  worker: WorkerIdentity | null = null;
+  readonly seen = new Map<ServiceName, Seen>();
+  readonly sessions = new Map<ServiceName, { at: number; counts: ReadonlyMap<string, ServerSessions> }>();
+  readonly written = new Map<ServiceName, number>();
+  /** Looks in a row that ended waiting. */
+  waits = 0;
+  /** Contacts in a row that failed. */
+  failures = 0;
+
+  constructor(config: ProxyConfig, ports: ReconcilerPorts) {
+    this.config = config;
+    this.ports = ports;
+  }
+
+  /** Every service that this proxy carries, sorted. */
+  async carried(): Promise<ServiceName[]> {
+    const services = await this.ports.log.services();
+    return services.filter((service) => matchesAny(this.config.services, service));
+  }
+
+  /** Runs under the claim and the lock; null: another worker has them. */
+  async exclusively<T>(run: (claim: Claim) => Promise<T>): Promise<{ value: T } | null> {
+    const claim = await Claim.take(this.ports.redis, this.ports.keys, this.config.id);
+    if (claim === null) return null;
+    let lock: ProxyLock | null = null;
+    try {
+      lock = await takeProxyLock(this.config.runtime);
+      if (lock === null) return null;
+      return { value: await run(claim) };
+    } finally {
+      lock?.release();
+      await claim.release();
+    }
+  }
+
+  async later(delayMs: number, why: string): Promise<void> {
+    await this.ports.queues.wakeProxyLater(this.config.pool, this.config.id, delayMs, { why, time: Date.now() });
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * One pass over one proxy, for one job: prove the worker, look at every dirty service (all of them when the worker is new), backend by
+ * backend, write down how each stands, and take the marks away that are done. One bad backend never stops the others.
+ */
+import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { type ObservedProxy, observeProxy, sameWorker } from '../../shared/haproxy/observe.ts';
+import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { structureOf } from '../../shared/haproxy/render-service.ts';
+import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
+import { matchesAny } from '../../shared/model/glob.ts';
+import { backoff } from '../../shared/runtime/wait.ts';
+import { writeMissingFiles, writeServiceFile } from './files.ts';
+import { Journal } from './journal.ts';
+import type { ProxyAgent } from './proxy-agent.ts';
+import { rejectionOf, wantReload } from './reload-request.ts';
+import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
+
+const WAIT_FIRST_MS = 110;
+const WAIT_MOST_MS = 1_000;
+const UNREACHABLE_FIRST_MS = 500;
+const UNREACHABLE_MOST_MS = 10_000;
+const TAKEN_MS = 200;
+
+export interface PassReport {
+  readonly outcome: 'done' | 'taken' | 'unreachable' | 'not-managed' | 'called-off';
+  readonly services: readonly { readonly service: ServiceName; readonly commands: number; readonly state: string }[];
+  readonly detail: string | null;
+}
+
+export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options: { full: boolean }): Promise<PassReport> {
+  const done = await agent.exclusively((claim) => passProxy(agent, signal, options, () => claim.held()));
+  if (done !== null) return done.value;
+  await agent.later(TAKEN_MS, 'another worker has the proxy');
+  return { outcome: 'taken', services: [], detail: 'another worker has the proxy' };
+}
+
+async function passProxy(agent: ProxyAgent, signal: AbortSignal, options: { full: boolean }, stillClaimed: () => boolean): Promise<PassReport> {
+  const { proxies } = agent.ports;
+  const [dirty, journal] = await Promise.all([proxies.dirty(agent.config.id), Journal.open(proxies, agent.config.id)]);
+  try {
+    if (agent.worker === null && !agent.config.runtimeOnly) await writeMissingFiles(agent);
+    return await withRuntime(agent.config.runtime, async (connection) => {
+      const proxy = await observeProxy(connection);
+      if (proxy.stopping) throw new PointsmanError('HAPROXY_NOT_LIVING_WORKER', 'the worker that answers is stopping', { hint: 'it is looked at again', retry: 'transient' });
+      const news = await noteWorker(agent, journal, proxy);
+      const whole = options.full || news;
+      const services = whole ? await everything(agent, journal, dirty) : [...dirty.keys()].filter((service) => matchesAny(agent.config.services, service));
+      if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
+      const context: PassContext = { agent, connection, proxy, journal, stillClaimed, signal };
+      return await passServices(context, services, dirty);
+    });
+  } catch (error) {
+    if (!(error instanceof PointsmanError)) throw error;
+    return await failed(agent, journal, dirty, error);
+  } finally {
+    if (dirty.size > 0) await dropStrangers(agent, dirty);
+  }
+}
+
+/** Whether another process answers than at the last pass of anybody. */
+async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedProxy): Promise<boolean> {
+  const { proxies } = agent.ports;
+  agent.failures = 0;
+  const known = (await proxies.state(agent.config.id)).worker;
+  const before = known === undefined ? null : (JSON.parse(known) as ObservedProxy['identity']);
+  const unknownHere = agent.worker === null || !sameWorker(agent.worker, proxy.identity);
+  agent.worker = proxy.identity;
+  if (before !== null && sameWorker(before, proxy.identity)) return unknownHere;
+  agent.sessions.clear();
+  agent.written.clear();
+  await journal.write([{ type: 'worker', worker: proxy.identity, detail: before === null ? 'first seen' : 'HAProxy was started or reloaded' }], Date.now());
+  await proxies.setState(agent.config.id, { worker: JSON.stringify(proxy.identity), version: proxy.version });
+  return true;
+}
+
+async function everything(agent: ProxyAgent, journal: Journal, dirty: ReadonlyMap<ServiceName, number>): Promise<ServiceName[]> {
+  const carried = await agent.carried();
+  return [...new Set([...carried, ...dirty.keys(), ...journal.services()])].filter((service) => matchesAny(agent.config.services, service)).sort();
+}
+
+async function passServices(context: PassContext, services: readonly ServiceName[], dirty: ReadonlyMap<ServiceName, number>): Promise<PassReport> {
+  const { agent, journal, proxy } = context;
+  const applied = new Map<ServiceName, number>();
+  const report: PassReport['services'][number][] = [];
+  const restamped = !agent.config.runtimeOnly && proxy.identity.stamp !== proxyStamp(agent.ports.keys.prefix, agent.config);
+  let waiting = 0;
+  let unwritten = 0;
+  for (const service of services) {
+    if (context.signal.aborted || !context.stillClaimed()) return { outcome: 'called-off', services: report, detail: 'the claim was lost' };
+    const pass = await passService(context, service);
+    const event = await standing(context, pass, restamped);
+    if (event !== null) await journal.write([event], Date.now());
+    if (event === null) await journal.forget(service);
+    if (pass.plan.waiting.length > 0 || pass.plan.commands.length > 0) waiting += 1;
+    const rest = await writeServiceFile(agent, service);
+    unwritten = Math.max(unwritten, rest);
+    if (rest === 0 && pass.plan.waiting.length === 0 && pass.plan.commands.length === 0) applied.set(service, pass.revision);
+    report.push({ service, commands: pass.commands, state: event?.type ?? 'not ours' });
+  }
+  await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty));
+  await again(agent, waiting, unwritten);
+  return { outcome: 'done', services: report, detail: null };
+}
+
+/** A mark of a revision that was read before it counts as seen only when the revision covers it. */
+function withMarks(applied: ReadonlyMap<ServiceName, number>, dirty: ReadonlyMap<ServiceName, number>): Map<ServiceName, number> {
+  return new Map([...applied].filter(([service]) => dirty.has(service)));
+}
+
+/** How the backend stands after the look; null: the proxy has nothing of it. */
+async function standing(context: PassContext, pass: ServicePass, restamped: boolean): Promise<ProxyEvent | null> {
+  const { agent } = context;
+  const { service, plan } = pass;
+  const config = agent.seen.get(service)?.desired.config ?? null;
+  if (plan.blocked !== null) return { type: 'blocked', service, detail: plan.blocked, nextTry: null };
+  const reason = plan.reload?.reason ?? (restamped && config !== null ? 'the managed defaults changed' : null);
+  if (reason !== null) {
+    const rejected = config === null ? null : await rejectionOf(agent, service, structureOf(config, agent.config.defaults));
+    if (rejected !== null && rejected.nextTry > Date.now()) return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
+    await wantReload(agent, `${service}: ${reason}`);
+    return { type: 'reload-wanted', service, detail: reason };
+  }
+  if (isSettled(pass)) return config === null ? null : { type: 'synced', service, revision: pass.revision };
+  const detail = [...plan.waiting.map((wait) => `${wait.server}: ${wait.reason}`), ...plan.commands.map((next) => `${next.command.server}: ${next.reason}`)];
+  return pass.commands > 0 || plan.waiting.length > 0
+    ? { type: 'patching', service, revision: pass.revision, commands: [] }
+    : { type: 'drifted', service, detail: detail.slice(0, 5).join('; ') };
+}
+
+async function again(agent: ProxyAgent, waiting: number, unwritten: number): Promise<void> {
+  if (waiting === 0) agent.waits = 0;
+  else {
+    const delay = Math.min(WAIT_MOST_MS, WAIT_FIRST_MS * 2 ** Math.min(agent.waits, 10));
+    agent.waits += 1;
+    return agent.later(delay, 'servers that leave');
+  }
+  if (unwritten > 0) await agent.later(unwritten, 'a managed file to write');
+}
+
+async function notManaged(agent: ProxyAgent, journal: Journal, services: readonly ServiceName[]): Promise<PassReport> {
+  const detail = `not started with -f ${agent.config.managed}: add it to HAProxy's arguments (Debian: EXTRAOPTS="-f ${agent.config.managed}" in /etc/default/haproxy) and restart HAProxy`;
+  await journal.write(
+    services.map((service) => ({ type: 'blocked', service, detail, nextTry: null })),
+    Date.now(),
+  );
+  return { outcome: 'not-managed', services: services.map((service) => ({ service, commands: 0, state: 'blocked' })), detail };
+}
+
+async function failed(agent: ProxyAgent, journal: Journal, dirty: ReadonlyMap<ServiceName, number>, error: PointsmanError): Promise<PassReport> {
+  const detail = errorText(error);
+  agent.waits = 0;
+  if (error.code === 'CLAIM_LOST') return { outcome: 'called-off', services: [], detail };
+  if (error.code === 'HAPROXY_NOT_LIVING_WORKER') {
+    await agent.later(WAIT_FIRST_MS, detail);
+    return { outcome: 'called-off', services: [], detail };
+  }
+  const delay = backoff(agent.failures, { first: UNREACHABLE_FIRST_MS, most: UNREACHABLE_MOST_MS });
+  if (agent.failures === 0) agent.ports.logger.warn({ proxy: agent.config.id, error: detail }, 'proxy cannot be worked on, trying again');
+  agent.failures += 1;
+  const nextTry = Date.now() + delay;
+  await journal.write(
+    (await everything(agent, journal, dirty)).map((service) => ({ type: 'unreachable', service, detail, nextTry })),
+    Date.now(),
+  );
+  await agent.later(delay, 'the proxy could not be worked on');
+  return { outcome: 'unreachable', services: [], detail };
+}
+
+/** Marks of services that this proxy does not carry are nobody's work. */
+async function dropStrangers(agent: ProxyAgent, dirty: ReadonlyMap<ServiceName, number>): Promise<void> {
+  const strangers = [...dirty].filter(([service]) => !matchesAny(agent.config.services, service));
+  if (strangers.length > 0) await agent.ports.proxies.clean(agent.config.id, new Map(strangers));
+}

@@ -1,0 +1,101 @@
+/**
+ * The reconciler role: announces the proxies that this process reaches, and runs the jobs of their pools' queues: one pass per wake, one reload
+ * at a time. Any number of processes share the work; the claim keeps one writer per proxy.
+ */
+import type { Worker } from 'bullmq';
+import type { ProxyId } from '../../shared/model/ids.ts';
+import type { ProxyConfig, ReloadWay } from '../../shared/model/proxy-config.ts';
+import { proxiesQueue, reloadsQueue } from '../../shared/redis/keys.ts';
+import type { JobData, WakeJob } from '../../shared/redis/queues.ts';
+import type { Role } from '../../shared/runtime/role.ts';
+import { ProxyAgent, type ReconcilerPorts } from './proxy-agent.ts';
+import { reconcile } from './reconcile.ts';
+import { reloadProxy } from './reload-proxy.ts';
+import { Started } from './started.ts';
+
+const ANNOUNCE_EVERY_MS = 10_000;
+/** A look at everything, whatever the marks say: heals a lost mark, finds drift. */
+const FULL_PASS_EVERY_MS = 30_000;
+const JITTER = 0.2;
+const PROXIES_AT_ONCE = 16;
+
+export class Reconciler implements Role {
+  readonly name = 'reconciler';
+  readonly #ports: ReconcilerPorts;
+  readonly #agents: ReadonlyMap<ProxyId, ProxyAgent>;
+  readonly #started: Started[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+  #workers: Worker<JobData>[] = [];
+  #full = new Set<ProxyId>();
+
+  constructor(proxies: readonly ProxyConfig[], ports: ReconcilerPorts) {
+    this.#ports = ports;
+    this.#agents = new Map(proxies.map((config) => [config.id, new ProxyAgent(config, ports)]));
+  }
+
+  async start(): Promise<void> {
+    const pools = new Set([...this.#agents.values()].map((agent) => agent.config.pool));
+    await this.#announce();
+    for (const agent of this.#agents.values()) {
+      if (!agent.config.start) continue;
+      const started = new Started(agent);
+      this.#started.push(started);
+      await started.start();
+    }
+    for (const pool of pools) {
+      this.#workers.push(this.#ports.queues.work(proxiesQueue(pool), (job, signal) => this.#reconcile(job, signal), { concurrency: PROXIES_AT_ONCE }));
+      this.#workers.push(this.#ports.queues.work(reloadsQueue(pool), (job, signal) => this.#reload(job, signal), { concurrency: PROXIES_AT_ONCE }));
+    }
+    await this.#fullPass('start');
+    this.#timers.push(setInterval(() => void this.#announce(), ANNOUNCE_EVERY_MS));
+    this.#timers.push(setInterval(() => void this.#fullPass('periodic'), FULL_PASS_EVERY_MS * (1 - JITTER / 2 + Math.random() * JITTER)));
+  }
+
+  async stop(): Promise<void> {
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+    await Promise.all(this.#workers.splice(0).map((worker) => worker.close()));
+    await Promise.all(this.#started.splice(0).map((started) => started.stop()));
+  }
+
+  async #reconcile(job: WakeJob, signal: AbortSignal): Promise<unknown> {
+    const agent = this.#agents.get(job.data.key);
+    if (agent === undefined) return { outcome: 'unknown proxy' };
+    const full = this.#full.delete(agent.config.id);
+    const report = await reconcile(agent, signal, { full });
+    if (full && report.outcome !== 'done') this.#full.add(agent.config.id);
+    return report;
+  }
+
+  async #reload(job: WakeJob, signal: AbortSignal): Promise<unknown> {
+    const agent = this.#agents.get(job.data.key);
+    if (agent === undefined) return { outcome: 'unknown proxy' };
+    const way = reloadWay(agent);
+    if (way === null) return { outcome: 'no way to reload' };
+    const report = await reloadProxy(agent, way, signal, job.data.cause.why);
+    if (report.outcome === 'reloaded') this.#full.add(agent.config.id);
+    return report;
+  }
+
+  async #announce(): Promise<void> {
+    for (const { config } of this.#agents.values()) {
+      const { id, pool, services } = config;
+      await this.#ports.proxies.announce({ id, pool, services, version: null, at: Date.now() }).catch((error: unknown) => {
+        this.#ports.logger.debug({ proxy: id, error: String(error) }, 'announcement failed, the next one follows');
+      });
+    }
+  }
+
+  async #fullPass(why: string): Promise<void> {
+    for (const { config } of this.#agents.values()) {
+      this.#full.add(config.id);
+      await this.#ports.queues.wakeProxy(config.pool, config.id, { why: `look at everything: ${why}`, time: Date.now() }).catch((error: unknown) => {
+        this.#ports.logger.debug({ proxy: config.id, error: String(error) }, 'wake failed, the next one follows');
+      });
+    }
+  }
+}
+
+/** A HAProxy that we start is reloaded through its master socket, which we named. */
+function reloadWay(agent: ProxyAgent): ReloadWay | null {
+  return agent.config.reload ?? (agent.config.start ? { kind: 'master', socket: Started.masterSocket(agent.config) } : null);
+}

@@ -1,0 +1,144 @@
+/**
+ * One look at one backend of one proxy: observe, plan, apply, observe again. Says how it ended; never throws for this backend's sake
+ * (a lost connection or claim ends the whole pass, and does throw).
+ */
+import { PointsmanError } from '../../shared/errors.ts';
+import { applyCommands } from '../../shared/haproxy/apply.ts';
+import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
+import { type ObservedProxy, observeBackend, observeSessions } from '../../shared/haproxy/observe.ts';
+import { structureOf } from '../../shared/haproxy/render-service.ts';
+import type { DesiredBackend } from '../../shared/model/desired.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ObservedBackend } from '../../shared/model/observed.ts';
+import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
+import type { Command } from '../../shared/plan/command.ts';
+import { leavingServers, planBackend } from '../../shared/plan/plan-backend.ts';
+import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
+import type { Journal } from './journal.ts';
+import type { ProxyAgent } from './proxy-agent.ts';
+
+/** Commands of one look that are kept in the proxy's stream; the rest is counted. */
+const RECORDED_MAX = 200;
+
+export interface PassContext {
+  readonly agent: ProxyAgent;
+  readonly connection: RuntimeConnection;
+  readonly proxy: ObservedProxy;
+  readonly journal: Journal;
+  readonly stillClaimed: () => boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface ServicePass {
+  readonly service: ServiceName;
+  /** The revision of the desired state that was looked at. */
+  readonly revision: number;
+  readonly commands: number;
+  readonly plan: BackendPlan;
+}
+
+export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
+  const { agent } = context;
+  const { revision, backend: desired } = await agent.ports.desired.read(service);
+  const first = await look(context, service, desired);
+  if (first.plan.commands.length === 0) {
+    remember(agent, service, desired, first.observed);
+    return { service, revision, commands: 0, plan: first.plan };
+  }
+  await apply(context, service, revision, first.plan);
+  const second = await look(context, service, desired);
+  remember(agent, service, desired, second.observed);
+  return { service, revision, commands: first.plan.commands.length, plan: second.plan };
+}
+
+/** What a proxy's plan for a service is now; changes nothing. */
+export async function look(
+  context: Pick<PassContext, 'agent' | 'connection' | 'proxy'>,
+  service: ServiceName,
+  desired: DesiredBackend | null,
+): Promise<{ plan: BackendPlan; observed: ObservedBackend | null }> {
+  const { agent, connection, proxy } = context;
+  const observed = await observeBackend(connection, service);
+  const leaving = desired !== null && observed !== null && leavingServers(desired, observed).length > 0;
+  const sessions = leaving ? await countSessions(agent, connection, service) : new Map<string, ServerSessions>();
+  if (!leaving) agent.sessions.delete(service);
+  const plan = planBackend({
+    backend: service,
+    desired,
+    structure: agent.config.runtimeOnly || desired === null ? null : structureOf(desired.config, agent.config.defaults),
+    observed,
+    sessions,
+    capabilities: proxy.capabilities,
+    runtimeOnly: agent.config.runtimeOnly,
+  });
+  return { plan, observed };
+}
+
+async function countSessions(agent: ProxyAgent, connection: RuntimeConnection, service: ServiceName): Promise<ReadonlyMap<string, ServerSessions>> {
+  const counts = (await observeSessions(connection, service)) ?? new Map<string, number>();
+  const before = agent.sessions.get(service);
+  const at = performance.now();
+  const folded = foldSessions(before?.counts ?? new Map(), counts, before === undefined ? 0 : at - before.at);
+  agent.sessions.set(service, { at, counts: folded });
+  return folded;
+}
+
+/** Persist, then act: what is about to be sent is in the proxy's stream before it is. */
+async function apply(context: PassContext, service: ServiceName, revision: number, plan: BackendPlan): Promise<void> {
+  const { agent, journal, connection, proxy } = context;
+  const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
+  await journal.write([{ type: 'patching', service, revision, commands: announced }], Date.now());
+  const { results, failed } = await applyCommands(connection, plan.commands, {
+    capabilities: proxy.capabilities,
+    expected: proxy.identity,
+    stillClaimed: context.stillClaimed,
+    signal: context.signal,
+  });
+  const told = results.slice(0, RECORDED_MAX).map(({ command, reason, outcome, reply, ms }) => ({
+    command: commandText(command),
+    reason,
+    outcome,
+    reply,
+    ms: Math.round(ms * 1000) / 1000,
+  }));
+  await journal.write([{ type: 'commands', service, results: told }], Date.now());
+  for (const { command, outcome, reply } of results) {
+    if (outcome === 'refused') agent.ports.logger.warn({ proxy: agent.config.id, command: commandText(command), reply }, 'haproxy refused a command');
+  }
+  if (failed instanceof PointsmanError && failed.code !== 'HAPROXY_REPLY_UNEXPECTED') throw failed;
+  if (failed !== null) agent.ports.logger.warn({ proxy: agent.config.id, service, error: failed.message }, 'haproxy gave an unexpected reply');
+}
+
+function remember(agent: ProxyAgent, service: ServiceName, desired: DesiredBackend | null, observed: ObservedBackend | null): void {
+  if (desired === null) agent.seen.delete(service);
+  else agent.seen.set(service, { desired, observed });
+}
+
+/** A command for people and for the record: its kind, whom it is for, and what it sets. */
+export function commandText(command: Command): string {
+  const at = `${command.backend}/${command.server}`;
+  switch (command.kind) {
+    case 'add':
+      return `add server ${at} ${command.address} port ${command.port} id ${command.id} weight ${command.weight}`;
+    case 'address':
+      return `set server ${at} addr ${command.address} port ${command.port}`;
+    case 'weight':
+      return `set server ${at} weight ${command.weight}`;
+    case 'admit':
+      return `admit server ${at}`;
+    case 'enable-health':
+      return `enable health ${at}`;
+    case 'shutdown-sessions':
+      return `shutdown sessions server ${at}`;
+    case 'delete':
+      return `del server ${at}`;
+    case 'ready':
+    case 'drain':
+    case 'maint':
+      return `set server ${at} state ${command.kind}`;
+  }
+}
+
+export function isSettled(pass: ServicePass): boolean {
+  return isEmpty(pass.plan);
+}

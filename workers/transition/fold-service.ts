@@ -1,0 +1,125 @@
+/**
+ * Folds what stands behind a service's cursor through the machines and commits it: snapshots, desired servers, deadlines and cursor in one
+ * compare-and-set. A lost one reads and folds again. Nothing is done to the world here; marks and wakes follow from what is committed.
+ */
+import { type AddressClaim, addressKey, type FoldState, fold, needs, type Transition } from '../../machines/fold.ts';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { desiredServer } from '../../machines/projection.ts';
+import { newService, type ServiceSnapshot } from '../../machines/service.ts';
+import { canonical } from '../../machines/snapshot.ts';
+import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
+import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
+import type { ServiceLog } from '../../shared/redis/service-log.ts';
+import { GUARD_DEADLINE, type Commit, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
+
+/** Events in one commit. */
+const EVENTS_PER_FOLD = 1_000;
+/** Due deadlines appended at once. */
+const DUE_PER_FOLD = 1_000;
+
+export interface Folded {
+  readonly revision: number;
+  readonly events: number;
+  readonly transitions: readonly Transition[];
+  /** Whether a proxy has anything to look at. */
+  readonly desiredChanged: boolean;
+  /** Whether the log may hold more. */
+  readonly more: boolean;
+}
+
+interface Loaded {
+  readonly state: FoldState;
+  readonly instances: ReadonlyMap<InstanceId, InstanceSnapshot>;
+  readonly addresses: ReadonlyMap<string, string>;
+}
+
+/** One fold. @throws PointsmanError LOG_CAS_LOST: another worker was first. */
+export async function foldService(ports: { log: ServiceLog; store: ServiceStore }, service: ServiceName, now: number): Promise<Folded> {
+  const { log, store } = ports;
+  const [head, due] = await Promise.all([store.head(service), store.due(service, now, DUE_PER_FOLD)]);
+  if (due.length > 0) await appendDue(ports, service, head, due, now);
+  const events = await log.read(service, head.cursor, EVENTS_PER_FOLD);
+  const last = events.at(-1);
+  if (last === undefined) return { revision: head.revision, events: 0, transitions: [], desiredChanged: false, more: false };
+
+  const before = head.service === null ? newService() : (JSON.parse(head.service) as ServiceSnapshot);
+  const loaded = await load(store, service, before, events);
+  const transitions = events.flatMap((event) => fold(loaded.state, event));
+  const commit = difference(head, last.id, before, loaded);
+  const revision = await store.commit(service, commit);
+  const desiredChanged = commit.desired.size > 0 || canonical(before.config) !== canonical(loaded.state.service.config);
+  return { revision, events: events.length, transitions, desiredChanged, more: events.length === EVENTS_PER_FOLD };
+}
+
+/** A due deadline becomes an event before it is folded. Appended twice, the second has a stale token and changes nothing. */
+async function appendDue(
+  { log, store }: { log: ServiceLog; store: ServiceStore },
+  service: ServiceName,
+  head: ServiceHead,
+  due: readonly string[],
+  now: number,
+): Promise<void> {
+  const events: ServiceEvent[] = [];
+  const instances = await store.instances(service, due.filter((member) => member !== GUARD_DEADLINE));
+  for (const [instance, json] of instances) {
+    const { timer } = (JSON.parse(json) as InstanceSnapshot).context;
+    if (timer !== null && timer.at <= now) events.push({ type: 'timer', timer: 'drain', instance, token: timer.token });
+  }
+  if (due.includes(GUARD_DEADLINE) && head.service !== null) {
+    const { timer } = (JSON.parse(head.service) as ServiceSnapshot).guard.context;
+    if (timer !== null && timer.at <= now) events.push({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
+  }
+  await log.appendPlain(service, events);
+}
+
+/** Loads what the events need: the instances they name, the addresses these have or want, and who else wants those. */
+async function load(store: ServiceStore, service: ServiceName, before: ServiceSnapshot, events: readonly Logged<ServiceEvent>[]): Promise<Loaded> {
+  const wanted = events.map(({ event }) => needs(before, event));
+  const all = wanted.some((need) => need.all);
+  const ids = new Set(wanted.flatMap((need) => need.instances));
+  const texts = await store.instances(service, all ? 'all' : [...ids]);
+  const instances = new Map([...texts].map(([id, json]) => [id, JSON.parse(json) as InstanceSnapshot]));
+
+  const keys = new Set(wanted.flatMap((need) => need.addresses));
+  for (const { context } of instances.values()) {
+    if (context.registration !== null) keys.add(addressKey(context.registration));
+    if (context.offered !== null) keys.add(addressKey(context.offered));
+  }
+  const addresses = await store.addresses(service, [...keys]);
+  const claims = new Map([...addresses].map(([key, json]) => [key, JSON.parse(json) as AddressClaim]));
+  const others = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]).filter((id) => !instances.has(id));
+  if (others.length > 0) {
+    for (const [id, json] of await store.instances(service, others)) instances.set(id, JSON.parse(json) as InstanceSnapshot);
+  }
+  return { state: { service: before, instances: new Map(instances), addresses: new Map(claims), touched: new Map() }, instances, addresses };
+}
+
+/** Only what differs from what was loaded. */
+function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, { state, instances, addresses }: Loaded): Commit {
+  const commit = {
+    readRevision: head.revision,
+    cursor,
+    service: canonical(state.service),
+    instances: new Map<InstanceId, string | null>(),
+    desired: new Map<InstanceId, string | null>(),
+    addresses: new Map<string, string | null>(),
+    deadlines: new Map<string, number | null>(),
+  };
+  for (const [id, snapshot] of state.instances) {
+    const was = instances.get(id);
+    if (snapshot === (was ?? null)) continue;
+    commit.instances.set(id, snapshot === null ? null : canonical(snapshot));
+    const wanted = snapshot === null ? null : desiredServer(snapshot);
+    const wasWanted = was === undefined ? null : desiredServer(was);
+    if (canonical(wanted) !== canonical(wasWanted)) commit.desired.set(id, wanted === null ? null : canonical(wanted));
+    const at = snapshot?.context.timer?.at ?? null;
+    if (at !== (was?.context.timer?.at ?? null)) commit.deadlines.set(id, at);
+  }
+  for (const [key, claim] of state.addresses) {
+    const json = claim === null ? null : canonical(claim);
+    if (json !== (addresses.get(key) ?? null)) commit.addresses.set(key, json);
+  }
+  const guardAt = state.service.guard.context.timer?.at ?? null;
+  if (guardAt !== (before.guard.context.timer?.at ?? null)) commit.deadlines.set(GUARD_DEADLINE, guardAt);
+  return commit;
+}
