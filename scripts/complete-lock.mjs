@@ -18,7 +18,14 @@ for (const [from, entry] of Object.entries(lock.packages)) {
     const cpu = /(?:^|[-/])(arm64|x64|arm|ia32|ppc64|riscv64|s390x)(?:-|$)/.exec(name)?.[1];
     const os = /(?:^|[-/])(android|darwin|freebsd|linux|openharmony|win32)-/.exec(name)?.[1];
     if (cpu === undefined || os === undefined) throw new Error(`${name} does not say its platform`);
-    lock.packages[`node_modules/${name}`] = { version, cpu: [cpu], ...(entry.dev ? { dev: true } : {}), optional: true, os: [os], ...libcOf(name) };
+    lock.packages[`node_modules/${name}`] = {
+      version,
+      cpu: [cpu],
+      ...(entry.dev ? { dev: true } : {}),
+      ...libcOf(name),
+      optional: true,
+      os: [os],
+    };
     added.push(`${name}@${version}`);
   }
 }

@@ -24,34 +24,34 @@ export function listenersOf(files: ReadonlyMap<string, string>, serviceOf: (file
 }
 
 /**
- * Why a service's listener cannot be had, by service; services without a fault are left out. `wanted` is each service's `listen`,
- * `held` what the running HAProxy listens on by our files. Of two services that want one address, the one that holds it
- * keeps it, else the first by name; HAProxy would give both a part of the connections.
+ * Why a service's listener cannot be had, by service; services without a fault are left out. `wanted` is each service's `listen` (those that
+ * do not change may be left out), `held` what the running HAProxy listens on by our files. Of two services that want one address, the one that
+ * holds it keeps it, else the first by name: HAProxy would give each a part of the connections. One that gives its address up in the same
+ * change leaves it to another.
  */
 export async function probeListeners(
   wanted: ReadonlyMap<ServiceName, string>,
   held: ReadonlyMap<ServiceName, string>,
 ): Promise<Map<ServiceName, string>> {
   const faults = new Map<ServiceName, string>();
-  const owned = [...held.values()].map(parseListen).filter((listener) => listener !== null);
-  const given: { readonly service: ServiceName; readonly listener: Listener }[] = [];
-  for (const [service, listen] of inOrder(wanted, held)) {
-    const listener = parseListen(listen);
-    if (listener === null) continue;
-    const other = given.find((earlier) => overlaps(earlier.listener, listener));
+  const owned = listeners(held);
+  const given = listeners([...held].filter(([service, listen]) => (wanted.get(service) ?? listen) === listen));
+  for (const { service, listener } of listeners([...wanted].sort(([a], [b]) => (a < b ? -1 : 1)))) {
+    const other = given.find((earlier) => earlier.service !== service && overlaps(earlier.listener, listener));
     // HAProxy binds an address that overlaps one of its own (0.0.0.0 and 127.0.0.1), and a probe could not.
-    const mine = owned.some((own) => overlaps(own, listener));
+    const mine = owned.some((own) => overlaps(own.listener, listener));
     const fault = other !== undefined ? `service ${other.service} listens there` : mine ? null : await probe(listener);
     if (fault === null) given.push({ service, listener });
-    else faults.set(service, `cannot listen on ${listen}: ${fault}`);
+    else faults.set(service, `cannot listen on ${wanted.get(service)}: ${fault}`);
   }
   return faults;
 }
 
-/** Those that keep what they have come first, then by name. */
-function inOrder(wanted: ReadonlyMap<ServiceName, string>, held: ReadonlyMap<ServiceName, string>): [ServiceName, string][] {
-  const keeps = ([service, listen]: [ServiceName, string]): number => (held.get(service) === listen ? 0 : 1);
-  return [...wanted].sort((a, b) => keeps(a) - keeps(b) || (a[0] < b[0] ? -1 : 1));
+function listeners(entries: Iterable<readonly [ServiceName, string]>): { readonly service: ServiceName; readonly listener: Listener }[] {
+  return [...entries].flatMap(([service, listen]) => {
+    const listener = parseListen(listen);
+    return listener === null ? [] : [{ service, listener }];
+  });
 }
 
 function overlaps(a: Listener, b: Listener): boolean {

@@ -33,7 +33,7 @@ export async function checkConfig(binary: string, paths: readonly string[], dead
 
 /** PURE. What HAProxy said, of all that it printed. */
 export function faultIn(output: string, code: number): ConfigFault {
-  const alerts = output.split('\n').filter((line) => line.includes('[ALERT]'));
+  const alerts = alertsOf(output);
   const files: string[] = [];
   for (const alert of alerts) {
     const file = /\[([^\][]+\.cfg):\d+\]/.exec(alert)?.[1];
@@ -42,6 +42,12 @@ export function faultIn(output: string, code: number): ConfigFault {
   const said =
     alerts.length > 0 ? alerts.map((line) => line.replace(/^.*\[ALERT\]\s*\(\d+\)\s*:\s*/, '').trim()) : [lastLine(output, code)];
   return { message: said.join('\n').slice(0, MESSAGE_CHARACTERS_MAX), files, noListener: code === NO_LISTENER };
+}
+
+/** PURE. HAProxy's alerts, without the level and the process in front. */
+export function alertsOf(output: string): string[] {
+  const alerts = output.split('\n').filter((line) => line.includes('[ALERT]'));
+  return alerts.map((line) => line.replace(/^.*\[ALERT\]\s*\(\d+\)\s*:\s*/, '').trim());
 }
 
 /** Our own secrets and npm's noise stay out of HAProxy, where `show env` would print them; the operator's variables pass, for his base file. */

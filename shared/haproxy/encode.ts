@@ -103,7 +103,7 @@ function port(value: number): string {
   return whole(value, 1, 65_535, 'port');
 }
 
-function whole(value: number, min: number, max: number, what: string): string {
+export function whole(value: number, min: number, max: number, what: string): string {
   assert(
     Number.isInteger(value) && value >= min && value <= max,
     `${what} must be a whole number from ${min} to ${max}, not ${String(value)}`,

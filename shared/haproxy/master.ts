@@ -42,10 +42,14 @@ export async function masterProcesses(socket: SocketAddress, deadlineMs = ASK_DE
   const reply = await ask(socket, 'show proc;quit', deadlineMs);
   const processes = parseProcesses(reply);
   if (processes === null) {
-    throw new PointsmanError('HAPROXY_REPLY_UNEXPECTED', `${addressText(socket)} answered \`show proc\` with ${JSON.stringify(reply.slice(0, 200))}`, {
-      hint: 'is this the master socket (`haproxy -W -S`), and not a runtime socket?',
-      retry: 'after',
-    });
+    throw new PointsmanError(
+      'HAPROXY_REPLY_UNEXPECTED',
+      `${addressText(socket)} answered \`show proc\` with ${JSON.stringify(reply.slice(0, 200))}`,
+      {
+        hint: 'is this the master socket (`haproxy -W -S`), and not a runtime socket?',
+        retry: 'after',
+      },
+    );
   }
   return processes;
 }
@@ -100,7 +104,9 @@ function ask(socket: SocketAddress, command: string, deadlineMs: number, signal?
       if (reply.length > REPLY_BYTES_MAX) end(() => resolve(reply));
     });
     // A reload resets the connection rather than closing it, when the command's line has not been read to its end.
-    connection.on('error', (error) => end(() => (connection.bytesRead + reply.length > 0 ? resolve(reply) : reject(unreachable(socket, error)))));
+    connection.on('error', (error) =>
+      end(() => (connection.bytesRead + reply.length > 0 ? resolve(reply) : reject(unreachable(socket, error)))),
+    );
     connection.on('close', () => end(() => resolve(reply)));
   });
 }
@@ -114,8 +120,12 @@ function unreachable(socket: SocketAddress, cause: Error): PointsmanError {
 }
 
 function late(socket: SocketAddress, command: string, ms: number): PointsmanError {
-  return new PointsmanError('HAPROXY_TIMEOUT', `HAProxy's master socket ${addressText(socket)} did not answer \`${command}\` within ${Math.round(ms)} ms`, {
-    hint: 'is the master stopped, or its stderr a pipe that nobody reads?',
-    retry: 'transient',
-  });
+  return new PointsmanError(
+    'HAPROXY_TIMEOUT',
+    `HAProxy's master socket ${addressText(socket)} did not answer \`${command}\` within ${Math.round(ms)} ms`,
+    {
+      hint: 'is the master stopped, or its stderr a pipe that nobody reads?',
+      retry: 'transient',
+    },
+  );
 }

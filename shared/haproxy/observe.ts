@@ -1,5 +1,5 @@
 /**
- * What a HAProxy worker has and is, read from its runtime API. Each function is one round trip; none changes anything. Throws
+ * What a HAProxy worker has and is, read from its runtime API. Each function is one round trip unless it says otherwise; none changes anything. Throws
  * what the connection throws, and HAPROXY_STATE_UNREADABLE when a reply is not what HAProxy's management guide says.
  */
 import { PointsmanError } from '../errors.ts';
@@ -68,15 +68,15 @@ export async function observeBackends(connection: RuntimeConnection): Promise<Re
 
 /**
  * Sessions by server name, of every server of the backend: running, queued, or on a used connection. Idle pooled connections do not count,
- * though a delete waits for them too. null: no such backend.
+ * though a delete waits for them too. null: no such backend. Two round trips.
  */
 export async function observeSessions(connection: RuntimeConnection, backend: string): Promise<ReadonlyMap<string, number> | null> {
-  const [statistics, state] = (await connection.send([READ.statisticsOf(backend), READ.connectionsOf(backend)])) as [string, string];
-  const sessions = parseStatisticSessions(statistics);
+  const [state] = (await connection.send([READ.connectionsOf(backend)])) as [string];
   const connections = parseServerConnections(state);
-  if (sessions === null || connections === null) return null;
+  if (connections === null || connections.number === null) return connections === null ? null : new Map();
+  const [statistics] = (await connection.send([READ.statisticsOf(connections.number)])) as [string];
   const counts = new Map<string, number>();
-  for (const [server, count] of sessions) counts.set(server, Math.max(count, connections.get(server)?.used ?? 0));
+  for (const [server, count] of parseStatisticSessions(statistics)) counts.set(server, Math.max(count, connections.used.get(server) ?? 0));
   return counts;
 }
 

@@ -1,14 +1,11 @@
-/** PURE. `show stat <backend> 4 -1` and `show servers conn <backend>`: how busy the servers of a backend are. */
+/** PURE. `show stat <backend number> 4 -1` and `show servers conn <backend>`: how busy the servers of a backend are. */
 import { errorReply, parseTable, unreadable, wholeNumber } from './parse-table.ts';
 
-/** Sessions of each server, running and queued for it. null: no such backend. */
-export function parseStatisticSessions(text: string): Map<string, number> | null {
+/** Sessions of each server, running and queued for it. */
+export function parseStatisticSessions(text: string): Map<string, number> {
   const what = 'show stat';
   const error = errorReply(text);
-  if (error !== null) {
-    if (/^No such proxy\.?$/.test(error.trim())) return null;
-    throw unreadable(what, error);
-  }
+  if (error !== null) throw unreadable(what, error);
   const sessions = new Map<string, number>();
   for (const row of parseTable(what, text, ['svname', 'qcur', 'scur', 'type'], ',')) {
     if (row('type') !== '2') continue;
@@ -18,26 +15,27 @@ export function parseStatisticSessions(text: string): Map<string, number> | null
   return sessions;
 }
 
-export interface ServerConnections {
-  /** Connections with a session on them. */
-  readonly used: number;
-  /** Kept open in the pool for the next request. */
-  readonly idle: number;
+export interface BackendConnections {
+  /** The backend's number in this worker; null: unknown, since it has no servers. */
+  readonly number: number | null;
+  /** By server: connections with a session on them. Those that are kept open for the next request are not counted. */
+  readonly used: ReadonlyMap<string, number>;
 }
 
 /** null: no such backend. */
-export function parseServerConnections(text: string): Map<string, ServerConnections> | null {
+export function parseServerConnections(text: string): BackendConnections | null {
   const what = 'show servers conn';
   const error = errorReply(text);
   if (error !== null) {
     if (/^Can't find backend\.?$/.test(error.trim())) return null;
     throw unreadable(what, error);
   }
-  const connections = new Map<string, ServerConnections>();
-  for (const row of parseTable(what, text, ['bkname/svname', 'used_cur', 'idle_cur'], ' ')) {
+  let number: number | null = null;
+  const used = new Map<string, number>();
+  for (const row of parseTable(what, text, ['bkname/svname', 'bkid/svid', 'used_cur'], ' ')) {
     const path = row('bkname/svname');
-    const used = wholeNumber(what, row('used_cur'));
-    connections.set(path.slice(path.indexOf('/') + 1), { used, idle: wholeNumber(what, row('idle_cur')) });
+    number = wholeNumber(what, row('bkid/svid').split('/')[0] ?? '');
+    used.set(path.slice(path.indexOf('/') + 1), wholeNumber(what, row('used_cur')));
   }
-  return connections;
+  return { number, used };
 }

@@ -6,7 +6,7 @@
 import { assert, PointsmanError } from '../errors.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { Command, Outcome } from '../plan/command.ts';
-import { type Line, type LineClass, linesOf, name } from './encode.ts';
+import { type Line, type LineClass, linesOf, name, whole } from './encode.ts';
 
 /** Lines that only read. */
 export const READ = {
@@ -18,8 +18,8 @@ export const READ = {
   structureOf: (backend: string): string => `show env POINTSMAN_SERVICE_${name(backend)}`,
   serversOf: (backend: string): string => `show servers state ${name(backend)}`,
   connectionsOf: (backend: string): string => `show servers conn ${name(backend)}`,
-  /** 4: servers; -1: all of them. */
-  statisticsOf: (backend: string): string => `show stat ${name(backend)} 4 -1`,
+  /** By number: by name HAProxy may take the frontend that is called the same. 4: servers; -1: all of them. */
+  statisticsOf: (backendNumber: number): string => `show stat ${whole(backendNumber, 1, 2 ** 31 - 1, 'backend number')} 4 -1`,
 } as const;
 
 type Answers = readonly (readonly [outcome: Outcome, text: RegExp])[];

@@ -89,34 +89,6 @@ function deregistered(name: string, entry: ViewEntry): ServiceEvent {
   return { type: 'deregistered', instance, znode: { name, czxid, mzxid, version } };
 }
 
-/** Cuts a difference into parts of about `eventsMax` events, never between the events of one znode; each part can be recorded alone. */
-export function inParts(difference: ViewDifference, eventsMax: number): ViewDifference[] {
-  const removed = new Set(difference.remove);
-  const parts: ViewDifference[] = [];
-  let part = emptyPart();
-  let last: string | null = null;
-  for (const event of difference.events) {
-    const name = 'znode' in event ? event.znode.name : '';
-    if (name !== last && part.events.length >= eventsMax) {
-      parts.push(part);
-      part = emptyPart();
-    }
-    if (name !== last) {
-      const entry = difference.set.get(name);
-      if (entry !== undefined) part.set.set(name, entry);
-      if (removed.has(name)) part.remove.push(name);
-    }
-    last = name;
-    part.events.push(event);
-  }
-  if (part.events.length > 0) parts.push(part);
-  return parts;
-}
-
-function emptyPart(): ViewDifference {
-  return { set: new Map(), remove: [], events: [], unconfirmed: [] };
-}
-
 function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../observability/logger.ts';
 import { backoff } from '../runtime/wait.ts';
 import { CREATE_MODE, type RawClient, type RawEvent } from './client-internals.ts';
 import { connectionLoss, hasCode, timedOut, zookeeperError } from './errors.ts';
-import { Gate } from './gate.ts';
+import { Gate } from '../runtime/gate.ts';
 import { GuardedClient, type SessionKeys } from './guarded-client.ts';
 import { type Stat, type StatRecord, statOf } from './stat.ts';
 
@@ -224,7 +224,8 @@ export class ZookeeperLink extends EventEmitter<LinkEvents> {
     this.#renewals = 0;
     clearTimeout(this.#outageTimer);
     this.#log.info({ session, resumed, sessionTimeout: this.sessionTimeout }, 'connected to zookeeper');
-    if (!rootExists) this.#problem('ZOOKEEPER_NO_NODE', 'the chroot of zookeeper.connect is not there', 'Create it, or correct zookeeper.connect.');
+    if (!rootExists)
+      this.#problem('ZOOKEEPER_NO_NODE', 'the chroot of zookeeper.connect is not there', 'Create it, or correct zookeeper.connect.');
     this.#tell('up', { session, resumed });
   }
 
@@ -268,12 +269,19 @@ export class ZookeeperLink extends EventEmitter<LinkEvents> {
     clearTimeout(this.#outageTimer);
     const after = this.sessionTimeout * OUTAGE_TIMEOUTS;
     this.#outageTimer = setTimeout(() => {
-      this.#problem('ZOOKEEPER_UNREACHABLE', `no connection to zookeeper for ${after} ms`, 'Look at the Zookeeper servers and the way to them.');
+      this.#problem(
+        'ZOOKEEPER_UNREACHABLE',
+        `no connection to zookeeper for ${after} ms`,
+        'Look at the Zookeeper servers and the way to them.',
+      );
       this.#renew(this.#client?.keys ?? null, RENEW_MS);
     }, after);
   }
 
-  #call<T extends unknown[]>(tried: string, send: (client: RawClient, done: (error: unknown, ...values: unknown[]) => void) => void): Promise<T> {
+  #call<T extends unknown[]>(
+    tried: string,
+    send: (client: RawClient, done: (error: unknown, ...values: unknown[]) => void) => void,
+  ): Promise<T> {
     const client = this.#client;
     return new Promise<T>((resolve, reject) => {
       if (client?.connected !== true) return reject(connectionLoss(tried));

@@ -1,5 +1,6 @@
 /** A real HAProxy (`haproxy -W -S`) of a test's own: its files in a temporary folder, its output in a file, stopped by its own pid. */
 import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { identify } from '../../shared/haproxy/observe.ts';
@@ -81,11 +82,25 @@ ${options.sections}
     return withRuntime(this.runtime, async (connection) => (await identify(connection)).identity.pid);
   }
 
-  /** By signal, as `systemctl reload` does; resolves when the new worker answers. */
+  /** A line to the master's CLI; what it answers until it closes. */
+  async masterCli(line: string): Promise<string> {
+    const socket = connect(this.master.path);
+    socket.setTimeout(5_000, () => socket.destroy(new Error('the master does not answer')));
+    socket.write(`${line};quit\n`);
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    return answer;
+  }
+
+  /** By signal, as `systemctl reload` does; resolves when the new worker answers and the master can take the next reload. */
   async reload(): Promise<void> {
     const before = await this.workerPid();
     process.kill(this.pid, 'SIGUSR2');
-    await until('a new worker', async () => (await this.workerPid()) !== before);
+    const worker = await until('a new worker', async () => {
+      const pid = await this.workerPid();
+      return pid === before ? false : pid;
+    });
+    await until('the master', async () => (await this.masterCli('show proc')).includes(`${worker} `));
   }
 
   async stop(): Promise<void> {

@@ -7,7 +7,12 @@ import type { CheckConfig, ServiceConfig } from '../../shared/model/service-conf
 export const HAPROXY_2_6 = capabilitiesOf('2.6.12-1+deb12u4');
 export const HAPROXY_3_4 = capabilitiesOf('3.4.0-abcdef');
 
-export const HTTP_CHECK: CheckConfig = { type: 'http', method: 'GET', path: '/health', interval: 2_000, rise: 2, fall: 3 };
+export const HTTP_CHECK: CheckConfig = httpCheck(2_000);
+
+/** `interval`: ms */
+export function httpCheck(interval: number): CheckConfig {
+  return { type: 'http', method: 'GET', path: '/health', interval, rise: 2, fall: 3 };
+}
 
 export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceConfig {
   return {

@@ -1,6 +1,16 @@
 /** Zookeeper's packets, as far as a test must tell them apart (zookeeper.jute; each begins with its length). */
 
-export const OP = { create: 1, delete: 2, exists: 3, getData: 4, setData: 5, getChildren2: 12, ping: 11, auth: 100, setWatches: 101 } as const;
+export const OP = {
+  create: 1,
+  delete: 2,
+  exists: 3,
+  getData: 4,
+  setData: 5,
+  getChildren2: 12,
+  ping: 11,
+  auth: 100,
+  setWatches: 101,
+} as const;
 
 const HANDSHAKE_BYTES = 4 + 4 + 8 + 4 + 8 + 4 + 16;
 

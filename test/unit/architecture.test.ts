@@ -98,7 +98,8 @@ describe('what is allowed', () => {
   it('passes', () => {
     const files = {
       'cli/a.ts': "import { b } from '../workers/b.ts';\nimport pkg from '../package.json' with { type: 'json' };",
-      'workers/b.ts': "import { c } from '../shared/redis/c.ts';\nimport { d } from '../machines/d.ts';",
+      'workers/b.ts':
+        "import { c } from '../shared/redis/c.ts';\nimport { d } from '../machines/d.ts';\nimport type { Redis } from 'ioredis';",
       'shared/redis/c.ts': "import type { E } from '../model/e.ts';\nimport { Redis } from 'ioredis';",
       'machines/d.ts': "import { setup } from 'xstate';\nimport type { E } from '../shared/model/e.ts';",
       'shared/model/e.ts': '',

@@ -63,9 +63,15 @@ describe('servers that should serve', () => {
     ['down, check off', { operation: 'stopped', checking: false }, [`enable-health ${A}`]],
     ['another weight', { weight: 3 }, [`weight ${A}`]],
     ['another port', { port: 81 }, [`address ${A}`]],
-    ['in maint, elsewhere, another weight', { admin: 'maint', address: '10.9.9.9', weight: 3 }, [`address ${A}`, `weight ${A}`, `admit ${A}`]],
+    [
+      'in maint, elsewhere, another weight',
+      { admin: 'maint', address: '10.9.9.9', weight: 3 },
+      [`address ${A}`, `weight ${A}`, `admit ${A}`],
+    ],
   ])('%s', (_, seen, expected) => {
-    expect(commands({ desired: desiredBackend([desiredServer(1)]), observed: observedBackend([observedServer(1, seen)]) })).toEqual(expected);
+    expect(commands({ desired: desiredBackend([desiredServer(1)]), observed: observedBackend([observedServer(1, seen)]) })).toEqual(
+      expected,
+    );
   });
 
   it.each<[string, Partial<ObservedServer>, string[]]>([
@@ -132,7 +138,9 @@ describe('servers that leave', () => {
 
 describe('order', () => {
   it('what brings capacity first, by name; what takes it last', () => {
-    const desired = desiredBackend([5, 4, 3, 2].map((id) => desiredServer(id, id === 3 ? { weight: 9 } : id === 4 ? { admin: 'drain' } : {})));
+    const desired = desiredBackend(
+      [5, 4, 3, 2].map((id) => desiredServer(id, id === 3 ? { weight: 9 } : id === 4 ? { admin: 'drain' } : {})),
+    );
     const observed = observedBackend([observedServer(1), observedServer(3), observedServer(4)]);
     const sessions = new Map([[A, { current: 1, quietMs: 0 }]]);
     expect(commands({ desired, observed, sessions })).toEqual([
@@ -163,8 +171,16 @@ describe('servers that must be made anew', () => {
   it('runtimeOnly: one at a time, never the last that serves', () => {
     const desired = desiredBackend([1, 2, 3].map((id) => desiredServer(id)));
     const all = [1, 2, 3].map((id) => observedServer(id, { id: id + 10 }));
-    expect(commands({ desired, observed: observedBackend(all), runtimeOnly: true, structure: null })).toEqual([`maint ${A}`, `shutdown-sessions ${A}`]);
-    const alone = plan({ desired: desiredBackend([desiredServer(1)]), observed: observedBackend([wrongId]), runtimeOnly: true, structure: null });
+    expect(commands({ desired, observed: observedBackend(all), runtimeOnly: true, structure: null })).toEqual([
+      `maint ${A}`,
+      `shutdown-sessions ${A}`,
+    ]);
+    const alone = plan({
+      desired: desiredBackend([desiredServer(1)]),
+      observed: observedBackend([wrongId]),
+      runtimeOnly: true,
+      structure: null,
+    });
     expect(alone.commands).toEqual([]);
     expect(alone.waiting).toHaveLength(1);
   });
@@ -206,7 +222,11 @@ describe('backends', () => {
 
   it('never touches one that pointsman did not declare', () => {
     const foreign = observedBackend([observedServer(3)], null);
-    expect(plan({ desired, observed: foreign })).toMatchObject({ commands: [], reload: null, blocked: expect.stringContaining('did not declare') });
+    expect(plan({ desired, observed: foreign })).toMatchObject({
+      commands: [],
+      reload: null,
+      blocked: expect.stringContaining('did not declare'),
+    });
     expect(isEmpty(plan({ desired: null, observed: foreign, structure: null }))).toBe(true);
   });
 

@@ -164,7 +164,7 @@ async function tryFiles(agent: ProxyAgent, folder: string, wanted: Wanted, proxy
     const listen = wanted.services.get(service)?.config.listen ?? null;
     if (listen !== null) listeners.set(service, listen);
   }
-  const refused = new Map(await probeListeners(listeners, new Set(listenersOf(loadedFiles, serviceOfFile).values())));
+  const refused = new Map(await probeListeners(listeners, listenersOf(loadedFiles, serviceOfFile)));
   for (const service of wanted.changed) {
     const rejected = await rejectionOf(agent, service, structureOf((wanted.services.get(service) as DesiredBackend).config, agent.config.defaults));
     if (rejected !== null && rejected.nextTry > Date.now()) refused.set(service, rejected.message);

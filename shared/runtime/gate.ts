@@ -1,4 +1,4 @@
-/** A bound on how many reads run at once, first come first served. */
+/** A bound on how much runs at once, first come first served. */
 
 export class Gate {
   #free: number;

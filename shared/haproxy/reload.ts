@@ -1,0 +1,123 @@
+/**
+ * A reload, in the three ways that HAProxy is run: by the master's CLI, by a command (`systemctl reload haproxy`), or by a new process that
+ * takes over with `-sf`. It succeeded only when a new worker answers on the runtime socket with our stamp: HAProxy's own "success" is not
+ * enough. Everything that was set at runtime and is not in the files is gone afterwards. HAProxy refuses reloads back to back: one at a time.
+ */
+import { PointsmanError, unreachable } from '../errors.ts';
+import type { ServiceName } from '../model/ids.ts';
+import type { WorkerIdentity } from '../model/observed.ts';
+import type { ReloadWay, SocketAddress } from '../model/proxy-config.ts';
+import { pause } from '../runtime/wait.ts';
+import { alertsOf } from './config-check.ts';
+import { reloadByMaster, reloadFailed } from './master.ts';
+import { type ObservedProxy, observeProxy } from './observe.ts';
+import { ProcessLog } from './process-log.ts';
+import { type ReloadInput, reloadByCommand, reloadByTakeover } from './reload-command.ts';
+import { withRuntime } from './runtime.ts';
+
+const REASON_CHARACTERS_MAX = 2_000;
+const AWAIT_DEADLINE_MS = 10_000;
+const POLL_EVERY_MS = 20;
+/** A new worker without our stamp is looked at again for this long: a command may have returned before its reload was through. */
+const SETTLE_MS = 2_000;
+
+/**
+ * Resolves when HAProxy, or the command, reported success. Throws HAPROXY_RELOAD_FAILED with the reason as far as there is one; what the
+ * master, its socket or the binary throw when they cannot be reached (HAPROXY_UNREACHABLE, HAPROXY_TIMEOUT, TOOL_MISSING).
+ */
+export async function reload(way: ReloadWay, input: ReloadInput): Promise<void> {
+  switch (way.kind) {
+    case 'master':
+      return reloadByMasterWithReason(way.socket, input);
+    case 'command':
+      return reloadByCommand(way.argv, input);
+    case 'pidFile':
+      return reloadByTakeover(way.path, input);
+    default:
+      return unreachable(way, 'a way to reload');
+  }
+}
+
+/** A 2.6 master says why only on its stderr; of one that we started, that is our log. */
+async function reloadByMasterWithReason(socket: SocketAddress, input: ReloadInput): Promise<void> {
+  const log = new ProcessLog(input.managed);
+  const offset = await log.size();
+  try {
+    await reloadByMaster(socket, input);
+  } catch (error) {
+    const alerts = alertsOf(await log.since(offset));
+    const failed = error instanceof PointsmanError && error.code === 'HAPROXY_RELOAD_FAILED';
+    if (failed && alerts.length > 0) throw reloadFailed(alerts.join('\n').slice(0, REASON_CHARACTERS_MAX), error);
+    throw error;
+  }
+}
+
+export interface AwaitInput {
+  readonly runtime: SocketAddress;
+  /** Who answered before; null: nobody did. */
+  readonly before: WorkerIdentity | null;
+  /** `proxyStamp` */
+  readonly stamp: string;
+  /** What each service was loaded with (`structureOf`), as far as it matters to the caller; null: it does not. */
+  readonly structures: ReadonlyMap<ServiceName, string> | null;
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The new worker, once one answers that is not the one before, is not stopping, and has our stamp and structures. Throws
+ * HAPROXY_NOT_MANAGED when a new worker runs without our stamp, HAPROXY_RELOAD_FAILED when none comes or it has other structures.
+ */
+export async function awaitWorker(input: AwaitInput): Promise<ObservedProxy> {
+  const deadline = performance.now() + (input.deadlineMs ?? AWAIT_DEADLINE_MS);
+  let settled = Number.POSITIVE_INFINITY;
+  for (;;) {
+    const seen = await look(input);
+    if ('worker' in seen) return seen.worker;
+    if (seen.isNew) settled = Math.min(settled, performance.now() + SETTLE_MS);
+    if (performance.now() >= Math.min(deadline, settled) || input.signal?.aborted) throw seen.error;
+    await pause(POLL_EVERY_MS, input.signal);
+  }
+}
+
+type Seen = { readonly worker: ObservedProxy } | { readonly error: PointsmanError; readonly isNew: boolean };
+
+async function look(input: AwaitInput): Promise<Seen> {
+  let worker: ObservedProxy;
+  try {
+    worker = await withRuntime(input.runtime, observeProxy);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { isNew: false, error: failed(`no worker answers: ${why}`, error) };
+  }
+  const { identity, stopping, structures } = worker;
+  if (stopping || isSame(identity, input.before)) return { isNew: false, error: failed(`the old worker ${identity.pid} still answers`) };
+  if (identity.stamp !== input.stamp) return { isNew: true, error: notManaged(identity, input.stamp) };
+  const wrong = [...(input.structures ?? [])].find(([service, structure]) => structures.get(service) !== structure);
+  if (wrong !== undefined) {
+    const [service, structure] = wrong;
+    const has = structures.get(service) ?? 'none';
+    return { isNew: true, error: failed(`worker ${identity.pid} has structure ${has} for ${service}, not ${structure}`) };
+  }
+  return { worker };
+}
+
+function isSame(a: WorkerIdentity, b: WorkerIdentity | null): boolean {
+  return b !== null && a.pid === b.pid && a.startTime === b.startTime;
+}
+
+function failed(what: string, cause?: unknown): PointsmanError {
+  return new PointsmanError('HAPROXY_RELOAD_FAILED', `the reload failed: ${what}`, {
+    hint: "look at HAProxy's own log; the old worker goes on serving if the new one could not start",
+    retry: 'transient',
+    cause,
+  });
+}
+
+function notManaged(identity: WorkerIdentity, stamp: string): PointsmanError {
+  const found = identity.stamp === null ? 'without our files' : `with stamp ${identity.stamp}, not ${stamp}`;
+  return new PointsmanError('HAPROXY_NOT_MANAGED', `HAProxy's worker ${identity.pid} runs ${found}`, {
+    hint: 'start HAProxy with -f <managed folder> after its own file (Debian: EXTRAOPTS in /etc/default/haproxy)',
+    retry: 'after',
+  });
+}

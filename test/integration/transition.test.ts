@@ -1,0 +1,174 @@
+/** The transition worker on a real Redis: folds, commits by compare-and-set, marks and wakes, rings deadlines. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { foldService } from '../../workers/transition/fold-service.ts';
+import { Transition } from '../../workers/transition/transition.ts';
+import { createPorts, closePorts, type Ports } from '../../workers/app.ts';
+import { createLogger } from '../../shared/observability/logger.ts';
+import type { ServiceEvent } from '../../shared/model/event.ts';
+import type { Config } from '../../shared/config/config.ts';
+import { awaitReady } from '../../shared/redis/connection.ts';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { until } from '../support/poll.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { registration, serviceConfig } from '../support/service-events.ts';
+
+let server: RedisServer;
+let ports: Ports;
+const config = serviceConfig({ guard: { maxLoss: 1, window: 10_000, hold: 300_000 } });
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(async () => {
+  await server.stop();
+});
+beforeEach(async () => {
+  await server.client.flushall();
+  ports = createPorts({ redis: { url: server.url, prefix: 'test' } } as unknown as Config, createLogger({ level: 'silent' }));
+  await awaitReady(ports.redis, 5_000);
+  return () => closePorts(ports);
+});
+
+async function append(events: readonly ServiceEvent[]): Promise<void> {
+  const { revision } = await ports.log.readView('web');
+  await ports.log.append('web', { epoch: 1, viewRevision: revision, set: new Map(), remove: [], events });
+}
+
+function registered(port: number, zxid = port): ServiceEvent {
+  const znode = { name: `10.0.0.1:${port}`, czxid: String(zxid), mzxid: String(zxid), version: 0 };
+  return { type: 'registered', instance: `10.0.0.1:${port}`, znode, said: { registration: registration(port) } };
+}
+
+function deregistered(port: number, zxid = port): ServiceEvent {
+  const znode = { name: `10.0.0.1:${port}`, czxid: String(zxid), mzxid: String(zxid), version: 0 };
+  return { type: 'deregistered', instance: `10.0.0.1:${port}`, znode };
+}
+
+async function snapshot(port: number): Promise<InstanceSnapshot | null> {
+  const json = (await ports.store.instances('web', [`10.0.0.1:${port}`])).get(`10.0.0.1:${port}`);
+  return json === undefined ? null : (JSON.parse(json) as InstanceSnapshot);
+}
+
+describe('a fold', () => {
+  it('commits snapshots, desired servers and the cursor, and does nothing the second time', async () => {
+    await append([{ type: 'configured', config }, registered(80), registered(81)]);
+    const first = await foldService(ports, 'web', Date.now());
+    expect(first).toMatchObject({ revision: 1, events: 3, desiredChanged: true });
+    const { backend } = await ports.desired.read('web');
+    expect([...(backend?.servers.keys() ?? [])].sort()).toEqual(['10.0.0.1:80', '10.0.0.1:81']);
+    expect(backend?.config).toEqual(config);
+    expect(await foldService(ports, 'web', Date.now())).toMatchObject({ revision: 1, events: 0 });
+  });
+
+  it('by two workers at once lands once: the loser is told', async () => {
+    await append([{ type: 'configured', config }, ...Array.from({ length: 50 }, (_, index) => registered(100 + index))]);
+    const results = await Promise.allSettled([foldService(ports, 'web', Date.now()), foldService(ports, 'web', Date.now())]);
+    const lost = results.filter((result) => result.status === 'rejected');
+    const events = results.map((result) => (result.status === 'fulfilled' ? result.value.events : 0));
+    for (const result of lost) expect(result.reason).toMatchObject({ code: 'LOG_CAS_LOST' });
+    expect(Math.max(...events)).toBe(51);
+    expect((await ports.store.head('web')).revision).toBe(1);
+    expect((await ports.desired.read('web')).backend?.servers.size).toBe(50);
+  });
+
+  it('reads only what changed of the desired state once it has it', async () => {
+    await append([{ type: 'configured', config }, registered(80), registered(81)]);
+    await foldService(ports, 'web', Date.now());
+    await ports.desired.read('web');
+    await append([deregistered(80), registered(82)]);
+    await foldService(ports, 'web', Date.now());
+    await ports.redis.hset(ports.keys.service('web').desired, '10.0.0.1:81', 'poison: must not be read');
+    const { backend, revision } = await ports.desired.read('web');
+    expect(revision).toBe(2);
+    expect([...(backend?.servers ?? [])].map(([name, { admin }]) => `${name} ${admin}`).sort()).toEqual([
+      '10.0.0.1:80 drain',
+      '10.0.0.1:81 ready',
+      '10.0.0.1:82 ready',
+    ]);
+  });
+
+  it('turns a due deadline into an event, once', async () => {
+    await append([{ type: 'configured', config: { ...config, drainTimeout: 50 } }, registered(80), deregistered(80)]);
+    await foldService(ports, 'web', Date.now());
+    expect((await snapshot(80))?.state).toBe('draining');
+    const at = await ports.store.earliestDeadline('web');
+    await foldService(ports, 'web', (at ?? 0) + 1);
+    expect((await snapshot(80))?.state).toBe('gone');
+    expect(await ports.store.earliestDeadline('web')).toBeNull();
+    expect((await ports.desired.read('web')).backend?.servers.size).toBe(0);
+  });
+});
+
+describe('the append', () => {
+  it('is fenced: an older epoch writes nothing', async () => {
+    const change = { viewRevision: 0, set: new Map(), remove: [], events: [registered(80)] };
+    await ports.log.append('web', { ...change, epoch: 5 });
+    await expect(ports.log.append('web', { ...change, viewRevision: 1, epoch: 4 })).rejects.toMatchObject({ code: 'LOG_FENCED' });
+    expect(await ports.log.read('web', '0-0', 10)).toHaveLength(1);
+  });
+
+  it('is compared: a view that moved meanwhile refuses the difference', async () => {
+    const entry = { czxid: '1', mzxid: '1', version: 0, instance: '10.0.0.1:80' };
+    await ports.log.append('web', { epoch: 1, viewRevision: 0, set: new Map([['a', entry]]), remove: [], events: [registered(80)] });
+    const stale = { epoch: 1, viewRevision: 0, set: new Map([['b', entry]]), remove: ['a'], events: [deregistered(80)] };
+    await expect(ports.log.append('web', stale)).rejects.toMatchObject({ code: 'LOG_STALE_REVISION' });
+    const view = await ports.log.readView('web');
+    expect([...view.children.keys()]).toEqual(['a']);
+    expect(await ports.log.read('web', '0-0', 10)).toHaveLength(1);
+  });
+
+  it('of more than one call holds keeps each entry with its own event', async () => {
+    const names = Array.from({ length: 2_500 }, (_, index) => 10_000 + index);
+    const set = new Map(names.map((port) => [`10.0.0.1:${port}`, { czxid: String(port), mzxid: String(port), version: 0, instance: `10.0.0.1:${port}` }]));
+    const answer = await ports.log.append('web', { epoch: 1, viewRevision: 0, set, remove: [], events: names.map((port) => registered(port)) });
+    expect(answer.ids).toHaveLength(2_500);
+    expect((await ports.log.readView('web')).children.size).toBe(2_500);
+    expect((await ports.log.readView('web')).revision).toBe(answer.revision);
+  });
+});
+
+describe('the role', () => {
+  it('folds on a wake, marks and wakes the proxies that carry the service, and no other', async () => {
+    await ports.proxies.announce({ id: 'edge', pool: 'edge', services: ['web*'], version: null, at: Date.now() });
+    await ports.proxies.announce({ id: 'other', pool: 'other', services: ['db'], version: null, at: Date.now() });
+    const role = new Transition(ports);
+    await role.start();
+    try {
+      await append([{ type: 'configured', config }, registered(80)]);
+      await ports.queues.wakeService('web', { why: 'test', path: '/x', time: Date.now() });
+      await until('edge is marked', async () => (await ports.proxies.dirty('edge')).get('web') === 1);
+      await until('edge is woken', async () => (await ports.queues.queue('proxies.edge').getWaitingCount()) === 1);
+      expect(await ports.proxies.dirty('other')).toEqual(new Map());
+      await until('the publication is noted', async () => (await ports.store.head('web')).published === 1);
+    } finally {
+      await role.stop();
+    }
+  });
+
+  it('rings the deadline of a drain by itself', async () => {
+    const role = new Transition(ports);
+    await role.start();
+    try {
+      await append([{ type: 'configured', config: { ...config, drainTimeout: 300 } }, registered(80), deregistered(80)]);
+      await ports.queues.wakeService('web', { why: 'test', time: Date.now() });
+      await until('it drains', async () => (await snapshot(80))?.state === 'draining');
+      await until('it is gone', async () => (await snapshot(80))?.state === 'gone');
+    } finally {
+      await role.stop();
+    }
+  });
+
+  it('makes good what a crash between commit and wake left undone', async () => {
+    await ports.proxies.announce({ id: 'edge', pool: 'edge', services: ['*'], version: null, at: Date.now() });
+    await append([{ type: 'configured', config }, registered(80)]);
+    await foldService(ports, 'web', Date.now());
+    expect(await ports.proxies.dirty('edge')).toEqual(new Map());
+    const role = new Transition(ports);
+    await role.start();
+    try {
+      await until('edge is marked', async () => (await ports.proxies.dirty('edge')).get('web') === 1);
+    } finally {
+      await role.stop();
+    }
+  });
+});

@@ -1,0 +1,193 @@
+/** The life of instances, told as stories over the pure fold. */
+import { describe, expect, it } from 'vitest';
+import { desiredServer, visibleState } from '../../machines/projection.ts';
+import { TOMBSTONES_MAX } from '../../machines/service.ts';
+import { serviceConfig, Story } from '../support/service-events.ts';
+
+const free = serviceConfig({ guard: { maxLoss: 1, window: 10_000, hold: 300_000 } });
+
+describe('an instance', () => {
+  it('joins with a server id, serves once a proxy sees it up, drains when its znode goes, and is gone after drainTimeout', () => {
+    const story = new Story(free);
+    story.register(80);
+    expect(story.at(80).state).toBe('joining');
+    expect(desiredServer(story.at(80))).toEqual({
+      instance: '10.0.0.1:80',
+      name: '10.0.0.1:80',
+      id: 1,
+      address: '10.0.0.1',
+      port: 80,
+      weight: 1,
+      admin: 'ready',
+    });
+    story.up(80);
+    expect(story.at(80).state).toBe('serving');
+    story.pass(5).deregister(80);
+    expect(desiredServer(story.at(80))?.admin).toBe('drain');
+    story.pass(29_999).ring();
+    expect(story.at(80).state).toBe('draining');
+    story.pass(1).ring();
+    expect(story.at(80).state).toBe('gone');
+    expect(desiredServer(story.at(80))).toBeNull();
+  });
+
+  it('comes back during the drain as if nothing had happened, and the old deadline does not touch it', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.up(80);
+    story.deregister(80);
+    const token = story.at(80).context.timer?.token ?? -1;
+    story.pass(10_000).register(80);
+    expect(story.at(80).state).toBe('serving');
+    expect(desiredServer(story.at(80))?.id).toBe(1);
+    story.pass(60_000).tell({ type: 'timer', timer: 'drain', instance: '10.0.0.1:80', token });
+    expect(story.at(80).state).toBe('serving');
+  });
+
+  it('refuses a stale deadline of an earlier drain', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.deregister(80);
+    const stale = story.at(80).context.timer?.token ?? -1;
+    story.pass(1_000).register(80);
+    story.pass(1_000).deregister(80);
+    story.tell({ type: 'timer', timer: 'drain', instance: '10.0.0.1:80', token: stale });
+    expect(story.at(80).state).toBe('draining');
+  });
+
+  it('lives as long as one of its znodes', () => {
+    const story = new Story(free);
+    story.register(80, {}, 'a');
+    story.register(80, {}, 'b');
+    story.deregister(80, 'a');
+    expect(story.at(80).state).toBe('joining');
+    story.deregister(80, 'b');
+    expect(story.at(80).state).toBe('draining');
+  });
+
+  it('is not ended by the end of a znode that was already replaced', () => {
+    const story = new Story(free);
+    story.register(80);
+    const old = story.at(80).context.znodes['10.0.0.1:80'];
+    story.register(80);
+    if (old === undefined) throw new Error('the znode is not in the snapshot');
+    story.tell({ type: 'deregistered', instance: '10.0.0.1:80', znode: old });
+    expect(story.at(80).state).toBe('joining');
+  });
+
+  it('keeps its server id when it comes back after it was gone', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.register(81);
+    story.deregister(80);
+    story.pass(30_000).ring();
+    story.register(82);
+    story.register(80);
+    expect([80, 81, 82].map((port) => story.at(port).context.serverId)).toEqual([1, 2, 3]);
+  });
+
+  it('is forgotten after so many others went, and not before', () => {
+    const story = new Story(free);
+    for (let port = 1; port <= TOMBSTONES_MAX + 1; port += 1) {
+      story.register(port);
+      story.deregister(port);
+    }
+    story.pass(30_000).ring();
+    // The test rings in the order of ids, so this one went first.
+    expect(story.state.instances.get('10.0.0.1:1')).toBeNull();
+    const forgotten = [...story.state.instances.values()].filter((snapshot) => snapshot === null);
+    expect(forgotten).toHaveLength(1);
+    expect(story.state.service.tombstones).toHaveLength(TOMBSTONES_MAX);
+  });
+
+  it('takes a new weight without leaving its state', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.up(80);
+    const { znodes } = story.at(80).context;
+    const znode = znodes['10.0.0.1:80'];
+    if (znode === undefined) throw new Error('no znode');
+    story.tell({
+      type: 'changed',
+      instance: '10.0.0.1:80',
+      znode: { ...znode, mzxid: '9', version: 1 },
+      said: { registration: { host: '10.0.0.1', address: '10.0.0.1', port: 80, weight: 7, labels: {} } },
+    });
+    expect(story.at(80).state).toBe('serving');
+    expect(desiredServer(story.at(80))?.weight).toBe(7);
+  });
+});
+
+describe('a bad registration', () => {
+  const bad = { rejection: { code: 'bad-data', detail: 'no JSON' } } as const;
+  const znode = { name: 'x', czxid: '50', mzxid: '50', version: 0 };
+
+  it('is rejected alone, with its reason, and ends with its znode', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.tell({ type: 'registered', instance: 'znode:x', znode, said: bad });
+    expect(visibleState(story.instance('znode:x'))).toBe('rejected');
+    expect(story.instance('znode:x').context.rejection).toEqual(bad.rejection);
+    expect(desiredServer(story.instance('znode:x'))).toBeNull();
+    expect(story.at(80).state).toBe('joining');
+    story.tell({ type: 'deregistered', instance: 'znode:x', znode });
+    expect(story.instance('znode:x').state).toBe('gone');
+  });
+
+  it('leaves the last good form in use, and is shown', () => {
+    const story = new Story(free);
+    story.register(80, { weight: 5 });
+    story.up(80);
+    const known = story.at(80).context.znodes['10.0.0.1:80'];
+    if (known === undefined) throw new Error('no znode');
+    story.tell({ type: 'changed', instance: '10.0.0.1:80', znode: { ...known, mzxid: '99' }, said: bad });
+    expect(visibleState(story.at(80))).toBe('rejected');
+    expect(desiredServer(story.at(80))).toMatchObject({ weight: 5, admin: 'ready' });
+    story.register(80, { weight: 6 });
+    expect(visibleState(story.at(80))).toBe('serving');
+  });
+
+  it('that policy forbids does not stay, not even with a good form before', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.tell({ type: 'configured', config: { ...free, allow: { cidrs: ['192.168.0.0/16'], loopback: false, names: true } } });
+    expect(story.at(80).state).toBe('rejected');
+    expect(story.at(80).context.rejection?.code).toBe('address-not-allowed');
+    expect(desiredServer(story.at(80))).toBeNull();
+    story.tell({ type: 'configured', config: free });
+    expect(story.at(80).state).toBe('joining');
+  });
+
+  it('more than maxInstances are rejected, those before go on', () => {
+    const story = new Story(serviceConfig({ maxInstances: 2 }));
+    for (const port of [80, 81, 82]) story.register(port);
+    expect([80, 81, 82].map((port) => visibleState(story.at(port)))).toEqual(['joining', 'joining', 'rejected']);
+    expect(story.at(82).context.rejection?.code).toBe('too-many-instances');
+  });
+});
+
+describe('two names for one address', () => {
+  it('the first has it, the second is rejected and takes over when the first leaves', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.register(80, { host: 'web-1' }, 'web-1:80');
+    expect(story.instance('web-1:80').context.rejection).toEqual({
+      code: 'duplicate-address',
+      detail: '10.0.0.1 port 80 is registered as 10.0.0.1:80',
+    });
+    story.deregister(80);
+    expect(story.instance('web-1:80').state).toBe('joining');
+    expect(story.at(80).state).toBe('draining');
+  });
+
+  it('a waiting one that went meanwhile is passed over', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.register(80, { host: 'web-1' }, 'web-1:80');
+    story.register(80, { host: 'web-2' }, 'web-2:80');
+    story.deregister(80, 'web-1:80', 'web-1');
+    story.deregister(80);
+    expect(story.instance('web-1:80').state).toBe('gone');
+    expect(story.instance('web-2:80').state).toBe('joining');
+  });
+});

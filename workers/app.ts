@@ -1,0 +1,152 @@
+/**
+ * Wiring: builds the ports once and starts the roles asked for. Whatever is not there yet (Zookeeper, Redis, HAProxy) is waited for, with a clear
+ * line and back-off; nothing is removed for want of it.
+ */
+import type { Redis } from 'ioredis';
+import type { Config } from '../shared/config/config.ts';
+import { errorText } from '../shared/errors.ts';
+import type { Logger } from '../shared/observability/logger.ts';
+import { awaitReady, connectRedis, evictionPolicy } from '../shared/redis/connection.ts';
+import { DesiredStore } from '../shared/redis/desired-store.ts';
+import { Keys } from '../shared/redis/keys.ts';
+import { ProxyStore } from '../shared/redis/proxy-store.ts';
+import { Queues } from '../shared/redis/queues.ts';
+import { ServiceLog } from '../shared/redis/service-log.ts';
+import { ServiceStore } from '../shared/redis/service-store.ts';
+import type { Role } from '../shared/runtime/role.ts';
+import { backoff, pause } from '../shared/runtime/wait.ts';
+
+export const ROLES = ['watcher', 'transition', 'reconciler', 'observer', 'dashboard'] as const;
+export type RoleName = (typeof ROLES)[number];
+
+/** Events kept of one service. */
+const LOG_EVENTS_MAX = 100_000;
+const REDIS_FIRST_MS = 5_000;
+
+/** Everything that the roles and the commands reach through Redis. */
+export interface Ports {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly log: ServiceLog;
+  readonly store: ServiceStore;
+  readonly desired: DesiredStore;
+  readonly proxies: ProxyStore;
+  readonly queues: Queues;
+  readonly logger: Logger;
+}
+
+export function createPorts(config: Config, logger: Logger): Ports {
+  const redis = connectRedis(config.redis, logger);
+  const keys = new Keys(config.redis.prefix);
+  const desired = new DesiredStore(redis, keys);
+  // What Redis says after an outage may be older than what is remembered, or of another Redis.
+  redis.on('ready', () => desired.forget());
+  return {
+    redis,
+    keys,
+    log: new ServiceLog(redis, keys),
+    store: new ServiceStore(redis, keys, { eventsMax: LOG_EVENTS_MAX }),
+    desired,
+    proxies: new ProxyStore(redis, keys),
+    queues: new Queues(config.redis, logger),
+    logger,
+  };
+}
+
+export async function closePorts(ports: Ports): Promise<void> {
+  await ports.queues.close();
+  ports.redis.disconnect();
+}
+
+/** The roles that a config asks for when none are named. */
+export function rolesOf(config: Config): RoleName[] {
+  const roles: RoleName[] = ['transition'];
+  if (config.services.length > 0) roles.unshift('watcher');
+  if (config.proxies.length > 0) roles.push('reconciler', 'observer');
+  if (config.dashboard !== null) roles.push('dashboard');
+  return roles;
+}
+
+export class App {
+  readonly #config: Config;
+  readonly #ports: Ports;
+  readonly #names: readonly RoleName[];
+  readonly #roles: Role[] = [];
+  readonly #stopping = new AbortController();
+
+  constructor(config: Config, names: readonly RoleName[], logger: Logger) {
+    this.#config = config;
+    this.#names = names;
+    this.#ports = createPorts(config, logger);
+  }
+
+  get ports(): Ports {
+    return this.#ports;
+  }
+
+  /** Resolves when every role is at work (or trying again by itself), or when it was stopped meanwhile. */
+  async start(): Promise<void> {
+    await this.#awaitRedis();
+    if (this.#stopping.signal.aborted) return;
+    for (const name of this.#names) {
+      const role = await this.#role(name);
+      this.#roles.push(role);
+      await role.start();
+      this.#ports.logger.info({ role: name }, 'role started');
+    }
+  }
+
+  /** Those that bring news stop first, then those that act on them. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const role of this.#roles.splice(0)) {
+      await role.stop().catch((error: unknown) => this.#ports.logger.warn({ role: role.name, error: errorText(error) }, 'role did not stop cleanly'));
+    }
+    await closePorts(this.#ports);
+  }
+
+  async #awaitRedis(): Promise<void> {
+    const { redis, logger } = this.#ports;
+    for (let attempt = 0; !this.#stopping.signal.aborted; attempt += 1) {
+      try {
+        await awaitReady(redis, REDIS_FIRST_MS);
+        break;
+      } catch (error) {
+        logger.warn({ error: errorText(error) }, 'waiting for redis');
+        await pause(backoff(attempt, { first: 500, most: 10_000 }), this.#stopping.signal);
+      }
+    }
+    if (this.#stopping.signal.aborted) return;
+    const policy = await evictionPolicy(redis).catch(() => null);
+    if (policy !== null && policy !== 'noeviction') {
+      logger.error({ policy }, 'REDIS WILL LOSE JOBS AND EVENTS when it is full: set maxmemory-policy noeviction');
+    }
+  }
+
+  /** Each role's code is loaded only where it runs. */
+  async #role(name: RoleName): Promise<Role> {
+    const config = this.#config;
+    switch (name) {
+      case 'watcher': {
+        const { createWatcher } = await import('./watcher/main.ts');
+        return createWatcher(config, this.#ports);
+      }
+      case 'transition': {
+        const { Transition } = await import('./transition/transition.ts');
+        return new Transition(this.#ports);
+      }
+      case 'reconciler': {
+        const { Reconciler } = await import('./reconciler/reconciler.ts');
+        return new Reconciler(config.proxies, this.#ports);
+      }
+      case 'observer': {
+        const { Observer } = await import('./observer/observer.ts');
+        return new Observer(config.proxies, this.#ports);
+      }
+      case 'dashboard': {
+        const { Dashboard } = await import('./dashboard/dashboard.ts');
+        return new Dashboard(config, this.#ports);
+      }
+    }
+  }
+}
