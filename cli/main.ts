@@ -4,6 +4,7 @@
  * 0 ok · 1 failed · 2 bad usage or config · 3 differences found.
  */
 import { CommanderError } from 'commander';
+import { COMMANDS } from './command-table.ts';
 import { tellFailure } from './failure.ts';
 import { createProgram } from './program.ts';
 
@@ -17,11 +18,19 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const { program, context } = createProgram();
 try {
-  await program.parseAsync();
+  await program.parseAsync(withoutHelpCommand(process.argv.slice(2)), { from: 'user' });
   process.exitCode = context.exitCode;
 } catch (error) {
   // Help and version come as errors of code 0, after they have been printed.
   const printed = error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help');
   if (printed) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else process.exitCode = tellFailure(error, { verbose: context.verbose || process.argv.includes('--verbose'), tell: context.tell });
+}
+
+/** `help COMMAND` as `COMMAND --help`, which knows the command's options; of an unknown command as that command, which is an error. */
+function withoutHelpCommand(args: readonly string[]): string[] {
+  const [first, name] = args;
+  if (first !== 'help') return [...args];
+  if (name === undefined) return ['--help'];
+  return COMMANDS.some((one) => one.name === name) ? [name, '--help'] : [name];
 }

@@ -111,6 +111,46 @@ describe('the record', () => {
   });
 });
 
+describe('the lock', () => {
+  it('has every package that npm ci asks for, also those of other platforms', () => {
+    expect(missingFromLock(JSON.parse(read('package-lock.json')) as Lock), 'npm run lock:complete adds them').toEqual([]);
+  });
+
+  it('would miss one', () => {
+    const lock = {
+      packages: { 'node_modules/a': { optionalDependencies: { 'a-darwin-x64': '1.0.0' } }, 'node_modules/a/node_modules/b': {} },
+    };
+    expect(missingFromLock(lock)).toEqual(['node_modules/a: a-darwin-x64']);
+  });
+
+  it('names no registry', () => {
+    expect(read('package-lock.json')).not.toContain('"resolved": "http');
+  });
+});
+
+interface Lock {
+  readonly packages: Readonly<Record<string, { dependencies?: object; devDependencies?: object; optionalDependencies?: object }>>;
+}
+
+/** `package: dependency` for what Node would not find in the tree that the lock describes. */
+function missingFromLock({ packages }: Lock): readonly string[] {
+  return Object.entries(packages).flatMap(([from, entry]) =>
+    Object.keys({ ...entry.dependencies, ...entry.devDependencies, ...entry.optionalDependencies })
+      .filter((name) => !ancestors(from).some((at) => packages[`${at}node_modules/${name}`] !== undefined))
+      .map((name) => `${from}: ${name}`),
+  );
+}
+
+/** `node_modules/a/node_modules/b` → itself, `node_modules/a/` and the root's empty prefix. */
+function ancestors(path: string): readonly string[] {
+  const prefixes = [''];
+  if (path !== '') prefixes.push(`${path}/`);
+  for (let end = path.lastIndexOf('/node_modules/'); end > 0; end = path.lastIndexOf('/node_modules/', end - 1)) {
+    prefixes.push(path.slice(0, end + 1));
+  }
+  return prefixes;
+}
+
 function manifest(): { dependencies: Record<string, string>; devDependencies: Record<string, string> } {
   return JSON.parse(read('package.json')) as ReturnType<typeof manifest>;
 }

@@ -45,10 +45,11 @@ export class ProcessLog {
     }
   }
 
-  /** Cuts a large file back. Writers append, so they go on at its new end. */
+  /** Cuts a large file back, as far as it may. Writers append, so they go on at its new end. */
   async bound(): Promise<void> {
     if ((await this.size()) <= LOG_BYTES_MAX) return;
-    const file = await open(this.path, 'r+');
+    const file = await open(this.path, 'r+').catch(() => null);
+    if (file === null) return;
     try {
       await file.truncate(0);
     } finally {

@@ -3,11 +3,11 @@
  * a reading, as the events of the log and the changes that bring the view up to date. Applying them to the view gives the reading.
  */
 
-import type { Said, ServiceEvent } from '../model/event.ts';
-import { escapeText } from './escape.ts';
 import { must } from '../errors.ts';
+import type { Said, ServiceEvent } from '../model/event.ts';
 import type { InstanceId } from '../model/ids.ts';
 import type { Decoded, Znode } from '../model/registration.ts';
+import { escapeText } from './escape.ts';
 
 export interface ViewEntry {
   readonly czxid: string;

@@ -8,9 +8,10 @@
  */
 import { connect as connectSocket, type Socket } from 'node:net';
 import { backoff } from '../runtime/wait.ts';
-import { type ConnectionManager, forgetWatches, KNOWN_CODES, openClient, type RawClient, STATE, SYSTEM_ERROR } from './client-internals.ts';
-import { UnknownReply } from './errors.ts';
+import { type ConnectionManager, forgetWatches, openClient, type RawClient, STATE } from './client-internals.ts';
 import { FrameSplitter } from './frames.ts';
+import { BEAT_TICKS, Heartbeat } from './heartbeat.ts';
+import { screenReply } from './reply-screen.ts';
 import { sessionText } from './stat.ts';
 
 /** A session that a later object can take up again. */
@@ -49,11 +50,6 @@ const REDIAL_MS = { first: 50, least: 100, most: 2_000 };
 const LASTED_MS = 1_000;
 /** ms; of the session timeout, no less than this for a handshake */
 const HANDSHAKE_LEAST_MS = 500;
-/** xid, zxid, err */
-const REPLY_HEADER_BYTES = 16;
-const NOTIFICATION_XID = -1;
-/** NodeCreated, NodeDeleted, NodeDataChanged, NodeChildrenChanged */
-const EVENT_TYPES = { first: 1, last: 4 };
 const CLOSE_DEADLINE_MS = 1_000;
 
 export class GuardedClient {
@@ -66,15 +62,14 @@ export class GuardedClient {
   #up = false;
   #dialTimer: NodeJS.Timeout | undefined;
   #handshakeTimer: NodeJS.Timeout | undefined;
-  #heartbeat: NodeJS.Timeout | undefined;
+  #beatTimer: NodeJS.Timeout | undefined;
+  #heartbeat = new Heartbeat(0, 0);
   /** All of them: it says whose turn it is. */
   #dials = 0;
   /** Since a connection that lasted. */
   #failures = 0;
   #upSince = 0;
   #heard = performance.now();
-  #beatSent: number | null = null;
-  #lastBeat = 0;
 
   constructor(settings: ClientSettings, listener: ClientListener) {
     const { client, manager } = openClient(settings.connect, settings.sessionTimeout);
@@ -147,7 +142,7 @@ export class GuardedClient {
     this.#up = false;
     clearTimeout(this.#dialTimer);
     clearTimeout(this.#handshakeTimer);
-    clearInterval(this.#heartbeat);
+    clearInterval(this.#beatTimer);
     this.#manager.state = STATE.closed;
     this.#manager.packetQueue.queue.length = 0;
     const socket = this.#manager.socket;
@@ -203,29 +198,13 @@ export class GuardedClient {
     });
   }
 
-  /** Hands one packet to the library, after taking out what it would throw on. */
   #deliver(frame: Buffer): void {
     const manager = this.#manager;
-    if (manager.state !== STATE.connecting) {
-      if (frame.length < 4 + REPLY_HEADER_BYTES) throw new Error(`a reply of ${frame.length - 4} bytes has no header`);
-      const xid = frame.readInt32BE(4);
-      const code = frame.readInt32BE(16);
-      if (xid === NOTIFICATION_XID) checkEvent(frame);
-      else if (!KNOWN_CODES.has(code)) this.#answerUnknown(frame, xid, code);
-    }
+    if (manager.state !== STATE.connecting) screenReply(manager, frame);
     const zxid = manager.zxid;
     this.#receiveLibrary(frame);
     // Some error replies carry no zxid; the last one seen must not go back to nothing.
     if (manager.zxid.readBigInt64BE(0) <= 0n) manager.zxid = zxid;
-  }
-
-  /** The library throws on codes younger than itself, and the caller would never hear: give it a code that it knows, and the caller the true one. */
-  #answerUnknown(frame: Buffer, xid: number, code: number): void {
-    frame.writeInt32BE(SYSTEM_ERROR, 16);
-    const packet = this.#manager.pendingQueue[0];
-    if (packet === undefined || packet.request.header?.xid !== xid) return;
-    const answer = packet.callback;
-    packet.callback = (_error, response) => answer(new UnknownReply(code), response);
   }
 
   #stateChanged(state: number): void {
@@ -238,10 +217,9 @@ export class GuardedClient {
 
   #connected(): void {
     clearTimeout(this.#handshakeTimer);
-    this.#beatSent = null;
-    this.#lastBeat = performance.now();
-    clearInterval(this.#heartbeat);
-    this.#heartbeat = setInterval(() => this.#beat(), this.sessionTimeout / 12);
+    this.#heartbeat = new Heartbeat(this.sessionTimeout, performance.now());
+    clearInterval(this.#beatTimer);
+    this.#beatTimer = setInterval(() => this.#beat(), this.sessionTimeout / BEAT_TICKS);
     // The first answer proves that the link carries both ways, and comes after the verdict on auth.
     this.raw.exists('/', (error, stat) => {
       if (this.#abandoned || this.#manager.state !== STATE.connected) return;
@@ -253,33 +231,21 @@ export class GuardedClient {
   }
 
   #disconnected(): void {
-    clearInterval(this.#heartbeat);
+    clearInterval(this.#beatTimer);
     this.#manager.pendingBuffer = null;
     this.#manager.packetQueue.queue.length = 0;
     forgetWatches(this.#manager);
-    this.#beatSent = null;
     if (!this.#up) return;
     this.#up = false;
     if (performance.now() - this.#upSince > LASTED_MS) this.#failures = 0;
     this.#listener.down();
   }
 
-  /** A beat each quarter of the session timeout; the link is cut when one is unanswered for a third and nothing at all came, or for the whole. */
   #beat(): void {
     const now = performance.now();
-    const timeout = this.sessionTimeout;
-    if (this.#beatSent !== null) {
-      const waited = now - this.#beatSent;
-      if (waited > timeout || (waited > timeout / 3 && now - this.#heard > timeout / 3)) this.cut();
-    } else if (now - this.#lastBeat >= timeout / 4) {
-      this.#beatSent = now;
-      this.#lastBeat = now;
-      this.#guard(() => {
-        this.raw.exists('/', () => {
-          this.#beatSent = null;
-        });
-      });
-    }
+    const verdict = this.#heartbeat.tick(now, this.#heard);
+    if (verdict === 'cut') this.cut();
+    else if (verdict === 'send') this.#guard(() => this.raw.exists('/', () => this.#heartbeat.answered()));
     if (this.#manager.xid > this.#settings.callsMax)
       this.#listener.fault(new Error(`${this.#manager.xid} calls were made with one client`));
   }
@@ -291,10 +257,4 @@ export class GuardedClient {
       if (!this.#abandoned) this.#listener.fault(error);
     }
   }
-}
-
-function checkEvent(frame: Buffer): void {
-  const type = frame.length >= 8 + REPLY_HEADER_BYTES ? frame.readInt32BE(4 + REPLY_HEADER_BYTES) : null;
-  if (type === null || type < EVENT_TYPES.first || type > EVENT_TYPES.last)
-    throw new Error(`a watch event of type ${type} is not one we asked for`);
 }

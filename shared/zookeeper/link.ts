@@ -6,10 +6,10 @@
 import { EventEmitter } from 'node:events';
 import { PointsmanError } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
+import { Gate } from '../runtime/gate.ts';
 import { backoff } from '../runtime/wait.ts';
 import { CREATE_MODE, type RawClient, type RawEvent } from './client-internals.ts';
 import { connectionLoss, hasCode, timedOut, zookeeperError } from './errors.ts';
-import { Gate } from '../runtime/gate.ts';
 import { GuardedClient, type SessionKeys } from './guarded-client.ts';
 import { type Stat, type StatRecord, statOf } from './stat.ts';
 

@@ -97,14 +97,16 @@ describe('the guard', () => {
   });
 });
 
+type Act = { kind: 'register' | 'deregister' | 'up'; port: number; ms?: never } | { kind: 'pass'; ms: number };
+
 describe('any story', () => {
-  const act = fc.oneof(
+  const act: fc.Arbitrary<Act> = fc.oneof(
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('register' as const), port: fc.integer({ min: 1, max: 6 }) }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('deregister' as const), port: fc.integer({ min: 1, max: 6 }) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('up' as const), port: fc.integer({ min: 1, max: 6 }) }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 400_000 }) }) },
   );
-  const play = (acts: readonly fc.TypeOf<typeof act>[]): Story => {
+  const play = (acts: readonly Act[]): Story => {
     const story = new Story();
     for (const next of acts) {
       if (next.kind === 'register') story.register(next.port);

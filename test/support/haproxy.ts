@@ -37,10 +37,16 @@ export class TestHaproxy {
     this.logFile = join(folder.path, 'haproxy.log');
   }
 
-  /** Started and answering. */
-  static async start(options: HaproxyOptions): Promise<TestHaproxy> {
+  /** Its files are there; `run` starts it. */
+  static async prepare(options: HaproxyOptions): Promise<TestHaproxy> {
     const haproxy = new TestHaproxy(await tempFolder(), options.argv ?? []);
     await haproxy.configure(options);
+    return haproxy;
+  }
+
+  /** Started and answering. */
+  static async start(options: HaproxyOptions): Promise<TestHaproxy> {
+    const haproxy = await TestHaproxy.prepare(options);
     await haproxy.run();
     return haproxy;
   }
@@ -101,6 +107,15 @@ ${options.sections}
       return pid === before ? false : pid;
     });
     await until('the master', async () => (await this.masterCli('show proc')).includes(`${worker} `));
+  }
+
+  /** Killed and started again from its files, as a supervisor would. */
+  async restart(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    await this.#process?.exited;
+    // The workers end with their master.
+    await until('the old worker to be gone', () => this.workerPid().then(() => false, () => true));
+    await this.run();
   }
 
   async stop(): Promise<void> {

@@ -45,6 +45,11 @@ export class NameResolver {
     return asking;
   }
 
+  /** What it last resolved to, without asking; null: nothing is known. */
+  last(host: string): string | null {
+    return this.#known.get(host)?.address ?? null;
+  }
+
   async #ask(host: string): Promise<string | null> {
     const before = this.#known.get(host)?.address ?? null;
     let address = before;

@@ -29,6 +29,8 @@ export interface Recorded {
   readonly ids: readonly EventId[];
   /** Something may have been recorded without an answer: the service must be woken although no ids are known. */
   readonly unsure: boolean;
+  /** The view was read from the log anew, and may not be what it was before this step. */
+  readonly moved: boolean;
 }
 
 const CALL_DEADLINE_MS = 5_000;
@@ -44,6 +46,7 @@ export class ViewWriter {
   readonly #logger: Logger;
   #revision = 0;
   #loaded = false;
+  #loads = 0;
 
   constructor(service: ServiceName, options: { log: WatcherLog; tenure: Tenure; signal: AbortSignal; logger: Logger }) {
     this.#service = service;
@@ -53,17 +56,22 @@ export class ViewWriter {
     this.#logger = options.logger;
   }
 
-  /** `compute` gives the step from the view as it is then. null: aborted, or we do not lead any more. */
-  async commit(compute: () => Change): Promise<Recorded | null> {
+  /**
+   * `compute` gives the step from the view as it is then. `reread`: the view is read from the log first, because it may have been
+   * lost there. null: aborted, or we do not lead any more.
+   */
+  async commit(compute: () => Change, options: { reread?: boolean } = {}): Promise<Recorded | null> {
     let unsure = false;
+    if (options.reread) this.#loaded = false;
+    const loads = this.#loads;
     for (let failures = 0; !this.#signal.aborted; failures++) {
       const { epoch } = this.#tenure;
       const ready = await this.#attempt(() => this.#load());
       if (ready.ok) {
         const change = compute();
-        if (change.events.length === 0) return { ids: [], unsure };
+        if (change.events.length === 0) return { ids: [], unsure, moved: this.#loads > loads };
         const appended = await this.#attempt(() => this.#append(epoch, change));
-        if (appended.ok) return { ids: appended.value, unsure };
+        if (appended.ok) return { ids: appended.value, unsure, moved: this.#loads > loads };
         unsure = true;
         if (!(await this.#mayGoOn(appended.error, epoch))) return null;
       }
@@ -79,11 +87,14 @@ export class ViewWriter {
     this.children = children;
     this.config = config;
     this.#loaded = true;
+    this.#loads++;
   }
 
   async #append(epoch: number, change: Change): Promise<EventId[]> {
     const { set, remove, events } = change;
-    const { revision, ids } = await this.#bounded(this.#log.append(this.#service, { epoch, viewRevision: this.#revision, set, remove, events }));
+    const { revision, ids } = await this.#bounded(
+      this.#log.append(this.#service, { epoch, viewRevision: this.#revision, set, remove, events }),
+    );
     this.#revision = revision;
     for (const [name, entry] of set) this.children.set(name, entry);
     for (const name of remove) this.children.delete(name);

@@ -31,8 +31,7 @@ export class WakeSender {
   }
 
   send(cause: { path: string; events: readonly EventId[]; mzxid: string | null }): void {
-    const events = [...(this.#waiting?.events ?? []), ...cause.events].slice(-EVENTS_MAX);
-    this.#waiting = { path: cause.path, events, mzxid: cause.mzxid ?? this.#waiting?.mzxid ?? null, time: this.#waiting?.time ?? Date.now() };
+    this.#waiting = joined(this.#waiting, { ...cause, events: [...cause.events], time: Date.now() });
     if (!this.#sending) void this.#run();
   }
 
@@ -42,15 +41,26 @@ export class WakeSender {
       const cause = this.#waiting;
       this.#waiting = null;
       try {
-        await within(CALL_DEADLINE_MS, this.#wake.wakeService(this.#service, cause), () => new Error(`no answer within ${CALL_DEADLINE_MS} ms`));
+        await within(
+          CALL_DEADLINE_MS,
+          this.#wake.wakeService(this.#service, cause),
+          () => new Error(`no answer within ${CALL_DEADLINE_MS} ms`),
+        );
         failures = 0;
       } catch (error) {
         this.#logger.warn({ service: this.#service, err: error }, 'cannot wake the service, trying again');
-        const later: WakeCause | null = this.#waiting;
-        this.#waiting = later === null ? cause : { ...later, events: [...cause.events, ...(later as WakeCause).events].slice(-EVENTS_MAX), time: cause.time };
+        this.#waiting = joined(cause, this.#waiting);
         await pause(backoff(failures++, RETRY_MS), this.#signal);
       }
     }
     this.#sending = false;
   }
+}
+
+/** The time is that of the elder, the rest that of both. */
+function joined<T extends WakeCause | null>(elder: WakeCause | null, younger: T): WakeCause | T {
+  if (elder === null) return younger;
+  if (younger === null) return elder;
+  const events = [...elder.events, ...younger.events].slice(-EVENTS_MAX);
+  return { path: younger.path, events, mzxid: younger.mzxid ?? elder.mzxid, time: elder.time };
 }

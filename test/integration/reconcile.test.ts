@@ -1,0 +1,214 @@
+/** From a service's log to a real HAProxy: adds, drains, reloads, files, restarts, and the one claim per proxy. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
+import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import type { ObservedServer } from '../../shared/model/observed.ts';
+import { Claim } from '../../shared/redis/claim.ts';
+import { startHttpServices } from '../support/http-service.ts';
+import { Pipeline } from '../support/pipeline.ts';
+import { until } from '../support/poll.ts';
+import { freePort } from '../support/port.ts';
+import { serviceConfig } from '../support/service-events.ts';
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+async function pipeline(options?: Parameters<typeof Pipeline.start>[0]): Promise<Pipeline> {
+  const started = await Pipeline.start(options);
+  cleanups.push(() => started.stop());
+  return started;
+}
+
+async function services(count: number) {
+  const started = await startHttpServices(count);
+  cleanups.push(async () => {
+    await Promise.all(started.map((service) => service.stop()));
+  });
+  return started;
+}
+
+const quick = { type: 'http', method: 'GET', path: '/health', interval: 300, rise: 1, fall: 2 } as const;
+
+async function webConfig(changes: Parameters<typeof serviceConfig>[0] = {}) {
+  return serviceConfig({
+    listen: `127.0.0.1:${await freePort()}`,
+    check: quick,
+    drainTimeout: 2_000,
+    guard: { maxLoss: 1, window: 10_000, hold: 300_000 },
+    ...changes,
+  });
+}
+
+function servers(on: Pipeline, backend = 'web'): Promise<Map<string, ObservedServer>> {
+  return withRuntime(on.proxy.runtime, async (connection) => new Map((await observeBackends(connection)).get(backend)?.servers ?? []));
+}
+
+async function workerPid(on: Pipeline): Promise<number> {
+  return withRuntime(on.proxy.runtime, async (connection) => (await observeProxy(connection)).identity.pid);
+}
+
+function isUp(server: ObservedServer | undefined): boolean {
+  return server !== undefined && server.admin === 'ready' && server.operation === 'running';
+}
+
+describe('a new service', () => {
+  it('costs one reload, and its instances none', async () => {
+    const on = await pipeline();
+    const before = await workerPid(on);
+    const [one, two] = await services(2);
+    const config = await webConfig();
+    await on.configure(config);
+    const after = await until('the reload', async () => {
+      const pid = await workerPid(on);
+      return pid !== before && pid;
+    });
+    await on.tell('web', on.registered(one?.port ?? 0), on.registered(two?.port ?? 0));
+    await until('both are up', async () => [...(await servers(on)).values()].filter(isUp).length === 2);
+    const answer = await fetch(`http://${config.listen}/`);
+    expect(answer.status).toBe(200);
+    expect(await workerPid(on)).toBe(after);
+    await until('in sync', async () => (await on.backendState('web')) === 'in-sync');
+  });
+});
+
+describe('an instance that leaves', () => {
+  it('drains, and is deleted once its sessions have ended; coming back during the drain is one command', async () => {
+    const on = await pipeline();
+    const [one, two] = await services(2);
+    const config = await webConfig({ drainTimeout: 20_000 });
+    await on.configure(config);
+    await on.tell('web', on.registered(one?.port ?? 0), on.registered(two?.port ?? 0));
+    await until('both are up', async () => [...(await servers(on)).values()].filter(isUp).length === 2, { timeoutMs: 15_000 });
+    await on.tell('web', on.deregistered(one?.port ?? 0));
+    await until('it is deleted', async () => !(await servers(on)).has(`127.0.0.1:${one?.port}`), { timeoutMs: 15_000 });
+    expect(isUp((await servers(on)).get(`127.0.0.1:${two?.port}`))).toBe(true);
+    await on.tell('web', on.registered(one?.port ?? 0));
+    await until('it is back', async () => isUp((await servers(on)).get(`127.0.0.1:${one?.port}`)));
+    expect((await servers(on)).get(`127.0.0.1:${one?.port}`)?.id).toBe(1);
+  });
+});
+
+describe('the files', () => {
+  it('describe the runtime: a HAProxy restarted from them needs no add, no delete and no reload', async () => {
+    const on = await pipeline();
+    const [one, two] = await services(2);
+    await on.configure(await webConfig());
+    await on.tell('web', on.registered(one?.port ?? 0), on.registered(two?.port ?? 0), on.registered(1));
+    await until('two are up', async () => [...(await servers(on)).values()].filter(isUp).length === 2);
+    await until('the file says so', async () => {
+      const text = await readFile(join(on.managed, 'service-web.cfg'), 'utf8');
+      const lines = text.split('\n').filter((line) => /^ *server /.test(line));
+      return lines.length === 3 && lines.filter((line) => line.includes(' disabled')).length === 1;
+    });
+    await on.app.stop();
+    await on.haproxy.restart();
+    const seen = await servers(on);
+    expect([...seen.values()].map((server) => `${server.name} ${server.id} ${server.admin}`).sort()).toEqual(
+      [`127.0.0.1:${one?.port} 1 ready`, `127.0.0.1:${two?.port} 2 ready`, '127.0.0.1:1 3 maint'].sort(),
+    );
+    on.app = on.newApp(['transition', 'reconciler', 'observer']);
+    const pid = await workerPid(on);
+    await on.app.start();
+    await until('in sync again', async () => (await on.backendState('web')) === 'in-sync');
+    expect(await workerPid(on)).toBe(pid);
+  });
+});
+
+describe('a restart or a foreign reload', () => {
+  it('gets its dynamic servers back within 5 s', async () => {
+    const on = await pipeline();
+    const [one] = await services(1);
+    await on.configure(await webConfig());
+    await on.tell('web', on.registered(one?.port ?? 0));
+    const name = `127.0.0.1:${one?.port}`;
+    await until('it is up', async () => isUp((await servers(on)).get(name)));
+    const started = performance.now();
+    await on.haproxy.restart();
+    await until('it is up again', async () => isUp((await servers(on)).get(name)), { timeoutMs: 5_000 });
+    expect(performance.now() - started).toBeLessThan(5_000);
+    await on.haproxy.reload();
+    await until('it is up again', async () => isUp((await servers(on)).get(name)), { timeoutMs: 5_000 });
+  });
+});
+
+describe('a service that HAProxy refuses', () => {
+  it('is blocked with the message, keeps its last good file, and no other suffers', async () => {
+    const on = await pipeline();
+    const [one] = await services(1);
+    const good = await webConfig();
+    await on.configure(good);
+    await on.tell('web', on.registered(one?.port ?? 0));
+    await until('it is up', async () => isUp((await servers(on)).get(`127.0.0.1:${one?.port}`)));
+    // The port of the other service: HAProxy -c does not test binds, the probe does.
+    const [taken] = await services(1);
+    await on.configure({ ...good, listen: `127.0.0.1:${taken?.port}` });
+    await on.configure({ ...(await webConfig()), name: 'api', path: '/services/api/instances' });
+    await until('web is blocked', async () => (await on.backendState('web')) === 'blocked');
+    await until('api is loaded', async () => (await on.backendState('api')) === 'in-sync');
+    expect((await fetch(`http://${good.listen}/`)).status).toBe(200);
+    const json = JSON.parse((await on.app.ports.proxies.backend('edge', 'web')) ?? '{}');
+    expect(json.context.detail).toMatch(new RegExp(`127.0.0.1:${taken?.port}`));
+    expect((await readdir(on.managed)).sort()).toContain('service-web.cfg.rejected');
+    // Instances of the blocked service still come and go.
+    const [two] = await services(1);
+    await on.tell('web', on.registered(two?.port ?? 0));
+    await until('the second is up', async () => isUp((await servers(on)).get(`127.0.0.1:${two?.port}`)));
+  });
+});
+
+describe('a HAProxy without our folder', () => {
+  it('is left alone and shown as blocked, with the line to add', async () => {
+    const on = await pipeline({ managed: false, sections: 'defaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\nfrontend own\n  bind unix@own.sock\n' });
+    await on.configure(await webConfig());
+    await until('blocked', async () => (await on.backendState('web')) === 'blocked');
+    const json = JSON.parse((await on.app.ports.proxies.backend('edge', 'web')) ?? '{}');
+    expect(json.context.detail).toContain(`not started with -f ${on.managed}`);
+    expect(json.context.detail).toContain('EXTRAOPTS');
+  });
+});
+
+describe('the claim', () => {
+  it('held by another keeps this process from writing; once it ends the work is done', async () => {
+    const on = await pipeline();
+    const [one] = await services(1);
+    await on.configure(await webConfig());
+    await until('in sync', async () => (await on.backendState('web')) === 'in-sync');
+    const claim = await until('the claim', () => Claim.take(on.app.ports.redis, on.app.ports.keys, 'edge'), { everyMs: 5 });
+    await on.tell('web', on.registered(one?.port ?? 0));
+    await until('it is desired', async () => (await on.app.ports.desired.read('web')).backend?.servers.size === 1);
+    await until('a job found the proxy taken', async () => {
+      const jobs = await on.app.ports.queues.queue('proxies.edge').getJobs(['completed', 'delayed']);
+      return jobs.some((job) => (job?.returnvalue as { outcome?: string } | null)?.outcome === 'taken');
+    });
+    expect((await servers(on)).size).toBe(0);
+    await claim.release();
+    await until('it is up', async () => isUp((await servers(on)).get(`127.0.0.1:${one?.port}`)));
+  });
+});
+
+describe('idempotence', () => {
+  it('a job run again sends no command', async () => {
+    const on = await pipeline();
+    const [one] = await services(1);
+    await on.configure(await webConfig());
+    await on.tell('web', on.registered(one?.port ?? 0));
+    await until('in sync', async () => (await on.backendState('web')) === 'in-sync' && isUp((await servers(on)).get(`127.0.0.1:${one?.port}`)));
+    const log = on.app.ports.keys.proxy('edge').log;
+    const commandsSent = async (): Promise<number> =>
+      (await on.redis.client.xrange(log, '-', '+')).filter(([, fields]) => fields[fields.indexOf('type') + 1] === 'commands').length;
+    const before = await commandsSent();
+    const queue = on.app.ports.queues.queue('proxies.edge');
+    const done = async (): Promise<number> => (await queue.getJobCounts('completed')).completed ?? 0;
+    const ran = await done();
+    for (let round = 1; round <= 3; round += 1) {
+      await on.app.ports.proxies.mark(['edge'], new Map([['web', 0]]));
+      await on.app.ports.queues.wakeProxy('edge', 'edge', { why: 'again', time: Date.now() });
+      await until('the job ran', async () => (await done()) >= ran + round && (await on.app.ports.proxies.dirty('edge')).size === 0);
+    }
+    expect(await commandsSent()).toBe(before);
+  });
+});

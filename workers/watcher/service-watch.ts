@@ -1,0 +1,238 @@
+/**
+ * Watches one service while its watcher leads: each reading is decoded, compared with the view on record and recorded with its
+ * events, then the service is woken. Readings wait while the log is out of reach; nothing is lost and no other service waits.
+ * What a session's first reading misses is gone only when a later one confirms it (trust.ts).
+ */
+import type { PointsmanError } from '../../shared/errors.ts';
+import type { ServiceEvent } from '../../shared/model/event.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { Decoded } from '../../shared/model/registration.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import type { Logger } from '../../shared/observability/logger.ts';
+import { diffView } from '../../shared/znode/view.ts';
+import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import { ListWatch, type Reading } from '../../shared/zookeeper/list-watch.ts';
+import { decodeReading, isVolatile } from './decode-reading.ts';
+import type { NameResolver } from './name-resolver.ts';
+import type { ServiceWake, WatcherLog } from './ports.ts';
+import { believes, type Trust, trustAfter } from './trust.ts';
+import { type Change, type Recorded, type Tenure, ViewWriter } from './view-writer.ts';
+import { WakeSender } from './wake-sender.ts';
+
+export interface ServiceWatchOptions {
+  readonly link: ZookeeperLink;
+  readonly log: WatcherLog;
+  readonly wake: ServiceWake;
+  readonly resolver: NameResolver;
+  readonly tenure: Tenure;
+  /** A znode of ours that may be written to, see ListWatch. */
+  readonly barrier: string;
+  readonly rereadMs?: number;
+  readonly logger: Logger;
+}
+
+export interface ServiceWatchStatus {
+  readonly service: ServiceName;
+  /** On record. */
+  readonly children: number;
+  /** The view is what Zookeeper has, by a watch that is in force. */
+  readonly fresh: boolean;
+  /** ms since it was last fresh; null: it is. */
+  readonly staleMs: number | null;
+  /** Children that are missing and not believed to be gone yet. */
+  readonly missing: number;
+  readonly problem: PointsmanError | null;
+  /** A wake that the queue has not taken. */
+  readonly wakeWaiting: boolean;
+}
+
+/** ms beyond the session timeout before the confirming read: a timer may fire early. */
+const CONFIRM_MARGIN_MS = 50;
+
+export class ServiceWatch {
+  readonly service: ServiceName;
+  #config: ServiceConfig;
+  readonly #options: ServiceWatchOptions;
+  readonly #abort = new AbortController();
+  readonly #writer: ViewWriter;
+  readonly #wake: WakeSender;
+  readonly #list: ListWatch;
+  /** What was last put on record of znodes whose registration can change without them: by name. */
+  readonly #stated = new Map<string, string>();
+  /** Both the writer's steps and the config's go one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+  #trust: Trust = { state: 'unread' };
+  #session: string | null = null;
+  #connection: number | null = null;
+  #missing = 0;
+  #freshAt = performance.now();
+  #problem: PointsmanError | null = null;
+  #confirmTimer: NodeJS.Timeout | undefined;
+
+  constructor(config: ServiceConfig, options: ServiceWatchOptions) {
+    this.service = config.name;
+    this.#config = config;
+    this.#options = options;
+    const shared = { signal: this.#abort.signal, logger: options.logger };
+    this.#writer = new ViewWriter(config.name, { log: options.log, tenure: options.tenure, ...shared });
+    this.#wake = new WakeSender(config.name, { wake: options.wake, ...shared });
+    this.#list = new ListWatch(options.link, {
+      path: config.path,
+      barrier: options.barrier,
+      logger: options.logger,
+      deliver: (reading) => this.#inTurn(() => this.#take(reading)),
+      problem: (problem) => {
+        this.#problem = problem;
+      },
+      ...(options.rereadMs === undefined ? {} : { rereadMs: options.rereadMs }),
+    });
+  }
+
+  start(): void {
+    void this.#inTurn(() => this.#publish());
+    this.#list.start();
+  }
+
+  /** What is being recorded is recorded or given up before it resolves. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#list.stop();
+    clearTimeout(this.#confirmTimer);
+    await this.#turn;
+  }
+
+  /** For a config with the same path and format; another one needs another watch. */
+  async reconfigure(config: ServiceConfig): Promise<void> {
+    const namesChanged = config.allow.names !== this.#config.allow.names;
+    this.#config = config;
+    await this.#inTurn(() => this.#publish());
+    if (namesChanged) await this.#list.reread();
+  }
+
+  /** Resolves when all has been read again and recorded. Rejects when the watch is stopped meanwhile. */
+  resync(): Promise<void> {
+    return this.#list.reread({ synced: true });
+  }
+
+  get config(): ServiceConfig {
+    return this.#config;
+  }
+
+  get status(): ServiceWatchStatus {
+    const { link } = this.#options;
+    const fresh = this.#trust.state === 'sure' && link.connected && link.connection === this.#connection && this.#problem === null;
+    if (fresh) this.#freshAt = performance.now();
+    return {
+      service: this.service,
+      children: this.#writer.children.size,
+      fresh,
+      staleMs: fresh ? null : Math.round(performance.now() - this.#freshAt),
+      missing: this.#missing,
+      problem: this.#problem,
+      wakeWaiting: this.#wake.waiting,
+    };
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch((error: unknown) =>
+      this.#options.logger.error({ service: this.service, err: error }, 'the watch of a service failed'),
+    );
+    return done;
+  }
+
+  /** Puts the config on record when another one is there. */
+  async #publish(): Promise<void> {
+    const recorded = await this.#writer.commit(() => ({ set: new Map(), remove: [], events: this.#configured() }));
+    if (recorded !== null) this.#tell(recorded, null, false);
+  }
+
+  #configured(): ServiceEvent[] {
+    const onRecord = this.#writer.config;
+    if (onRecord !== null && canonical(onRecord) === canonical(this.#config)) return [];
+    return [{ type: 'configured', config: this.#config }];
+  }
+
+  async #take(reading: Reading): Promise<void> {
+    if (reading.at.session !== this.#session) this.#trust = { state: 'unread' };
+    const firstOfConnection = reading.at.connection !== this.#connection;
+    this.#session = reading.at.session;
+    this.#connection = reading.at.connection;
+    const decoded = await decodeReading(reading.read, this.#config.allow, this.#options.resolver);
+    const restated = this.#restated(decoded);
+    const confirmed = believes(this.#trust, reading, performance.now(), this.#options.link.sessionTimeout);
+    let missing: readonly string[] = [];
+    let mzxid: string | null = null;
+    const recorded = await this.#writer.commit(
+      (): Change => {
+        const difference = diffView(this.#writer.children, reading, decoded, { confirmed, restated });
+        missing = difference.unconfirmed;
+        mzxid = latest([...difference.set.values()].map((entry) => entry.mzxid));
+        return { ...difference, events: [...this.#configured(), ...difference.events] };
+      },
+      { reread: reading.kind === 'full' },
+    );
+    if (recorded === null) return;
+    this.#state(reading, decoded);
+    this.#tell(recorded, mzxid, firstOfConnection);
+    this.#judge(reading, missing);
+    // A step from a view that is not the one we knew tells only of what was read.
+    if (reading.kind === 'delta' && recorded.moved) this.#list.reread().catch(() => {});
+  }
+
+  /** Names whose registration reads otherwise than what is on record, though the znode may be the same. */
+  #restated(decoded: ReadonlyMap<string, Decoded>): Set<string> {
+    const restated = new Set<string>();
+    for (const [name, says] of decoded) if (isVolatile(says) && this.#stated.get(name) !== JSON.stringify(says)) restated.add(name);
+    return restated;
+  }
+
+  #state(reading: Reading, decoded: ReadonlyMap<string, Decoded>): void {
+    for (const [name, says] of decoded) {
+      if (isVolatile(says)) this.#stated.set(name, JSON.stringify(says));
+      else this.#stated.delete(name);
+    }
+    for (const name of reading.gone) this.#stated.delete(name);
+    if (reading.kind === 'full') for (const name of this.#stated.keys()) if (!this.#writer.children.has(name)) this.#stated.delete(name);
+  }
+
+  /** A connection's first reading wakes in any case: a wake of before may have been lost with its sender. */
+  #tell(recorded: Recorded, mzxid: string | null, always: boolean): void {
+    if (!always && !recorded.unsure && recorded.ids.length === 0) return;
+    this.#wake.send({ path: this.#config.path, events: recorded.ids, mzxid });
+  }
+
+  #judge(reading: Reading, missing: readonly string[]): void {
+    const now = performance.now();
+    this.#trust = trustAfter(this.#trust, reading, missing.length, now);
+    if (reading.kind === 'delta') return;
+    this.#missing = missing.length;
+    clearTimeout(this.#confirmTimer);
+    if (this.#trust.state !== 'doubt') return;
+    const { logger, link } = this.#options;
+    logger.warn(
+      { service: this.service, missing: missing.length, parent: reading.parent.present },
+      'instances are missing, not believed yet',
+    );
+    const wait = Math.max(0, this.#trust.since + link.sessionTimeout - now) + CONFIRM_MARGIN_MS;
+    this.#confirmTimer = setTimeout(() => {
+      // It rejects only when the watch is stopped.
+      this.#list.reread({ synced: true }).catch(() => {});
+    }, wait);
+  }
+}
+
+function latest(zxids: readonly string[]): string | null {
+  let most: bigint | null = null;
+  for (const zxid of zxids) if (most === null || BigInt(zxid) > most) most = BigInt(zxid);
+  return most === null ? null : most.toString();
+}
+
+/** The same for configs that mean the same. */
+export function canonical(config: ServiceConfig): string {
+  return JSON.stringify(config, (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+}

@@ -1,0 +1,218 @@
+/**
+ * The watcher: of all that run, the elected one watches every configured service and writes what changed into the services' event
+ * logs, under an epoch that fences its elders. The others stand by. It does not own the link.
+ */
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import type { Logger } from '../../shared/observability/logger.ts';
+import type { Role } from '../../shared/runtime/role.ts';
+import { backoff, pause } from '../../shared/runtime/wait.ts';
+import { Election } from '../../shared/zookeeper/election.ts';
+import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import { type Lookup, NameResolver } from './name-resolver.ts';
+import type { ServiceWake, WatcherLog } from './ports.ts';
+import { canonical, ServiceWatch, type ServiceWatchStatus } from './service-watch.ts';
+import { type Tenure, ViewWriter } from './view-writer.ts';
+import { WakeSender } from './wake-sender.ts';
+
+export interface WatcherOptions {
+  /** Started and stopped by whoever made it. */
+  readonly link: ZookeeperLink;
+  /** Our own tree in Zookeeper, e.g. `/pointsman`. */
+  readonly root: string;
+  /** Who we are, for people: host and pid. */
+  readonly id: string;
+  readonly services: readonly ServiceConfig[];
+  readonly log: WatcherLog;
+  readonly wake: ServiceWake;
+  readonly logger: Logger;
+  /** ms between full readings of a service. Default 30,000. */
+  readonly rereadMs?: number;
+  /** Default: the system's resolver. */
+  readonly lookup?: Lookup;
+}
+
+export interface WatcherStatus {
+  readonly leader: boolean;
+  /** null: we do not lead, or have no epoch yet. */
+  readonly epoch: number | null;
+  /** By name. */
+  readonly services: readonly ServiceWatchStatus[];
+}
+
+const RETRY_MS = { first: 50, most: 2_000 };
+
+/** One time of leading. */
+interface Lead extends Tenure {
+  epoch: number;
+  readonly abort: AbortController;
+  readonly watches: Map<ServiceName, ServiceWatch>;
+}
+
+export class Watcher implements Role {
+  readonly name = 'watcher';
+  readonly #options: WatcherOptions;
+  readonly #election: Election;
+  readonly #resolver: NameResolver;
+  #services: readonly ServiceConfig[];
+  #lead: Lead | null = null;
+  /** Changes of standing and of config go one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+  #renewing: Promise<boolean> | null = null;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+    this.#services = options.services;
+    this.#resolver = new NameResolver(options.logger, options.lookup);
+    this.#election = new Election(options.link, { root: options.root, name: 'watcher', id: options.id, logger: options.logger });
+    this.#election.on('elected', () => void this.#inTurn(() => this.#begin()));
+    this.#election.on('lost', () => {
+      this.#lead?.abort.abort();
+      void this.#inTurn(() => this.#end());
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#election.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#lead?.abort.abort();
+    // First what is in hand, then the lead: the next leader begins where we ended.
+    await this.#inTurn(() => this.#end());
+    await this.#election.stop();
+    await this.#turn;
+  }
+
+  /** Takes another set of services, or other configs of them. Resolves when it is at work on them. */
+  reconfigure(services: readonly ServiceConfig[]): Promise<void> {
+    this.#services = services;
+    return this.#inTurn(() => this.#apply());
+  }
+
+  /**
+   * Reads Zookeeper again, past any stale server, and records what differs; all services, or one. Resolves when that is done.
+   * @returns false: it was not done here, because another watcher leads or the service is not watched.
+   */
+  async resync(service?: ServiceName): Promise<boolean> {
+    const watches = [...(this.#lead?.watches.values() ?? [])].filter((watch) => service === undefined || watch.service === service);
+    if (this.#lead === null || (service !== undefined && watches.length === 0)) return false;
+    await Promise.all(watches.map((watch) => watch.resync()));
+    return true;
+  }
+
+  get status(): WatcherStatus {
+    const services = [...(this.#lead?.watches.values() ?? [])].map((watch) => watch.status);
+    services.sort((a, b) => (a.service < b.service ? -1 : 1));
+    return { leader: this.#election.leader, epoch: this.#lead?.epoch ?? null, services };
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch((error: unknown) => this.#options.logger.error({ err: error }, 'the watcher failed'));
+    return this.#turn;
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#lead !== null || !this.#election.leader) return;
+    const abort = new AbortController();
+    const lead: Lead = { epoch: 0, abort, watches: new Map(), fenced: (epoch) => this.#fenced(lead, epoch) };
+    this.#lead = lead;
+    for (let failures = 0; lead.epoch === 0 && !abort.signal.aborted; failures++) {
+      try {
+        lead.epoch = await this.#options.log.nextEpoch();
+      } catch (error) {
+        this.#options.logger.warn({ err: error }, 'no epoch yet, trying again');
+        await pause(backoff(failures, RETRY_MS), abort.signal);
+      }
+    }
+    this.#options.logger.info({ epoch: lead.epoch, services: this.#services.length }, 'watching');
+    await this.#apply();
+  }
+
+  async #end(): Promise<void> {
+    const lead = this.#lead;
+    if (lead === null) return;
+    lead.abort.abort();
+    await Promise.all([...lead.watches.values()].map((watch) => watch.stop()));
+    this.#lead = null;
+  }
+
+  /** Makes what is watched what is configured. */
+  async #apply(): Promise<void> {
+    const lead = this.#lead;
+    if (lead === null || lead.abort.signal.aborted) return;
+    const wanted = new Map(this.#services.map((config) => [config.name, config]));
+    for (const [service, watch] of lead.watches) {
+      const config = wanted.get(service);
+      if (config !== undefined && config.path === watch.config.path && config.format === watch.config.format) continue;
+      await watch.stop();
+      lead.watches.delete(service);
+    }
+    for (const [service, config] of wanted) {
+      const watch = lead.watches.get(service);
+      if (watch === undefined) this.#watch(lead, config);
+      else if (canonical(watch.config) !== canonical(config)) void watch.reconfigure(config).catch(() => {});
+    }
+    void this.#retire(lead, wanted);
+  }
+
+  #watch(lead: Lead, config: ServiceConfig): void {
+    const { link, log, wake, root, logger, rereadMs } = this.#options;
+    const watch = new ServiceWatch(config, {
+      link,
+      log,
+      wake,
+      logger,
+      resolver: this.#resolver,
+      tenure: lead,
+      barrier: `${root}/barrier`,
+      ...(rereadMs === undefined ? {} : { rereadMs }),
+    });
+    lead.watches.set(config.name, watch);
+    watch.start();
+  }
+
+  /** Says of services that are no longer configured that they are not. Their views stay: they may come back. */
+  async #retire(lead: Lead, wanted: ReadonlyMap<ServiceName, ServiceConfig>): Promise<void> {
+    const { log, logger, wake } = this.#options;
+    const { signal } = lead.abort;
+    let known: ServiceName[] | null = null;
+    for (let failures = 0; known === null && !signal.aborted; failures++) {
+      try {
+        known = await log.services();
+      } catch (error) {
+        logger.warn({ err: error }, 'cannot list the services on record, trying again');
+        await pause(backoff(failures, RETRY_MS), signal);
+      }
+    }
+    for (const service of known ?? []) {
+      if (wanted.has(service) || lead.watches.has(service)) continue;
+      const writer = new ViewWriter(service, { log, tenure: lead, signal, logger });
+      let path = '';
+      const recorded = await writer.commit(() => {
+        path = writer.config?.path ?? '';
+        return { set: new Map(), remove: [], events: writer.config === null ? [] : [{ type: 'unconfigured' }] };
+      });
+      if (recorded === null || (recorded.ids.length === 0 && !recorded.unsure)) continue;
+      new WakeSender(service, { wake, signal, logger }).send({ path, events: recorded.ids, mzxid: null });
+    }
+  }
+
+  /** All services are refused together when an elder epoch is over: one answer for all of them. */
+  #fenced(lead: Lead, epoch: number): Promise<boolean> {
+    if (lead.abort.signal.aborted) return Promise.resolve(false);
+    if (lead.epoch > epoch) return Promise.resolve(true);
+    this.#renewing ??= this.#renew(lead).finally(() => {
+      this.#renewing = null;
+    });
+    return this.#renewing;
+  }
+
+  async #renew(lead: Lead): Promise<boolean> {
+    if (!(await this.#election.confirm())) return false;
+    lead.epoch = await this.#options.log.nextEpoch();
+    this.#options.logger.warn({ epoch: lead.epoch }, 'fenced, and still elected: a new epoch');
+    return true;
+  }
+}
