@@ -30,9 +30,9 @@ export class YamlSource {
         ...this.#at(error.pos[0]),
         ...wording(error.code, error.message),
       })),
-      ...this.#forbiddenKeys(),
-      ...this.#multiplyingAliases(),
+      ...this.#forbidden(),
     ];
+    if (this.faults.length === 0) this.faults = this.#multiplyingAliases();
   }
 
   /** The plain value. Only without faults. */
@@ -60,10 +60,11 @@ export class YamlSource {
     return isScalar(scalar) ? (this.#written.get(scalar) ?? null) : null;
   }
 
-  /** Where the value stands; where it is missing, the nearest key above it. */
+  /** Where the value stands; where it is missing or empty, its key or the nearest one above. */
   valueAt(path: KeyPath): Position {
     const { node, pair, depth } = this.#walk(path);
-    if (depth === path.length) return this.#at(start(node) ?? start(pair?.key) ?? 0);
+    const written = depth === path.length && !(isScalar(node) && node.range?.[0] === node.range?.[1]);
+    if (written) return this.#at(start(node) ?? start(pair?.key) ?? 0);
     return this.#at(start(pair?.key) ?? start(node) ?? 0);
   }
 
@@ -96,10 +97,15 @@ export class YamlSource {
     return { node, pair, depth };
   }
 
-  /** `__proto__` would be lost on its way through plain objects. */
-  #forbiddenKeys(): YamlFault[] {
+  /** Aliases of nothing, and `__proto__`, which would be lost on its way through plain objects. */
+  #forbidden(): YamlFault[] {
     const faults: YamlFault[] = [];
     visit(this.#document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(this.#document) === undefined) {
+          faults.push({ ...this.#at(start(alias) ?? 0), found: 'an alias of nothing', expected: 'the name of an anchor above it' });
+        }
+      },
       Pair: (_, pair) => {
         if (keyText(pair.key) === '__proto__')
           faults.push({ ...this.#at(start(pair.key) ?? 0), found: 'the key __proto__', expected: 'another key' });
@@ -110,7 +116,6 @@ export class YamlSource {
 
   /** The parser bounds what aliases may unfold to ("billion laughs"). */
   #multiplyingAliases(): YamlFault[] {
-    if (this.#document.errors.length > 0) return [];
     try {
       this.#document.toJS();
       return [];

@@ -13,6 +13,8 @@ import { addressText } from './connection.ts';
 /** A reload of 10,000 servers took 1.4 s; one that fails to bind 2.1 s. */
 export const RELOAD_DEADLINE_MS = 30_000;
 const ASK_DEADLINE_MS = 2_000;
+/** A master of 10,000 servers was away for 1.4 s. */
+const AWAY_MS = 5_000;
 const POLL_EVERY_MS = 20;
 const REPLY_BYTES_MAX = 1024 * 1024;
 
@@ -57,7 +59,7 @@ export async function masterProcesses(socket: SocketAddress, deadlineMs = ASK_DE
 /** Resolves when HAProxy says that the new configuration is loaded. Throws HAPROXY_RELOAD_FAILED with its reason, as far as it gives one. */
 export async function reloadByMaster(socket: SocketAddress, options: { deadlineMs?: number; signal?: AbortSignal } = {}): Promise<void> {
   const deadline = performance.now() + (options.deadlineMs ?? RELOAD_DEADLINE_MS);
-  const before = await masterProcesses(socket);
+  const before = await masterBack(socket, options.signal);
   const reply = await ask(socket, 'reload', deadline - performance.now(), options.signal);
   const outcome = /^Success=([01])$/m.exec(reply)?.[1];
   if (outcome === '1') return;
@@ -75,6 +77,19 @@ export async function reloadByMaster(socket: SocketAddress, options: { deadlineM
   }
 }
 
+/** The master refuses connections while it starts, or executes itself again because of somebody else's reload: it is given a moment. */
+async function masterBack(socket: SocketAddress, signal?: AbortSignal): Promise<MasterProcesses> {
+  const deadline = performance.now() + AWAY_MS;
+  for (;;) {
+    try {
+      return await masterProcesses(socket);
+    } catch (error) {
+      if (performance.now() > deadline || signal?.aborted) throw error;
+    }
+    await pause(POLL_EVERY_MS, signal);
+  }
+}
+
 export function reloadFailed(reason: string, cause?: unknown): PointsmanError {
   return new PointsmanError('HAPROXY_RELOAD_FAILED', `the reload failed: ${reason}`, {
     hint: "the old worker goes on serving; look at HAProxy's own log, and try `haproxy -c` with the same files",
@@ -88,6 +103,7 @@ function ask(socket: SocketAddress, command: string, deadlineMs: number, signal?
   return new Promise((resolve, reject) => {
     const connection = connect(socket.kind === 'unix' ? { path: socket.path } : { host: socket.host, port: socket.port });
     let reply = '';
+    let sent = false;
     const end = (settle: () => void): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
@@ -98,15 +114,16 @@ function ask(socket: SocketAddress, command: string, deadlineMs: number, signal?
     const abort = (): void => end(() => reject(reloadFailed('its outcome was not waited for')));
     signal?.addEventListener('abort', abort, { once: true });
     connection.setEncoding('utf8');
-    connection.on('connect', () => connection.write(`${command}\n`));
+    connection.on('connect', () => {
+      sent = true;
+      connection.write(`${command}\n`);
+    });
     connection.on('data', (chunk: string) => {
       reply += chunk;
       if (reply.length > REPLY_BYTES_MAX) end(() => resolve(reply));
     });
-    // A reload resets the connection rather than closing it, when the command's line has not been read to its end.
-    connection.on('error', (error) =>
-      end(() => (connection.bytesRead + reply.length > 0 ? resolve(reply) : reject(unreachable(socket, error)))),
-    );
+    // Once the command is sent, a reset is only the master leaving: what it did is asked of it afterwards.
+    connection.on('error', (error) => end(() => (sent ? resolve(reply) : reject(unreachable(socket, error)))));
     connection.on('close', () => end(() => resolve(reply)));
   });
 }

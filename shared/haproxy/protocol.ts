@@ -101,6 +101,6 @@ export function unexpectedReply(line: string, reply: string): PointsmanError {
 
 /** A reply as a person may see it: one line, bounded, without control characters. */
 export function shown(reply: string): string {
-  const flat = reply.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+  const flat = reply.replace(/\p{Cc}+/gu, ' ').trim();
   return flat.length <= REPLY_SHOWN_MAX ? flat : `${flat.slice(0, REPLY_SHOWN_MAX)}...`;
 }

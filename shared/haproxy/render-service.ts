@@ -9,7 +9,7 @@ import type { ProxyDefaults } from '../model/proxy-config.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import { defaultsLines, MANAGED_HEADER, STRUCTURE_VARIABLE_PREFIX, shortHash } from './render-global.ts';
 import { ledgerComment } from './render-ledger.ts';
-import { addressWord, balanceLines, isCheckMethod, isCheckPath, listenWord, nameWord, timeWord } from './render-words.ts';
+import { addressWord, balanceLines, isCheckMethod, isCheckPath, listenWord, nameWord, serverNameWord, timeWord } from './render-words.ts';
 import { serverWords } from './server-words.ts';
 
 export interface RenderedServer {
@@ -48,7 +48,7 @@ export function renderService(input: ServiceInput): string {
   assertDistinct(name, servers);
   const lines = [
     MANAGED_HEADER,
-    `# Service ${name}. Each server's line ends with the instance that it stands for and what pointsman made of it.`,
+    `# Service ${name}. The line of each server ends with the instance that it stands for and what pointsman made of it.`,
     '',
     'global',
     `    setenv ${STRUCTURE_VARIABLE_PREFIX}${name} ${structure}`,
@@ -120,7 +120,7 @@ function timeoutLine(kind: string, ms: number | null): string[] {
 }
 
 function serverLine(config: ServiceConfig, server: RenderedServer): string {
-  const name = nameWord(server.name);
+  const name = serverNameWord(server.name);
   const words = serverWords(config, server);
   if (server.draining === true) return `    # server ${name} id ${server.id} ${ledgerComment(server.instance, 'draining')}`;
   const line = ['server', name, addressWord(server.address, server.port), ...words, ...(server.up ? [] : ['disabled'])].join(' ');

@@ -36,6 +36,14 @@ export function nameWord(name: string): string {
   return name;
 }
 
+/** A server's name: HAProxy's characters, `:` included, since it is named as its instance. */
+const SERVER_NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
+
+export function serverNameWord(name: string): string {
+  assert(SERVER_NAME.test(name), `a server's name must be 1 to 128 of A-Z a-z 0-9 _ . : -, not ${JSON.stringify(name)}`);
+  return name;
+}
+
 /** A time in HAProxy's words: `5s`, `1500ms`, `5m`. */
 export function timeWord(ms: number): string {
   assert(Number.isInteger(ms) && ms >= 1 && ms <= TIME_MAX_MS, `a time must be 1 to ${TIME_MAX_MS} whole ms, not ${ms}`);

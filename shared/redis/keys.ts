@@ -36,6 +36,8 @@ export interface ProxyKeys {
   readonly backends: string;
   /** Hash: worker, reload (last), and what else is known of the proxy. */
   readonly state: string;
+  /** Hash: service -> the config that its backend was loaded with. */
+  readonly loaded: string;
 }
 
 export class Keys {
@@ -88,6 +90,7 @@ export class Keys {
       log: `${base}:log`,
       backends: `${base}:backends`,
       state: `${base}:state`,
+      loaded: `${base}:loaded`,
     };
   }
 

@@ -2,8 +2,9 @@
 import type { Redis } from 'ioredis';
 import { must } from '../errors.ts';
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
-import type { ProxyEvent } from '../model/proxy-event.ts';
 import { EVENT_FORMAT } from '../model/event.ts';
+import type { ProxyEvent } from '../model/proxy-event.ts';
+import type { ServiceConfig } from '../model/service-config.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { CLEAN, MARK } from './scripts.ts';
@@ -85,6 +86,17 @@ export class ProxyStore {
       else transaction.hset(keys.backends, service, json);
     }
     for (const [error] of must(await transaction.exec(), 'the reply of MULTI')) if (error) throw error;
+  }
+
+  /** The config that a service's backend was last loaded with; null: not known. */
+  async loaded(proxy: ProxyId, service: ServiceName): Promise<ServiceConfig | null> {
+    const json = await this.#redis.hget(this.#keys.proxy(proxy).loaded, service);
+    return json === null ? null : (JSON.parse(json) as ServiceConfig);
+  }
+
+  async setLoaded(proxy: ProxyId, configs: readonly ServiceConfig[]): Promise<void> {
+    const fields = Object.fromEntries(configs.map((config) => [config.name, JSON.stringify(config)]));
+    if (configs.length > 0) await this.#redis.hset(this.#keys.proxy(proxy).loaded, fields);
   }
 
   async state(proxy: ProxyId): Promise<Record<string, string>> {

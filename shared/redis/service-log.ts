@@ -100,6 +100,18 @@ export class ServiceLog {
     return entries.map(([id, fields]) => decodeEvent(id, fields));
   }
 
+  /** Ids of up to `count` events after `cursor`, oldest first, whatever their format. */
+  async idsAfter(service: ServiceName, cursor: EventId, count: number): Promise<EventId[]> {
+    const entries = await this.#redis.xrange(this.#keys.service(service).log, `(${cursor}`, '+', 'COUNT', count);
+    return entries.map(([id]) => id);
+  }
+
+  /** The id of the last event; `0-0`: there is none. */
+  async last(service: ServiceName): Promise<EventId> {
+    const [entry] = await this.#redis.xrevrange(this.#keys.service(service).log, '+', '-', 'COUNT', 1);
+    return entry?.[0] ?? '0-0';
+  }
+
   async #call(service: ServiceName, epoch: number, revision: number, part: Part): Promise<{ revision: number; ids: EventId[] }> {
     const { meta, view, log } = this.#keys.service(service);
     const args = [String(epoch), String(revision), configOf(part.events), String(part.set.length)];

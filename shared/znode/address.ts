@@ -2,6 +2,7 @@
  * PURE. Addresses that strangers registered: `host:port`, parsed strictly and written in one canonical form, or refused with
  * the reason. Nothing that HAProxy would read as a path, a descriptor or a keyword gets through: only IPv4, IPv6, host names.
  */
+import { createHash } from 'node:crypto';
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type { InstanceId } from '../model/ids.ts';
 import type { Rejection } from '../model/registration.ts';
@@ -56,9 +57,14 @@ export function instanceOf(host: string, port: number): InstanceId {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** HAProxy's names are kept short of its limits; a longer one is cut and told apart by a hash. */
+const SERVER_NAME_MAX = 100;
+
 /** The server's name in HAProxy: the instance, without the brackets that HAProxy does not take in a name. */
 export function serverName(instance: InstanceId): string {
-  return instance.replace(/^\[([^\]]*)\]:/, '$1:');
+  const name = instance.replace(/^\[([^\]]*)\]:/, '$1:');
+  if (name.length <= SERVER_NAME_MAX) return name;
+  return `${name.slice(0, SERVER_NAME_MAX - 13)}-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`;
 }
 
 /** `ip` as `parseAddress` or a resolver gives it. */

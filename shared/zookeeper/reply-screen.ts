@@ -14,9 +14,9 @@ const EVENT_TYPES = { first: 1, last: 4 };
 export function screenReply(manager: Pick<ConnectionManager, 'pendingQueue'>, frame: Buffer): void {
   if (frame.length < AT.payload) throw new Error(`a reply of ${frame.length - AT.xid} bytes has no header`);
   const xid = frame.readInt32BE(AT.xid);
-  if (xid === NOTIFICATION_XID) return checkEvent(frame);
   const code = frame.readInt32BE(AT.err);
-  if (!KNOWN_CODES.has(code)) answerUnknown(manager, frame, xid, code);
+  if (xid === NOTIFICATION_XID) checkEvent(frame);
+  else if (!KNOWN_CODES.has(code)) answerUnknown(manager, frame, xid, code);
 }
 
 /** The library throws on codes younger than itself, and the caller would never hear: it gets a code that it knows, and the caller the true one. */

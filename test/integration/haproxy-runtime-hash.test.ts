@@ -67,7 +67,7 @@ function all(): DesiredServer[] {
 it('servers added at runtime share the ring as the same ids in a file do', async () => {
   const passes = new RuntimePasses(haproxy);
   await passes.converge(desiredBackend(all(), CONFIG));
-  expect([...(await servers(haproxy)).values()].map(({ id }) => id).sort()).toEqual([1, 2, 3, 4]);
+  expect([...(await servers(haproxy)).values()].map(({ id }) => id).sort((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   const before = await share(runtimePort);
   expect(new Set(before).size).toBe(4);
   expect(before).toEqual(await share(filePort));

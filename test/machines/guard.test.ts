@@ -112,7 +112,7 @@ describe('any story', () => {
       if (next.kind === 'register') story.register(next.port);
       else if (next.kind === 'deregister') story.deregister(next.port);
       else if (next.kind === 'up') story.up(next.port);
-      else story.pass(next.ms).ring();
+      else story.pass(next.ms ?? 0).ring();
     }
     return story;
   };

@@ -86,7 +86,7 @@ export class HaproxyModel {
     return '[6]: Server deleted.';
   }
 
-  #set(server: ModelServer, [what, value, , port]: readonly string[]): string {
+  #set(server: ModelServer, [what = '', value, , port]: readonly string[]): string {
     switch (what) {
       case 'state':
         if (value === 'maint') Object.assign(server, { admin: 'maint', running: false, paused: true });

@@ -114,7 +114,12 @@ ${options.sections}
     this.#process?.kill('SIGKILL');
     await this.#process?.exited;
     // The workers end with their master.
-    await until('the old worker to be gone', () => this.workerPid().then(() => false, () => true));
+    await until('the old worker to be gone', () =>
+      this.workerPid().then(
+        () => false,
+        () => true,
+      ),
+    );
     await this.run();
   }
 

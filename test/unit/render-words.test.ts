@@ -81,7 +81,11 @@ describe('hostile words are refused, wherever they stand', () => {
 
   it('adds no line, whatever the strings are', () => {
     const lines = rendered({ check: HTTP_CHECK, listen: '127.0.0.1:3210' }, [renderedServer(1, '10.0.0.5', {})]).split('\n').length;
-    const any = fc.string({ unit: 'binary', maxLength: 40 });
+    const plausible = fc.constantFrom('a', 'Z', '0', '.', '-', '_', ':', '/', '?', '#', ' ', '\n', '"', '$', '127.0.0.1:80');
+    const any = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.array(plausible, { maxLength: 5 }).map((parts) => parts.join('')),
+    );
     fc.assert(
       fc.property(any, any, any, any, (name, listen, path, server) => {
         const cases = [

@@ -8,6 +8,7 @@ import { type RenderedServer, renderService, serviceFileName, structureOf } from
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 const WRITE_EVERY_MS = 1_000;
@@ -23,23 +24,23 @@ export function renderedServers(desired: DesiredBackend, observed: ObservedBacke
   });
 }
 
-export function renderDesired(agent: ProxyAgent, desired: DesiredBackend, observed: ObservedBackend | null): string {
-  const structure = structureOf(desired.config, agent.config.defaults);
-  return renderService({ config: desired.config, structure, servers: renderedServers(desired, observed) });
+/** The file of a service: its servers as desired, in sections of `config` (what is wanted, or what runs until that can be loaded). */
+export function renderDesired(agent: ProxyAgent, desired: DesiredBackend, config: ServiceConfig, observed: ObservedBackend | null): string {
+  const structure = structureOf(config, agent.config.defaults);
+  return renderService({ config, structure, servers: renderedServers(desired, observed) });
 }
 
 /**
- * Writes the service's file if its turn has come. Answers the ms to wait, 0 when it is written. A file of another structure than the running one
- * is left to the reload, which validates first.
+ * Writes the service's file if its turn has come. Answers the ms to wait, 0 when it is written. Its sections are those that run; another
+ * structure is the reload's to write, which validates first.
  */
 export async function writeServiceFile(agent: ProxyAgent, service: ServiceName): Promise<number> {
   const folder = agent.config.managed;
   const seen = agent.seen.get(service);
-  if (folder === null || seen === undefined || seen.observed === null) return 0;
-  if (seen.observed.structure !== structureOf(seen.desired.config, agent.config.defaults)) return 0;
+  if (folder === null || seen === undefined || seen.running === null) return 0;
   const rest = (agent.written.get(service) ?? Number.NEGATIVE_INFINITY) + WRITE_EVERY_MS - performance.now();
   if (rest > 0) return Math.ceil(rest);
-  const written = await writeManaged(folder, serviceFileName(service), renderDesired(agent, seen.desired, seen.observed));
+  const written = await writeManaged(folder, serviceFileName(service), renderDesired(agent, seen.desired, seen.running, seen.observed));
   if (written) agent.written.set(service, performance.now());
   return 0;
 }
@@ -53,7 +54,7 @@ export async function writeMissingFiles(agent: ProxyAgent): Promise<void> {
   const files = new Map([[GLOBAL_FILE, globalFile(agent.ports.keys.prefix, agent.config)]]);
   for (const service of await agent.carried()) {
     const { backend } = await agent.ports.desired.read(service);
-    if (backend !== null) files.set(serviceFileName(service), renderDesired(agent, backend, null));
+    if (backend !== null) files.set(serviceFileName(service), renderDesired(agent, backend, backend.config, null));
   }
   for (const [name, text] of ours) if (serviceOfFile(name) !== null && !files.has(name)) files.set(name, text);
   await syncManaged(folder, files);

@@ -46,7 +46,8 @@ export class Journal {
       }
       const before = this.backend(event.service);
       const after = stepBackend(before, means);
-      if (canonical({ ...after.context, since: 0, nextTry: null }) === canonical({ ...before.context, since: 0, nextTry: null }) && after.state === before.state) continue;
+      const announces = event.type === 'patching' && event.commands.length > 0;
+      if (!announces && standsAs(before, after)) continue;
       this.#snapshots.set(event.service, after);
       changed.set(event.service, canonical(after));
       written.push(event);
@@ -59,4 +60,9 @@ export class Journal {
     if (!this.#snapshots.delete(service)) return;
     await this.#store.record(this.#proxy, [], new Map([[service, null]]));
   }
+}
+
+/** Whether a person would see no difference. */
+function standsAs(a: BackendSnapshot, b: BackendSnapshot): boolean {
+  return a.state === b.state && a.context.detail === b.context.detail && a.context.revision === b.context.revision;
 }

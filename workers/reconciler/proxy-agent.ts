@@ -2,10 +2,12 @@
  * What one process knows of one proxy between its jobs: nothing that could not be found out again. How long servers have been quiet,
  * when a file was last written, how often a look was repeated.
  */
+import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { ServerSessions } from '../../shared/plan/sessions.ts';
@@ -31,6 +33,8 @@ export interface ReconcilerPorts {
 /** A service as desired and as last seen, for the files. */
 export interface Seen {
   readonly desired: DesiredBackend;
+  /** The config that the backend runs with; null: not known, or there is no backend. */
+  readonly running: ServiceConfig | null;
   readonly observed: ObservedBackend | null;
 }
 
@@ -56,6 +60,15 @@ export class ProxyAgent {
   async carried(): Promise<ServiceName[]> {
     const services = await this.ports.log.services();
     return services.filter((service) => matchesAny(this.config.services, service));
+  }
+
+  /** The config that a backend runs with: the desired one if that is loaded, else what was loaded before. */
+  async running(desired: DesiredBackend, structure: string | null): Promise<ServiceConfig | null> {
+    const { defaults } = this.config;
+    if (structure === null) return this.config.runtimeOnly ? desired.config : null;
+    if (structureOf(desired.config, defaults) === structure) return desired.config;
+    const before = await this.ports.proxies.loaded(this.config.id, desired.service);
+    return before !== null && structureOf(before, defaults) === structure ? before : null;
   }
 
   /** Runs under the claim and the lock; null: another worker has them. */

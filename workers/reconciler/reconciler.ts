@@ -4,14 +4,15 @@
  */
 import type { Worker } from 'bullmq';
 import type { ProxyId } from '../../shared/model/ids.ts';
-import type { ProxyConfig, ReloadWay } from '../../shared/model/proxy-config.ts';
+import { reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
+import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { proxiesQueue, reloadsQueue } from '../../shared/redis/keys.ts';
 import type { JobData, WakeJob } from '../../shared/redis/queues.ts';
 import type { Role } from '../../shared/runtime/role.ts';
+import { writeMissingFiles } from './files.ts';
 import { ProxyAgent, type ReconcilerPorts } from './proxy-agent.ts';
 import { reconcile } from './reconcile.ts';
 import { reloadProxy } from './reload-proxy.ts';
-import { Started } from './started.ts';
 
 const ANNOUNCE_EVERY_MS = 10_000;
 /** A look at everything, whatever the marks say: heals a lost mark, finds drift. */
@@ -23,10 +24,11 @@ export class Reconciler implements Role {
   readonly name = 'reconciler';
   readonly #ports: ReconcilerPorts;
   readonly #agents: ReadonlyMap<ProxyId, ProxyAgent>;
-  readonly #started: Started[] = [];
+  readonly #supervisors: Supervisor[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   #workers: Worker<JobData>[] = [];
-  #full = new Set<ProxyId>();
+  /** Proxies whose next pass looks at everything. */
+  readonly #full = new Set<ProxyId>();
 
   constructor(proxies: readonly ProxyConfig[], ports: ReconcilerPorts) {
     this.#ports = ports;
@@ -38,9 +40,10 @@ export class Reconciler implements Role {
     await this.#announce();
     for (const agent of this.#agents.values()) {
       if (!agent.config.start) continue;
-      const started = new Started(agent);
-      this.#started.push(started);
-      await started.start();
+      await agent.exclusively(() => writeMissingFiles(agent));
+      const supervisor = new Supervisor(agent.config, this.#ports.logger);
+      this.#supervisors.push(supervisor);
+      await supervisor.start();
     }
     for (const pool of pools) {
       this.#workers.push(this.#ports.queues.work(proxiesQueue(pool), (job, signal) => this.#reconcile(job, signal), { concurrency: PROXIES_AT_ONCE }));
@@ -54,7 +57,7 @@ export class Reconciler implements Role {
   async stop(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await Promise.all(this.#workers.splice(0).map((worker) => worker.close()));
-    await Promise.all(this.#started.splice(0).map((started) => started.stop()));
+    await Promise.all(this.#supervisors.splice(0).map((supervisor) => supervisor.stop()));
   }
 
   async #reconcile(job: WakeJob, signal: AbortSignal): Promise<unknown> {
@@ -69,7 +72,7 @@ export class Reconciler implements Role {
   async #reload(job: WakeJob, signal: AbortSignal): Promise<unknown> {
     const agent = this.#agents.get(job.data.key);
     if (agent === undefined) return { outcome: 'unknown proxy' };
-    const way = reloadWay(agent);
+    const way = reloadWayOf(agent.config);
     if (way === null) return { outcome: 'no way to reload' };
     const report = await reloadProxy(agent, way, signal, job.data.cause.why);
     if (report.outcome === 'reloaded') this.#full.add(agent.config.id);
@@ -93,9 +96,4 @@ export class Reconciler implements Role {
       });
     }
   }
-}
-
-/** A HAProxy that we start is reloaded through its master socket, which we named. */
-function reloadWay(agent: ProxyAgent): ReloadWay | null {
-  return agent.config.reload ?? (agent.config.start ? { kind: 'master', socket: Started.masterSocket(agent.config) } : null);
 }

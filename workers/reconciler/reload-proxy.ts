@@ -35,6 +35,8 @@ export interface ReloadReport {
 interface Wanted {
   readonly services: ReadonlyMap<ServiceName, DesiredBackend>;
   readonly files: Map<string, string>;
+  /** Of services that change: their file as it runs now, with the servers of now, in case the new one is refused. */
+  readonly lastGood: ReadonlyMap<string, string>;
   /** Why a reload is needed, a line per reason; empty: it is not. */
   readonly reasons: string[];
   /** Services whose section changes. */
@@ -127,6 +129,7 @@ async function order(
     return { outcome: 'failed', reasons: wanted.reasons, detail: message };
   }
   await journal.write(each(wanted.changed.filter((service) => !refused.has(service)), (service) => ({ type: 'reloaded', service, detail })), Date.now());
+  await ports.proxies.setLoaded(config.id, services.map((service) => (wanted.services.get(service) as DesiredBackend).config));
   await ports.proxies.mark([config.id], new Map([...wanted.services].map(([service, desired]) => [service, desired.revision])));
   return { outcome: 'reloaded', reasons: wanted.reasons, detail: null };
 }
@@ -137,27 +140,31 @@ async function wantedFiles(agent: ProxyAgent, proxy: ObservedProxy, backends: Re
   const files = new Map([[GLOBAL_FILE, globalFile(ports.keys.prefix, config)]]);
   const reasons: string[] = [];
   const changed: ServiceName[] = [];
+  const lastGood = new Map<string, string>();
   if (proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config)) reasons.push('the managed defaults changed');
   for (const service of await agent.carried()) {
     const { backend } = await ports.desired.read(service);
     if (backend === null) continue;
     services.set(service, backend);
     const observed = backends.get(service) ?? null;
-    files.set(serviceFileName(service), renderDesired(agent, backend, observed));
+    files.set(serviceFileName(service), renderDesired(agent, backend, backend.config, observed));
     const loaded = proxy.structures.get(service);
     if (loaded === structureOf(backend.config, config.defaults)) continue;
     changed.push(service);
+    const running = await agent.running(backend, loaded ?? null);
+    if (running !== null) lastGood.set(serviceFileName(service), renderDesired(agent, backend, running, observed));
     reasons.push(loaded === undefined ? `${service}: the backend is not loaded` : `${service}: its options changed`);
   }
   for (const service of proxy.structures.keys()) {
     if (!services.has(service)) reasons.push(`${service}: no longer configured`);
   }
-  return { services, files, reasons, changed };
+  return { services, files, lastGood, reasons, changed };
 }
 
 async function tryFiles(agent: ProxyAgent, folder: string, wanted: Wanted, proxy: ObservedProxy): Promise<{ candidate: CandidateResult; present: Map<string, string> }> {
   await removeStale(folder, Date.now());
-  const { ours: present, foreign } = await readManaged(folder);
+  const { ours, foreign } = await readManaged(folder);
+  const present = new Map([...ours, ...wanted.lastGood]);
   const loadedFiles = new Map([...present].filter(([name]) => proxy.structures.has(serviceOfFile(name) ?? '')));
   const listeners = new Map<ServiceName, string>();
   for (const service of wanted.changed) {

@@ -10,6 +10,7 @@ import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
 import type { Command } from '../../shared/plan/command.ts';
 import { leavingServers, planBackend } from '../../shared/plan/plan-backend.ts';
@@ -37,17 +38,23 @@ export interface ServicePass {
   readonly plan: BackendPlan;
 }
 
+export interface Look {
+  readonly plan: BackendPlan;
+  readonly observed: ObservedBackend | null;
+  readonly running: ServiceConfig | null;
+}
+
 export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
   const { agent } = context;
   const { revision, backend: desired } = await agent.ports.desired.read(service);
   const first = await look(context, service, desired);
   if (first.plan.commands.length === 0) {
-    remember(agent, service, desired, first.observed);
+    remember(agent, service, desired, first);
     return { service, revision, commands: 0, plan: first.plan };
   }
   await apply(context, service, revision, first.plan);
   const second = await look(context, service, desired);
-  remember(agent, service, desired, second.observed);
+  remember(agent, service, desired, second);
   return { service, revision, commands: first.plan.commands.length, plan: second.plan };
 }
 
@@ -56,22 +63,24 @@ export async function look(
   context: Pick<PassContext, 'agent' | 'connection' | 'proxy'>,
   service: ServiceName,
   desired: DesiredBackend | null,
-): Promise<{ plan: BackendPlan; observed: ObservedBackend | null }> {
+): Promise<Look> {
   const { agent, connection, proxy } = context;
   const observed = await observeBackend(connection, service);
+  const running = desired === null || observed === null ? null : await agent.running(desired, observed.structure);
   const leaving = desired !== null && observed !== null && leavingServers(desired, observed).length > 0;
   const sessions = leaving ? await countSessions(agent, connection, service) : new Map<string, ServerSessions>();
   if (!leaving) agent.sessions.delete(service);
   const plan = planBackend({
     backend: service,
-    desired,
+    // Until a reload has loaded new options, servers are made with those that their backend runs with.
+    desired: desired === null || running === null ? desired : { ...desired, config: running },
     structure: agent.config.runtimeOnly || desired === null ? null : structureOf(desired.config, agent.config.defaults),
     observed,
     sessions,
     capabilities: proxy.capabilities,
     runtimeOnly: agent.config.runtimeOnly,
   });
-  return { plan, observed };
+  return { plan, observed, running };
 }
 
 async function countSessions(agent: ProxyAgent, connection: RuntimeConnection, service: ServiceName): Promise<ReadonlyMap<string, ServerSessions>> {
@@ -109,9 +118,9 @@ async function apply(context: PassContext, service: ServiceName, revision: numbe
   if (failed !== null) agent.ports.logger.warn({ proxy: agent.config.id, service, error: failed.message }, 'haproxy gave an unexpected reply');
 }
 
-function remember(agent: ProxyAgent, service: ServiceName, desired: DesiredBackend | null, observed: ObservedBackend | null): void {
+function remember(agent: ProxyAgent, service: ServiceName, desired: DesiredBackend | null, { observed, running }: Look): void {
   if (desired === null) agent.seen.delete(service);
-  else agent.seen.set(service, { desired, observed });
+  else agent.seen.set(service, { desired, observed, running });
 }
 
 /** A command for people and for the record: its kind, whom it is for, and what it sets. */

@@ -1,0 +1,118 @@
+/**
+ * What would be sent to a proxy now: the reconcile worker's own look at each service, without its commands. A proxy that cannot be reached from here
+ * is answered from what Redis has stored of it. This is the shape of `--json` (format 1). Times are ms since the epoch.
+ */
+import type { BackendSnapshot } from '../../machines/backend.ts';
+import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { type ObservedProxy, observeProxy } from '../../shared/haproxy/observe.ts';
+import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import { matchesAny } from '../../shared/model/glob.ts';
+import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
+import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import { isEmpty } from '../../shared/plan/backend-plan.ts';
+import type { Ports } from '../../workers/app.ts';
+import { notManagedDetail } from '../../workers/reconciler/not-managed.ts';
+import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
+import { commandText, look } from '../../workers/reconciler/service-pass.ts';
+import { type BackendStatus, backendStatus } from '../status/report.ts';
+
+export const PLAN_FORMAT = 1;
+
+export interface ServicePlan {
+  readonly service: ServiceName;
+  readonly commands: readonly { readonly command: string; readonly reason: string }[];
+  /** What time must bring first. */
+  readonly waiting: readonly { readonly server: string; readonly reason: string }[];
+  /** Why HAProxy has to be reloaded for it. */
+  readonly reload: string | null;
+  readonly blocked: string | null;
+}
+
+export type ProxyPlan =
+  | {
+      readonly proxy: ProxyId;
+      readonly reached: true;
+      readonly version: string;
+      readonly worker: number;
+      /** Services whose plan is empty. */
+      readonly settled: number;
+      /** The others. */
+      readonly services: readonly ServicePlan[];
+    }
+  | {
+      readonly proxy: ProxyId;
+      readonly reached: false;
+      /** Why not. */
+      readonly error: string;
+      readonly hint: string;
+      /** As the reconcile worker that reaches it saw them last; empty: nobody ever did. */
+      readonly stored: readonly BackendStatus[];
+    };
+
+/** Throws only what Redis throws. */
+export async function planProxy(config: ProxyConfig, ports: Ports): Promise<ProxyPlan> {
+  const agent = new ProxyAgent(config, ports);
+  try {
+    return await withRuntime(config.runtime, async (connection) => {
+      const proxy = await observeProxy(connection);
+      if (proxy.stopping) throw stopping(config.id, proxy.identity.pid);
+      const carried = await services(agent, proxy);
+      const plans: ServicePlan[] = [];
+      for (const service of carried) {
+        const plan = await planService(agent, connection, proxy, service);
+        if (plan !== null) plans.push(plan);
+      }
+      const { version, identity } = proxy;
+      return { proxy: config.id, reached: true, version, worker: identity.pid, settled: carried.length - plans.length, services: plans };
+    });
+  } catch (error) {
+    if (!(error instanceof PointsmanError) || !error.code.startsWith('HAPROXY_')) throw error;
+    return storedPlan(config.id, ports, { error: errorText(error), hint: error.hint });
+  }
+}
+
+export async function storedPlan(proxy: ProxyId, ports: Ports, why: { error: string; hint: string }): Promise<ProxyPlan> {
+  const stored = [...(await ports.proxies.backends(proxy))]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([service, json]) => backendStatus(service, JSON.parse(json) as BackendSnapshot));
+  return { proxy, reached: false, ...why, stored };
+}
+
+/** The services that a full pass of the reconcile worker looks at, and those that only HAProxy has (left by a config that is gone). */
+async function services(agent: ProxyAgent, proxy: ObservedProxy): Promise<ServiceName[]> {
+  const { config, ports } = agent;
+  const stored = await ports.proxies.backends(config.id);
+  const all = new Set([...(await agent.carried()), ...stored.keys(), ...proxy.structures.keys()]);
+  return [...all].filter((service) => matchesAny(config.services, service)).sort();
+}
+
+/** null: nothing is to be done. */
+async function planService(
+  agent: ProxyAgent,
+  connection: Parameters<typeof look>[0]['connection'],
+  proxy: ObservedProxy,
+  service: ServiceName,
+): Promise<ServicePlan | null> {
+  const { config, ports } = agent;
+  const nothing = { service, commands: [], waiting: [], reload: null, blocked: null };
+  const { backend: desired } = await ports.desired.read(service);
+  if (!config.runtimeOnly && proxy.identity.stamp === null) return desired === null ? null : { ...nothing, blocked: notManagedDetail(config) };
+  const { plan } = await look({ agent, connection, proxy }, service, desired);
+  const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
+  if (isEmpty(plan)) return restamped ? { ...nothing, reload: 'the managed defaults changed' } : null;
+  return {
+    service,
+    commands: plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })),
+    waiting: plan.waiting,
+    reload: plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null),
+    blocked: plan.blocked,
+  };
+}
+
+function stopping(proxy: ProxyId, pid: number): PointsmanError {
+  return new PointsmanError('HAPROXY_NOT_LIVING_WORKER', `the worker of ${proxy} that answers (pid ${pid}) is stopping`, {
+    hint: 'HAProxy is being reloaded; try again',
+    retry: 'transient',
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * A status report for people: a line that sums it up, then a table per section. With many instances only those that are not plainly
+ * serving are listed, and a line says how to see the others. Every cell is made printable by the table.
+ */
+import { ageText } from '../age.ts';
+import { type Cell, formatTable, type Tone } from '../table.ts';
+import { counted, type BackendStatus, type InstanceStatus, type ProxyStatus, type QueueStatus, type ServiceStatus, type StatusReport } from './report.ts';
+
+/** Instances, and backends, listed in an overview. */
+const ROWS_MAX = 100;
+
+type Row = readonly (string | Cell)[];
+
+const TONES: Readonly<Record<string, Tone>> = {
+  serving: 'good',
+  'in-sync': 'good',
+  up: 'good',
+  joining: 'warning',
+  held: 'warning',
+  mixed: 'warning',
+  patching: 'warning',
+  'awaiting-reload': 'warning',
+  reloading: 'warning',
+  drifted: 'warning',
+  draining: 'faint',
+  unknown: 'faint',
+  failing: 'bad',
+  rejected: 'bad',
+  down: 'bad',
+  unreachable: 'bad',
+  blocked: 'bad',
+};
+
+export function printReport(report: StatusReport, options: { colour: boolean; only: string | null }): string {
+  const { at, services, instances, proxies, queues } = report;
+  const { colour, only } = options;
+  const parts = [summary(report)];
+  const add = (title: string, head: readonly string[], rows: readonly Row[], note: string | null = null): void => {
+    if (rows.length > 0) parts.push(`${title}\n${formatTable(head, rows, colour)}${note === null ? '' : `\n${note}`}`);
+  };
+  add('SERVICES', ['service', 'config', 'instances', 'guard', 'log'], services.map((service) => serviceRow(service, at)));
+  const listed = only !== null || instances.length <= ROWS_MAX ? instances : instances.filter(({ state }) => state !== 'serving').slice(0, ROWS_MAX);
+  const rest = instances.length - listed.length;
+  const note = rest > 0 ? `${rest} more instances: \`pointsman status SERVICE\` lists all of one service` : null;
+  const head = ['service', 'instance', 'state', 'since', 'health', 'weight', 'reason'];
+  add('INSTANCES', head, listed.map((instance) => instanceRow(instance, at)), note);
+  if (listed.length === 0 && note !== null) parts.push(note);
+  add('PROXIES', ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'backends', 'to look at', 'last reload'], proxies.map((proxy) => proxyRow(proxy, at)));
+  add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
+  add('QUEUES', ['queue', 'waiting', 'active', 'delayed', 'failed'], queues.map(queueRow));
+  return parts.join('\n\n');
+}
+
+function summary({ services, instances, proxies }: StatusReport): string {
+  const states = statesText(counted(instances.map(({ state }) => state)));
+  const unsettled = proxies.flatMap(({ backends }) => backends).filter(({ state }) => state !== 'in-sync').length;
+  const holds = services.filter(({ guard }) => guard.state !== 'open').length;
+  return [
+    count(services.length, 'service'),
+    `${count(instances.length, 'instance')}${states === '' ? '' : ` (${states})`}`,
+    count(proxies.length, 'proxy', 'proxies'),
+    unsettled === 0 ? 'every backend in sync' : `${count(unsettled, 'backend')} not in sync`,
+    ...(holds > 0 ? [`${count(holds, 'service')} HELD by the guard`] : []),
+  ].join(' · ');
+}
+
+function serviceRow(service: ServiceStatus, now: number): Row {
+  const { config, path, mode, check, listen, guard, lag } = service;
+  const said = { published: `${path} ${mode}, check ${check}${listen === null ? '' : `, on ${listen}`}`, unread: 'not read by a watcher yet', retired: 'no longer configured' };
+  const until = guard.until === null ? '' : `, next step in ${ageText(guard.until - now)}`;
+  return [
+    service.service,
+    config === 'published' ? said.published : { text: said[config], tone: 'warning' },
+    statesText(service.states) || { text: 'none', tone: 'warning' },
+    guard.state === 'open' ? { text: 'open', tone: 'faint' } : { text: `${guard.state}: keeps ${guard.held}${until}`, tone: 'bad' },
+    lag.events === 0 ? { text: 'folded', tone: 'faint' } : { text: `${lag.events}${lag.more ? '+' : ''} behind, ${ageText(lag.ms)}`, tone: 'warning' },
+  ];
+}
+
+function instanceRow(instance: InstanceStatus, now: number): Row {
+  const { word, up, down, unknown } = instance.health;
+  const counts = statesText({ up, down, unknown });
+  return [
+    instance.service,
+    instance.instance,
+    toned(instance.state),
+    ageText(now - instance.since),
+    { text: counts === '' ? word : counts, tone: TONES[word] ?? 'plain' },
+    instance.weight === null ? '' : String(instance.weight),
+    instance.reason ?? '',
+  ];
+}
+
+function proxyRow(proxy: ProxyStatus, now: number): Row {
+  const { lastReload, lastSeen } = proxy;
+  const seen = lastSeen === null ? 'never' : `${ageText(now - lastSeen)} ago`;
+  return [
+    proxy.proxy,
+    proxy.pool,
+    proxy.version ?? { text: 'unknown', tone: 'faint' },
+    proxy.worker === null ? '' : `pid ${proxy.worker}`,
+    { text: seen, tone: proxy.live ? 'plain' : 'bad' },
+    statesText(counted(proxy.backends.map(({ state }) => state))),
+    proxy.dirty === 0 ? '' : String(proxy.dirty),
+    lastReload === null ? '' : `${ageText(now - lastReload.at)} ago${lastReload.reason === null ? '' : `: ${lastReload.reason}`}`,
+  ];
+}
+
+/** Those that are not in sync, and with `all` the others too. */
+function backendRows(proxies: readonly ProxyStatus[], now: number, all: boolean): Row[] {
+  return proxies
+    .flatMap(({ proxy, backends }) => backends.map((backend) => ({ proxy, backend })))
+    .filter(({ backend }) => all || backend.state !== 'in-sync')
+    .slice(0, ROWS_MAX)
+    .map(({ proxy, backend }) => backendRow(proxy, backend, now));
+}
+
+function backendRow(proxy: string, backend: BackendStatus, now: number): Row {
+  const { service, state, since, nextTry, detail } = backend;
+  const next = nextTry === null ? '' : nextTry <= now ? 'due' : `in ${ageText(nextTry - now)}`;
+  return [proxy, service, toned(state), ageText(now - since), next, detail ?? ''];
+}
+
+function queueRow({ queue, waiting, active, delayed, failed }: QueueStatus): Row {
+  return [queue, String(waiting), String(active), String(delayed), failed === 0 ? '0' : { text: String(failed), tone: 'bad' }];
+}
+
+function toned(state: string): Cell {
+  return { text: state, tone: TONES[state] ?? 'plain' };
+}
+
+/** `3 serving, 1 failing`: the most frequent first. */
+function statesText(states: Readonly<Record<string, number>>): string {
+  const present = Object.entries(states).filter(([, number]) => number > 0);
+  return present
+    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .map(([state, number]) => `${number} ${state}`)
+    .join(', ');
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}

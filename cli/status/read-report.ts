@@ -1,0 +1,101 @@
+/** Reads what Redis knows into a status report. Changes nothing, and needs neither Zookeeper nor a proxy. */
+import type { BackendSnapshot } from '../../machines/backend.ts';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
+import type { ServiceSnapshot } from '../../machines/service.ts';
+import type { Config } from '../../shared/config/config.ts';
+import { PointsmanError } from '../../shared/errors.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { WorkerIdentity } from '../../shared/model/observed.ts';
+import { proxiesQueue, reloadsQueue, SERVICES_QUEUE } from '../../shared/redis/keys.ts';
+import { ANNOUNCE_FRESH_MS, type Announcement } from '../../shared/redis/proxy-store.ts';
+import { queueCounts } from '../../shared/redis/queue-counts.ts';
+import type { Ports } from '../../workers/app.ts';
+import { backendStatus, type InstanceStatus, instanceStatus, lagOf, type ProxyStatus, type QueueStatus, type ServiceStatus, STATUS_FORMAT, type StatusReport, serviceStatus } from './report.ts';
+
+/** Reads in hand at once: a service's instances may be megabytes. */
+const AT_ONCE = 4;
+/** Events counted behind a cursor; more is `at least`. */
+const LAG_EVENTS_MAX = 1_000;
+
+/** `only`: one service, with the backends that carry it. @throws PointsmanError USAGE when nobody knows that service. */
+export async function readReport(config: Config, ports: Ports, only: ServiceName | null, now: number): Promise<StatusReport> {
+  const configured = config.services.map(({ name }) => name);
+  const known = [...new Set([...(await ports.log.services()), ...configured])].sort();
+  if (only !== null && !known.includes(only)) throw unknownService(only, known);
+  const read = await inTurns(only === null ? known : [only], (service) => readService(ports, service, now));
+  const announced = await ports.proxies.announced();
+  return {
+    format: STATUS_FORMAT,
+    at: now,
+    // A service that was retired long ago, with nothing left of it, is no news.
+    services: read.map(({ status }) => status).filter((status) => only !== null || status.config !== 'retired' || Object.keys(status.states).length > 0),
+    instances: read.flatMap(({ instances }) => instances),
+    proxies: await inTurns(proxiesOf(config, announced), (proxy) => readProxy(ports, proxy, only, now)),
+    queues: only === null ? await readQueues(config, ports, announced) : [],
+  };
+}
+
+async function readService(ports: Ports, service: ServiceName, now: number): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
+  const [head, stored] = await Promise.all([ports.store.head(service), ports.store.instances(service, 'all')]);
+  const instances = [...stored]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, json]) => instanceStatus(service, JSON.parse(json) as InstanceSnapshot) ?? []);
+  const snapshot = head.service === null ? null : (JSON.parse(head.service) as ServiceSnapshot);
+  const unfolded = await ports.log.idsAfter(service, head.cursor, LAG_EVENTS_MAX);
+  const lag = lagOf(unfolded, LAG_EVENTS_MAX, now);
+  return { status: serviceStatus({ service, snapshot, revision: head.revision, instances, lag }), instances };
+}
+
+interface KnownProxy {
+  readonly id: string;
+  readonly pool: string;
+  readonly announcement: Announcement | null;
+}
+
+/** Every proxy that was announced, and those of this host's config that never were. */
+function proxiesOf(config: Config, announced: readonly Announcement[]): KnownProxy[] {
+  const known = new Map<string, KnownProxy>(config.proxies.map(({ id, pool }) => [id, { id, pool, announcement: null }]));
+  for (const announcement of announced) known.set(announcement.id, { id: announcement.id, pool: announcement.pool, announcement });
+  return [...known.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+async function readProxy(ports: Ports, proxy: KnownProxy, only: ServiceName | null, now: number): Promise<ProxyStatus> {
+  const [state, stored, dirty] = await Promise.all([ports.proxies.state(proxy.id), ports.proxies.backends(proxy.id), ports.proxies.dirty(proxy.id)]);
+  const worker = state['worker'] === undefined ? null : (JSON.parse(state['worker']) as WorkerIdentity);
+  const lastSeen = proxy.announcement?.at ?? null;
+  const backends = [...stored]
+    .filter(([service]) => only === null || service === only)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([service, json]) => backendStatus(service, JSON.parse(json) as BackendSnapshot));
+  return {
+    proxy: proxy.id,
+    pool: proxy.pool,
+    version: state['version'] ?? null,
+    worker: worker?.pid ?? null,
+    lastSeen,
+    live: lastSeen !== null && now - lastSeen <= ANNOUNCE_FRESH_MS,
+    dirty: dirty.size,
+    backends,
+    lastReload: state['lastReload'] === undefined ? null : { at: Number(state['lastReload']), reason: state['lastReloadReason'] ?? null },
+  };
+}
+
+async function readQueues(config: Config, ports: Ports, announced: readonly Announcement[]): Promise<QueueStatus[]> {
+  const pools = [...new Set([...config.proxies, ...announced].map(({ pool }) => pool))].sort();
+  const queues = [SERVICES_QUEUE, ...pools.flatMap((pool) => [proxiesQueue(pool), reloadsQueue(pool)])];
+  return inTurns(queues, async (queue) => ({ queue, ...(await queueCounts(ports.redis, ports.keys, queue)) }));
+}
+
+async function inTurns<T, R>(items: readonly T[], read: (item: T) => Promise<R>): Promise<R[]> {
+  const done: R[] = [];
+  for (let at = 0; at < items.length; at += AT_ONCE) done.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(read))));
+  return done;
+}
+
+function unknownService(service: ServiceName, known: readonly ServiceName[]): PointsmanError {
+  const some = known.slice(0, 10).join(', ');
+  return new PointsmanError('USAGE', `nobody knows a service ${JSON.stringify(service)}`, {
+    hint: known.length === 0 ? 'no service is configured or on record yet' : `there are: ${some}${known.length > 10 ? ', …' : ''}`,
+    retry: 'terminal',
+  });
+}

@@ -1,0 +1,178 @@
+/**
+ * PURE. What `pointsman status` says, as values: this is the shape of `--json` (format 1: keys are added, none changes its meaning). Times are ms
+ * since the epoch; lists are sorted by name.
+ */
+import type { BackendSnapshot } from '../../machines/backend.ts';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { healthOf, visibleState } from '../../machines/projection.ts';
+import type { ServiceSnapshot } from '../../machines/service.ts';
+import { eventTime } from '../../shared/model/ids.ts';
+import type { CheckConfig } from '../../shared/model/service-config.ts';
+
+export const STATUS_FORMAT = 1;
+
+export interface StatusReport {
+  readonly format: typeof STATUS_FORMAT;
+  readonly at: number;
+  readonly services: readonly ServiceStatus[];
+  /** Those that are gone are left out. */
+  readonly instances: readonly InstanceStatus[];
+  readonly proxies: readonly ProxyStatus[];
+  readonly queues: readonly QueueStatus[];
+}
+
+export interface ServiceStatus {
+  readonly service: string;
+  /** unread: in this host's config, and no watcher has published it · retired: no watcher has it in its config any more. */
+  readonly config: 'published' | 'unread' | 'retired';
+  readonly path: string | null;
+  readonly mode: string | null;
+  readonly check: string | null;
+  readonly listen: string | null;
+  readonly revision: number;
+  /** Instances by state; a state that none is in is left out. */
+  readonly states: Readonly<Record<string, number>>;
+  readonly guard: { readonly state: string; readonly held: number; readonly since: number | null; readonly until: number | null };
+  /** Events that are not folded yet: how many (`more`: at least), and how old the oldest is, in ms. */
+  readonly lag: { readonly events: number; readonly more: boolean; readonly ms: number };
+}
+
+export interface InstanceStatus {
+  readonly service: string;
+  readonly instance: string;
+  readonly state: string;
+  readonly since: number;
+  readonly health: { readonly word: string; readonly up: number; readonly down: number; readonly unknown: number };
+  readonly weight: number | null;
+  readonly address: string | null;
+  readonly znodes: readonly string[];
+  /** Why it is in this state, where the state alone does not say it. */
+  readonly reason: string | null;
+}
+
+export interface ProxyStatus {
+  readonly proxy: string;
+  readonly pool: string;
+  readonly version: string | null;
+  readonly worker: number | null;
+  /** When its reconciler was last heard of; null: never. */
+  readonly lastSeen: number | null;
+  /** Whether that is recent. */
+  readonly live: boolean;
+  /** Services that it still has to look at. */
+  readonly dirty: number;
+  readonly backends: readonly BackendStatus[];
+  readonly lastReload: { readonly at: number; readonly reason: string | null } | null;
+}
+
+export interface BackendStatus {
+  readonly service: string;
+  readonly state: string;
+  readonly since: number;
+  readonly revision: number;
+  readonly detail: string | null;
+  readonly nextTry: number | null;
+}
+
+export interface QueueStatus {
+  readonly queue: string;
+  readonly waiting: number;
+  readonly active: number;
+  readonly delayed: number;
+  readonly failed: number;
+}
+
+export function serviceStatus(input: {
+  readonly service: string;
+  readonly snapshot: ServiceSnapshot | null;
+  readonly revision: number;
+  readonly instances: readonly InstanceStatus[];
+  readonly lag: ServiceStatus['lag'];
+}): ServiceStatus {
+  const { service, snapshot, revision, instances, lag } = input;
+  const config = snapshot?.config ?? null;
+  const guard = snapshot?.guard ?? null;
+  const open = guard === null || guard.state === 'open';
+  return {
+    service,
+    config: config !== null ? 'published' : snapshot === null ? 'unread' : 'retired',
+    path: config?.path ?? null,
+    mode: config?.mode ?? null,
+    check: config === null ? null : checkText(config.check),
+    listen: config?.listen ?? null,
+    revision,
+    states: counted(instances.map(({ state }) => state)),
+    guard: open
+      ? { state: 'open', held: 0, since: null, until: null }
+      : { state: guard.state, held: guard.context.losses.length, since: guard.context.since, until: guard.context.timer?.at ?? null },
+    lag,
+  };
+}
+
+/** null: it is gone, and kept only for its server id. */
+export function instanceStatus(service: string, snapshot: InstanceSnapshot): InstanceStatus | null {
+  const state = visibleState(snapshot);
+  if (state === 'gone') return null;
+  const { id, since, health, registration, znodes } = snapshot.context;
+  return {
+    service,
+    instance: id,
+    state,
+    since,
+    health: { word: healthOf(snapshot), ...health },
+    weight: registration?.weight ?? null,
+    address: registration === null ? null : `${registration.address} port ${registration.port}`,
+    znodes: Object.keys(znodes).sort(),
+    reason: reasonOf(state, snapshot),
+  };
+}
+
+export function backendStatus(service: string, { state, context }: BackendSnapshot): BackendStatus {
+  const { since, revision, detail, nextTry } = context;
+  return { service, state, since, revision, detail, nextTry };
+}
+
+/** `unfolded`: ids of the events behind the cursor, oldest first. */
+export function lagOf(unfolded: readonly string[], most: number, now: number): ServiceStatus['lag'] {
+  const [oldest] = unfolded;
+  return { events: unfolded.length, more: unfolded.length >= most, ms: oldest === undefined ? 0 : Math.max(0, now - eventTime(oldest)) };
+}
+
+export function counted(words: readonly string[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of [...words].sort()) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return Object.fromEntries(counts);
+}
+
+function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stored }: InstanceSnapshot): string | null {
+  switch (state) {
+    case 'rejected': {
+      const said = context.rejection === null ? 'rejected' : `${context.rejection.code}: ${context.rejection.detail}`;
+      return stored === 'rejected' ? said : `${said} (its last good form stays, ${stored})`;
+    }
+    case 'held':
+      return 'its registration ended; the guard keeps it';
+    case 'draining':
+      return 'its registration ended; sessions may finish';
+    case 'failing': {
+      const down = context.witnesses.filter(({ verdict }) => verdict === 'down').map(({ proxy }) => proxy);
+      return `down on ${down.sort().join(', ') || 'every proxy that looked'}`;
+    }
+    case 'joining':
+      return 'no good check yet';
+    case 'serving':
+    case 'gone':
+      return null;
+  }
+}
+
+function checkText(check: CheckConfig): string {
+  switch (check.type) {
+    case 'none':
+      return 'none';
+    case 'tcp':
+      return 'tcp';
+    case 'http':
+      return `${check.method} ${check.path}`;
+  }
+}

@@ -1,0 +1,145 @@
+/** HAProxy as a child of ours: started, started again, taken up after a crash of ours, and ended at stop. */
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
+import { masterProcesses } from '../../shared/haproxy/master.ts';
+import { awaitWorker, reload } from '../../shared/haproxy/reload.ts';
+import { isHaproxy } from '../../shared/haproxy/reload-command.ts';
+import { managedFiles, proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { masterSocketOf, reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
+import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import { createLogger } from '../../shared/observability/logger.ts';
+import { type TempFolder, tempFolder } from '../support/folder.ts';
+import { until } from '../support/poll.ts';
+import { startProcess } from '../support/process.ts';
+import { proxyConfig, renderedServer, serviceConfig } from '../support/render-input.ts';
+
+const logger = createLogger({ level: 'silent' });
+let folder: TempFolder;
+let managed: string;
+let proxy: ProxyConfig;
+let supervisors: Supervisor[];
+
+beforeEach(async () => {
+  folder = await tempFolder();
+  managed = join(folder.path, 'managed');
+  const runtime = { kind: 'unix', path: join(folder.path, 'runtime.sock') } as const;
+  proxy = proxyConfig({ start: true, base: null, reload: null, managed, runtime });
+  supervisors = [];
+});
+afterEach(async () => {
+  await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
+  const pid = Number(await readFile(join(managed, 'haproxy.pid'), 'utf8').catch(() => '0'));
+  if (await isHaproxy(pid, 'haproxy')) process.kill(pid, 'SIGKILL');
+  await folder.remove();
+});
+
+async function write(...services: string[]): Promise<void> {
+  const rendered = services.map((name) => ({ config: serviceConfig({ name }), servers: [renderedServer(1, '127.0.0.1', {})] }));
+  await syncManaged(managed, managedFiles({ prefix: 'test', proxy, services: rendered }));
+}
+
+async function supervise(differs: Partial<ProxyConfig> = {}): Promise<Supervisor> {
+  const supervisor = new Supervisor({ ...proxy, ...differs }, logger);
+  supervisors.push(supervisor);
+  await supervisor.start();
+  return supervisor;
+}
+
+/** The worker that answers now, which is not the one of `before`. */
+async function worker(before: { pid: number; startTime: number; stamp: string | null } | null = null) {
+  return (await awaitWorker({ runtime: proxy.runtime, before, stamp: proxyStamp('test', proxy), structures: null })).identity;
+}
+
+describe('a supervised HAProxy', () => {
+  it('starts without any service or base file, and is reloaded by its master', async () => {
+    await write();
+    const supervisor = await supervise();
+    expect(supervisor.error).toBeNull();
+    const first = await worker();
+    expect(Number(await readFile(join(managed, 'haproxy.pid'), 'utf8'))).toBe(supervisor.pid);
+    await write('a');
+    const way = reloadWayOf(proxy);
+    expect(way).toEqual({ kind: 'master', socket: { kind: 'unix', path: join(managed, 'master.sock') } });
+    if (way !== null) await reload(way, { binary: 'haproxy', base: null, managed, runtime: proxy.runtime });
+    await worker(first);
+    expect((await until('the master', () => masterProcesses(masterSocketOf(proxy)))).pid).toBe(supervisor.pid);
+  });
+
+  it('that is refused a reload says why, from what it printed', async () => {
+    await write();
+    await supervise();
+    await writeFile(join(managed, 'service-a.cfg'), 'nonsense\n');
+    const way = reloadWayOf(proxy);
+    expect(way).not.toBeNull();
+    if (way === null) return;
+    await expect(reload(way, { binary: 'haproxy', base: null, managed, runtime: proxy.runtime })).rejects.toMatchObject({
+      code: 'HAPROXY_RELOAD_FAILED',
+      message: expect.stringContaining('nonsense'),
+    });
+  });
+
+  it.each(['master', 'worker'] as const)('is started again when its %s is killed', async (victim) => {
+    await write('a');
+    const supervisor = await supervise();
+    const before = { identity: await worker(), master: supervisor.pid };
+    process.kill(victim === 'master' ? (before.master ?? 0) : before.identity.pid, 'SIGKILL');
+    const after = await worker(before.identity);
+    await until('the new master', () => supervisor.pid !== null && supervisor.pid !== before.master);
+    expect(await isHaproxy(before.identity.pid, 'haproxy'), 'the old worker is gone').toBe(false);
+    expect(after.pid).not.toBe(before.identity.pid);
+  });
+
+  it('is taken up, not started twice, by the next pointsman after a crash', async () => {
+    await write('a');
+    const script = join(folder.path, 'crash.ts');
+    const shared = join(import.meta.dirname, '../../shared');
+    await writeFile(
+      script,
+      `import { Supervisor } from '${shared}/haproxy/supervise.ts';
+      import { createLogger } from '${shared}/observability/logger.ts';
+      await new Supervisor(${JSON.stringify(proxy)}, createLogger({ level: 'silent' })).start();`,
+    );
+    const crashing = await startProcess(process.execPath, [script], { logFile: join(folder.path, 'crash.log') });
+    const identity = await worker();
+    crashing.kill('SIGKILL');
+    await crashing.exited;
+    expect(await worker()).toEqual(identity);
+
+    const supervisor = await supervise();
+    expect(await worker()).toEqual(identity);
+    expect((await masterProcesses(masterSocketOf(proxy))).pid).toBe(supervisor.pid);
+    process.kill(supervisor.pid ?? 0, 'SIGKILL');
+    await worker(identity);
+  });
+
+  it('ends at stop, with its workers', async () => {
+    await write('a');
+    const supervisor = await supervise();
+    const { pid } = await worker();
+    const master = supervisor.pid ?? 0;
+    await supervisor.stop();
+    expect(await isHaproxy(master, 'haproxy')).toBe(false);
+    expect(await isHaproxy(pid, 'haproxy')).toBe(false);
+    await supervisor.stop();
+  });
+
+  it('that cannot start says why, and starts once it can', async () => {
+    await write('a');
+    await writeFile(join(managed, 'service-a.cfg'), 'nonsense\n');
+    const supervisor = await supervise();
+    expect(supervisor.error).toMatchObject({ code: 'HAPROXY_START_FAILED', message: expect.stringContaining('nonsense') });
+    expect(supervisor.pid).toBeNull();
+    await writeFile(join(managed, 'service-a.cfg'), '');
+    await until('a start', () => supervisor.pid);
+    expect(supervisor.error).toBeNull();
+  });
+
+  it('without a binary says so', async () => {
+    await write();
+    const supervisor = await supervise({ binary: '/nowhere/haproxy' });
+    expect(supervisor.error).toMatchObject({ code: 'TOOL_MISSING' });
+    await expect(access(join(managed, 'haproxy.pid'))).rejects.toThrow('ENOENT');
+  });
+});

@@ -1,0 +1,17 @@
+import { Pipeline } from './support/pipeline.ts';
+import { startHttpServices } from './support/http-service.ts';
+import { serviceConfig } from './support/service-events.ts';
+import { pause } from '../shared/runtime/wait.ts';
+import { readFile } from 'node:fs/promises';
+const on = await Pipeline.start();
+const [one] = await startHttpServices(1);
+const config = serviceConfig({ listen: '127.0.0.1:31999', check: { type: 'http', method: 'GET', path: '/health', interval: 300, rise: 1, fall: 2 }, drainTimeout: 2000, guard: { maxLoss: 1, window: 10000, hold: 300000 } });
+await on.configure(config);
+await on.tell('web', on.registered(one!.port));
+await pause(6000);
+console.log((await on.haproxy.cli('show servers state')).join('\n'));
+console.log(await readFile(on.managed + '/service-web.cfg', 'utf8').catch(String));
+for (const [id, f] of await on.redis.client.xrange(on.app.ports.keys.proxy('edge').log, '-', '+')) console.log(id, f.slice(2).join(' ').slice(0, 400));
+for (const q of ['services', 'proxies.edge', 'reloads.edge']) for (const j of await on.app.ports.queues.queue(q).getJobs(['completed', 'failed', 'delayed', 'waiting', 'active'])) console.log(q, j.name, JSON.stringify(j.data), JSON.stringify(j.returnvalue), j.failedReason ?? '', j.processedOn);
+console.log(await readFile(on.folder.path + '/pointsman.log', 'utf8').catch(String));
+await on.stop(); process.exit(0);
