@@ -35,6 +35,7 @@ main() {
 
   [[ -f $base ]] || make_base
   tar -C "$chroot" -xf "$base"
+  chmod 755 "$chroot"
   copy_apt
   copy_node
   copy_repository "$with_changes"
@@ -121,10 +122,18 @@ enter() {
     mount -t proc proc "$chroot/proc" && mount --bind /dev "$chroot/dev" || exit 2
     env -i "$@" chroot "$chroot" sh -c "cd /srv/pointsman && $command" < /dev/null
     status=$?
-    for folder in "$chroot"/proc/[0-9]*; do
-      pid=${folder##*/}
-      [ "$pid" = 1 ] || [ "$pid" = $$ ] || ! [ -s "$folder/cmdline" ] || { echo "still running: $(tr "\0" " " < "$folder/cmdline")"; status=3; }
+    tries=10 left=unknown
+    while [ -n "$left" ] && [ $tries -gt 0 ]; do
+      left= tries=$((tries - 1))
+      # The list is made before anything is started to read it, so it holds nothing of our own but this shell.
+      for folder in "$chroot"/proc/[0-9]*; do
+        line=$(tr "\0" " " 2> /dev/null < "$folder/cmdline")
+        case ${folder##*/} in 1 | $$) ;; *) [ -z "$line" ] || left="$left
+    $line" ;; esac
+      done
+      [ -z "$left" ] || sleep 0.5
     done
+    if [ -n "$left" ]; then echo "still running:$left"; status=3; fi
     exit $status
   ' enter "$chroot" "$2" "${environment[@]}"
 }

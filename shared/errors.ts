@@ -62,8 +62,17 @@ export const ERROR_CODES = [
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** A programmer error: our own bug, or data that should have been refused at the boundary. */
+export class AssertionFailure extends Error {
+  override readonly name = 'AssertionFailure';
+
+  constructor(message: string) {
+    super(`assertion failed: ${message}`);
+  }
+}
+
 export function assert(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new Error(`assertion failed: ${message}`);
+  if (!condition) throw new AssertionFailure(message);
 }
 
 /** The value that cannot be missing. */
@@ -73,7 +82,7 @@ export function must<T>(value: T | null | undefined, what: string): T {
 }
 
 export function unreachable(value: never, what: string): never {
-  throw new Error(`assertion failed: ${what} cannot be ${JSON.stringify(value)}`);
+  throw new AssertionFailure(`${what} cannot be ${JSON.stringify(value)}`);
 }
 
 /** One line for people, whatever was thrown. */

@@ -13,8 +13,11 @@ import { ProxyStore } from '../shared/redis/proxy-store.ts';
 import { Queues } from '../shared/redis/queues.ts';
 import { ServiceLog } from '../shared/redis/service-log.ts';
 import { ServiceStore } from '../shared/redis/service-store.ts';
+import { within } from '../shared/runtime/deadline.ts';
 import type { Role } from '../shared/runtime/role.ts';
 import { backoff, pause } from '../shared/runtime/wait.ts';
+import type { WatcherRole } from './watcher/main.ts';
+import { resyncListener } from './watcher/resync-answer.ts';
 
 export const ROLES = ['watcher', 'transition', 'reconciler', 'observer', 'dashboard'] as const;
 export type RoleName = (typeof ROLES)[number];
@@ -22,6 +25,10 @@ export type RoleName = (typeof ROLES)[number];
 /** Events kept of one service. */
 const LOG_EVENTS_MAX = 100_000;
 const REDIS_FIRST_MS = 5_000;
+/** ms that roles may take to finish what is in hand; what is left then, another process takes over. */
+const STOP_FIRST_MS = 3_000;
+const STOP_MS = 4_000;
+const CLOSE_MS = 1_000;
 
 /** Everything that the roles and the commands reach through Redis. */
 export interface Ports {
@@ -53,8 +60,9 @@ export function createPorts(config: Config, logger: Logger): Ports {
   };
 }
 
+/** In bounded time, also when Redis does not answer. */
 export async function closePorts(ports: Ports): Promise<void> {
-  await ports.queues.close();
+  await within(CLOSE_MS, ports.queues.close(), () => new Error('the queues did not close')).catch(() => undefined);
   ports.redis.disconnect();
 }
 
@@ -67,12 +75,16 @@ export function rolesOf(config: Config): RoleName[] {
   return roles;
 }
 
+/** The roles that bring news; the others act on it. */
+const BRINGS_NEWS: readonly string[] = ['watcher', 'observer'];
+
 export class App {
-  readonly #config: Config;
+  #config: Config;
   readonly #ports: Ports;
   readonly #names: readonly RoleName[];
   readonly #roles: Role[] = [];
   readonly #stopping = new AbortController();
+  #watcher: WatcherRole | null = null;
 
   constructor(config: Config, names: readonly RoleName[], logger: Logger) {
     this.#config = config;
@@ -87,22 +99,40 @@ export class App {
   /** Resolves when every role is at work (or trying again by itself), or when it was stopped meanwhile. */
   async start(): Promise<void> {
     await this.#awaitRedis();
-    if (this.#stopping.signal.aborted) return;
     for (const name of this.#names) {
-      const role = await this.#role(name);
-      this.#roles.push(role);
-      await role.start();
+      for (const role of await this.#role(name)) {
+        if (this.#stopping.signal.aborted) return;
+        this.#roles.push(role);
+        await role.start();
+      }
       this.#ports.logger.info({ role: name }, 'role started');
     }
   }
 
-  /** Those that bring news stop first, then those that act on them. */
+  /** Takes the services of another config; everything else in it counts from the next start. */
+  async reconfigure(config: Config): Promise<void> {
+    this.#config = { ...this.#config, services: config.services };
+    await this.#watcher?.reconfigure(config.services);
+  }
+
+  /** Those that bring news stop first, then those that act on them. In bounded time. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    for (const role of this.#roles.splice(0)) {
-      await role.stop().catch((error: unknown) => this.#ports.logger.warn({ role: role.name, error: errorText(error) }, 'role did not stop cleanly'));
-    }
+    const roles = this.#roles.splice(0);
+    const first = roles.filter((role) => BRINGS_NEWS.includes(role.name));
+    await this.#stopRoles(first, STOP_FIRST_MS);
+    await this.#stopRoles(roles.filter((role) => !first.includes(role)), STOP_MS);
     await closePorts(this.#ports);
+  }
+
+  async #stopRoles(roles: readonly Role[], ms: number): Promise<void> {
+    const late = (): Error => new Error(`not done within ${ms} ms; what it had in hand is left to others`);
+    const stopped = roles.map((role) =>
+      within(ms, role.stop(), late).catch((error: unknown) => {
+        this.#ports.logger.warn({ role: role.name, error: errorText(error) }, 'role did not stop cleanly');
+      }),
+    );
+    await Promise.all(stopped);
   }
 
   async #awaitRedis(): Promise<void> {
@@ -123,29 +153,31 @@ export class App {
     }
   }
 
-  /** Each role's code is loaded only where it runs. */
-  async #role(name: RoleName): Promise<Role> {
+  /** Each role's code is loaded only where it runs. What is listed together starts in this order. */
+  async #role(name: RoleName): Promise<readonly Role[]> {
     const config = this.#config;
     switch (name) {
       case 'watcher': {
-        const { createWatcher } = await import('./watcher/main.ts');
-        return createWatcher(config, this.#ports);
+        const { WatcherRole } = await import('./watcher/main.ts');
+        const watcher = new WatcherRole(config, this.#ports);
+        this.#watcher = watcher;
+        return [watcher, resyncListener(watcher, this.#ports)];
       }
       case 'transition': {
         const { Transition } = await import('./transition/transition.ts');
-        return new Transition(this.#ports);
+        return [new Transition(this.#ports)];
       }
       case 'reconciler': {
         const { Reconciler } = await import('./reconciler/reconciler.ts');
-        return new Reconciler(config.proxies, this.#ports);
+        return [new Reconciler(config.proxies, this.#ports)];
       }
       case 'observer': {
         const { Observer } = await import('./observer/observer.ts');
-        return new Observer(config.proxies, this.#ports);
+        return [new Observer(config.proxies, this.#ports)];
       }
       case 'dashboard': {
         const { Dashboard } = await import('./dashboard/dashboard.ts');
-        return new Dashboard(config, this.#ports);
+        return [new Dashboard(config, this.#ports)];
       }
     }
   }

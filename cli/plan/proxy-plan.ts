@@ -6,14 +6,15 @@ import type { BackendSnapshot } from '../../machines/backend.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { type ObservedProxy, observeProxy } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { isEmpty } from '../../shared/plan/backend-plan.ts';
 import type { Ports } from '../../workers/app.ts';
-import { notManagedDetail } from '../../workers/reconciler/not-managed.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
+import { rejectionOf } from '../../workers/reconciler/reload-request.ts';
 import { commandText, look } from '../../workers/reconciler/service-pass.ts';
 import { type BackendStatus, backendStatus } from '../status/report.ts';
 
@@ -97,16 +98,20 @@ async function planService(
   const { config, ports } = agent;
   const nothing = { service, commands: [], waiting: [], reload: null, blocked: null };
   const { backend: desired } = await ports.desired.read(service);
-  if (!config.runtimeOnly && proxy.identity.stamp === null) return desired === null ? null : { ...nothing, blocked: notManagedDetail(config) };
+  if (!config.runtimeOnly && proxy.identity.stamp === null) {
+    return desired === null ? null : { ...nothing, blocked: `HAProxy was not started with -f ${config.managed}` };
+  }
   const { plan } = await look({ agent, connection, proxy }, service, desired);
   const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
-  if (isEmpty(plan)) return restamped ? { ...nothing, reload: 'the managed defaults changed' } : null;
+  if (isEmpty(plan) && !restamped) return null;
+  const reload = plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null);
+  const refused = reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));
   return {
     service,
     commands: plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })),
     waiting: plan.waiting,
-    reload: plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null),
-    blocked: plan.blocked,
+    reload,
+    blocked: plan.blocked ?? refused?.message ?? null,
   };
 }
 

@@ -32,15 +32,6 @@ export function formatListen(address: ListenAddress): string {
   return `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`;
 }
 
-/** Whether two listeners want one address: the wildcards `*`, `0.0.0.0` hold every IPv4 address, `[::]` all of both families. */
-export function listenersOverlap(a: ListenAddress, b: ListenAddress): boolean {
-  if (a.port !== b.port) return false;
-  const left = listenHost(a.host);
-  const right = listenHost(b.host);
-  if (left === right || left === '::' || right === '::') return true;
-  return (left === '0.0.0.0' && isIPv4(right)) || (right === '0.0.0.0' && isIPv4(left));
-}
-
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
@@ -76,11 +67,6 @@ function splitHostPort(text: string): ListenAddress | null {
   const host = bracketed ?? plain ?? '';
   if (port < 1 || port > 65535 || (bracketed !== undefined && !isIPv6(bracketed))) return null;
   return { host, port };
-}
-
-function listenHost(host: string): string {
-  if (host === '*') return '0.0.0.0';
-  return host === 'localhost' ? '127.0.0.1' : host;
 }
 
 function isMappedIPv4(host: string): boolean {

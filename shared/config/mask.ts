@@ -18,7 +18,7 @@ export function shown(value: unknown, path: readonly PropertyKey[], written: str
   if (typeof value === 'object') return 'a map';
   if (isSecret(path)) return 'a value (masked)';
   if (written !== null) return `${quoted(written)} as set`;
-  if (typeof value !== 'string') return String(value);
+  if (typeof value !== 'string') return JSON.stringify(value);
   return quoted(withoutPassword(value, path[0] === 'redis'));
 }
 

@@ -70,10 +70,12 @@ function replacePlaceholders(
   add: (position: Position, path: KeyPath, found: string, expected: string) => void,
 ): ReadonlySet<string> {
   const unset = new Set<string>();
-  source.replaceTexts((written, path, position) => {
+  source.replaceTexts((written, where) => {
     const result = substitute(written, sources);
+    if (result.unset.length === 0) return result.text;
+    const { path, position } = where();
     for (const one of result.unset) add(position, path, one.found, one.expected);
-    if (result.unset.length > 0) unset.add(keyText(path));
+    unset.add(keyText(path));
     return result.text;
   });
   return unset;

@@ -4,8 +4,9 @@
  */
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
-import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, listenersOverlap, parseListen } from './address.ts';
+import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, parseListen } from './address.ts';
 import { needsHttp } from './balance.ts';
+import { ListenClaims } from './listen-claims.ts';
 import { type DashboardSection, type ProxySection, proxySchema, type ServiceSection, serviceSchema } from './schema.ts';
 import { child, type PartialSections, validKeys } from './sections.ts';
 
@@ -31,21 +32,14 @@ export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
   ];
 }
 
-/** Kept by port, so that ten thousand services are not compared each with each. */
 function listeners(dashboard: DashboardSection | null, services: Entries<Partial<ServiceSection>>): RuleBreach[] {
-  const taken = new Map<number, { address: ListenAddress; owner: string }[]>();
+  const taken = new ListenClaims();
   const found: RuleBreach[] = [];
   const claim = (address: ListenAddress, owner: string, path: readonly string[]): void => {
-    const others = taken.get(address.port) ?? [];
-    const other = others.find((one) => listenersOverlap(one.address, address));
-    if (other !== undefined) {
-      found.push({
-        path,
-        found: `${formatListen(address)}, which ${other.owner} has (${formatListen(other.address)})`,
-        expected: 'an address and port of its own',
-      });
-    }
-    taken.set(address.port, [...others, { address, owner }]);
+    const other = taken.claim(address, owner);
+    if (other === null) return;
+    const what = `${formatListen(address)}, which ${other.owner} has (${formatListen(other.address)})`;
+    found.push({ path, found: what, expected: 'an address and port of its own' });
   };
   if (dashboard !== null) claim(dashboard.listen, 'the dashboard', ['dashboard', 'listen']);
   for (const [name, service] of services) {

@@ -2,11 +2,9 @@
  * Tries new managed files with HAProxy before they become the live ones. One service that HAProxy refuses keeps its last good
  * file (or has none), and all others go on (I10). Nothing live is written here: the accepted files are the caller's to write.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ServiceName } from '../model/ids.ts';
 import { type ConfigFault, checkConfig, nameWithin } from './config-check.ts';
-import { candidateFolder, createFolder, settleRejected } from './managed-folder.ts';
+import { createFolder, removeCandidate, settleRejected, writeCandidate } from './managed-folder.ts';
 import { serviceOfFile } from './render-managed.ts';
 import { serviceFileName } from './render-service.ts';
 
@@ -186,16 +184,14 @@ class Trial {
   private async check(contents: ReadonlyMap<string, string>): Promise<ConfigFault | null> {
     this.checks += 1;
     const { binary, base, managed, foreign, deadlineMs } = this.input;
-    const folder = candidateFolder(managed);
+    const folder = await writeCandidate(managed, [...foreign, ...contents]);
     try {
-      await mkdir(folder, { mode: 0o700 });
-      for (const [file, content] of [...foreign, ...contents]) await writeFile(join(folder, file), content, { mode: 0o600 });
       const fault = await checkConfig(binary, [...(base === null ? [] : [base]), folder], deadlineMs);
       if (fault === null || (base === null && fault.noListener)) return null;
       const files = fault.files.map((file) => nameWithin(folder, file) ?? file);
       return { ...fault, message: fault.message.replaceAll(folder, managed), files };
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await removeCandidate(folder);
     }
   }
 }

@@ -4,7 +4,7 @@
  * with our header are read as ours, replaced or removed; symbolic links are not followed. One writer at a time: whoever has the proxy's claim.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, PointsmanError } from '../errors.ts';
 import { MANAGED_HEADER } from './render-global.ts';
@@ -90,9 +90,26 @@ export async function removeStale(folder: string, now: number): Promise<string[]
   return stale;
 }
 
-/** A name for a candidate folder inside the managed one: the same disk and permissions, and HAProxy does not look into it. */
-export function candidateFolder(folder: string): string {
-  return join(folder, `${CANDIDATE_PREFIX}${unique()}`);
+/**
+ * Writes a candidate into a folder of its own inside the managed one: the same disk and permissions, and HAProxy does not look into it.
+ * The caller removes it.
+ */
+export async function writeCandidate(folder: string, files: Iterable<readonly [string, string]>): Promise<string> {
+  const candidate = join(folder, `${CANDIDATE_PREFIX}${unique()}`);
+  try {
+    await wrap(candidate, async () => {
+      await mkdir(candidate, { mode: 0o700 });
+      for (const [name, content] of files) await writeFile(join(candidate, name), content, { mode: 0o600 });
+    });
+  } catch (error) {
+    await removeCandidate(candidate);
+    throw error;
+  }
+  return candidate;
+}
+
+export async function removeCandidate(candidate: string): Promise<void> {
+  await rm(candidate, { recursive: true, force: true });
 }
 
 export async function createFolder(folder: string): Promise<void> {

@@ -4,11 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import type { SocketAddress } from '../model/proxy-config.ts';
 import { alertsOf, environmentOf, toolMissing } from './config-check.ts';
 import { RELOAD_DEADLINE_MS, reloadFailed } from './master.ts';
 import { ProcessLog } from './process-log.ts';
+import { isHaproxy } from './process-status.ts';
 
 export interface ReloadInput {
   readonly binary: string;
@@ -56,12 +56,6 @@ async function livingPids(pidFile: string, binary: string): Promise<number[]> {
   for (const pid of pids.map(Number)) if (await isHaproxy(pid, binary)) living.push(pid);
   if (living.length === 0) throw reloadFailed(`no HAProxy of ${pidFile} is running`);
   return living;
-}
-
-/** Whether the process is alive and its command is this binary's (Linux keeps 15 characters of it). */
-export async function isHaproxy(pid: number, binary: string): Promise<boolean> {
-  const command = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-  return command.trimEnd() === basename(binary).slice(0, 15);
 }
 
 /**

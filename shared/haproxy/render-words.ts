@@ -88,7 +88,7 @@ export function balanceLines(balance: string): string[] {
   return [`balance ${balance}`, 'hash-type consistent'];
 }
 
-/** Whether `balance` is one that can be rendered: for the config to refuse another with its line and column. */
+/** Whether it can be rendered: what the config accepts is held to this. */
 export function isBalance(balance: string): boolean {
   return BALANCE_PLAIN.test(balance) || BALANCE_HASH.test(balance);
 }

@@ -19,7 +19,7 @@ import { alertsOf, environmentOf, toolMissing } from './config-check.ts';
 import { createFolder } from './managed-folder.ts';
 import { masterProcesses } from './master.ts';
 import { ProcessLog } from './process-log.ts';
-import { isHaproxy } from './reload-command.ts';
+import { isHaproxy, type ProcessStatus, processStatus } from './process-status.ts';
 
 const START_DEADLINE_MS = 15_000;
 const RESTART_FIRST_MS = 200;
@@ -58,7 +58,7 @@ export class Supervisor implements Role {
   readonly #logger: Logger;
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
-  #pid: number | null = null;
+  #process: ProcessStatus | null = null;
   #error: PointsmanError | null = null;
 
   constructor(proxy: SupervisedProxy, logger: Logger) {
@@ -73,7 +73,7 @@ export class Supervisor implements Role {
 
   /** The master's pid while it runs. */
   get pid(): number | null {
-    return this.#pid;
+    return this.#process?.pid ?? null;
   }
 
   /** Why it does not run (HAPROXY_START_FAILED, TOOL_MISSING, FILE_WRITE_FAILED); null while it does. */
@@ -93,15 +93,15 @@ export class Supervisor implements Role {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
-    const pid = this.#pid;
-    this.#pid = null;
-    if (pid === null) return;
+    const running = this.#process;
+    this.#process = null;
+    if (running === null) return;
     for (const [signal, ms] of [
       ['SIGUSR1', GRACE_MS],
       ['SIGTERM', TERM_MS],
       ['SIGKILL', TERM_MS],
     ] as const) {
-      if (await this.#end(pid, signal, ms)) return;
+      if (await end(running, signal, ms)) return;
     }
   }
 
@@ -111,19 +111,19 @@ export class Supervisor implements Role {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       const since = performance.now();
       try {
-        this.#pid = (await this.#adopt()) ?? (await this.#launch());
+        this.#process = (await this.#adopt()) ?? (await this.#launch());
         this.#error = null;
         onFirst();
-        await this.#ended(this.#pid);
+        await this.#ended(this.#process);
         if (signal.aborted) break;
-        this.#logger.error({ pid: this.#pid, said: alertsOf(await this.#log.since(0)).at(-1) }, 'haproxy ended');
+        this.#logger.error({ pid: this.pid, said: alertsOf(await this.#log.since(0)).at(-1) }, 'haproxy ended');
       } catch (error) {
         if (!(error instanceof PointsmanError)) throw error;
         this.#error = error;
         this.#logger.error({ code: error.code, error: error.message }, 'haproxy does not run');
         onFirst();
       }
-      this.#pid = null;
+      this.#process = null;
       if (performance.now() - since > WELL_AFTER_MS) attempt = 0;
       await pause(backoff(attempt, { first: RESTART_FIRST_MS, most: RESTART_MOST_MS }), signal);
     }
@@ -134,7 +134,7 @@ export class Supervisor implements Role {
    * The pid of one that an earlier pointsman left running; null: there is none. Throws HAPROXY_START_FAILED when there is one whose master does not
    * answer: a second HAProxy beside it would take a part of its connections.
    */
-  async #adopt(): Promise<number | null> {
+  async #adopt(): Promise<ProcessStatus | null> {
     const pid = Number(await readFile(join(this.#managed, 'haproxy.pid'), 'utf8').catch(() => ''));
     if (!Number.isInteger(pid) || pid < 2 || !(await isHaproxy(pid, this.#proxy.binary))) return null;
     const deadline = performance.now() + START_DEADLINE_MS;
@@ -145,7 +145,7 @@ export class Supervisor implements Role {
         // Somebody else's process has got the pid, and its master socket is another one's: not ours to take up.
         if (master.pid !== pid) return null;
         this.#logger.info({ pid }, 'took up the haproxy that was running');
-        return pid;
+        return processStatus(pid);
       }
       why = master.message;
       await pause(LOOK_EVERY_MS, this.#stopping.signal);
@@ -155,7 +155,7 @@ export class Supervisor implements Role {
   }
 
   /** Starts one in a session of its own, and waits until its first worker is there. */
-  async #launch(): Promise<number> {
+  async #launch(): Promise<ProcessStatus> {
     const { binary, base } = this.#proxy;
     const bytes = Buffer.byteLength(this.#master.path);
     if (bytes > SOCKET_PATH_BYTES_MAX)
@@ -178,7 +178,9 @@ export class Supervisor implements Role {
     child.unref();
     await this.#firstWorker(child, offset);
     this.#logger.info({ pid: child.pid }, 'haproxy started');
-    return child.pid as number;
+    const status = await processStatus(child.pid ?? 0);
+    if (status === null) throw startFailed('it ended at once');
+    return status;
   }
 
   async #firstWorker(child: ChildProcess, offset: number): Promise<void> {
@@ -201,33 +203,29 @@ export class Supervisor implements Role {
   }
 
   /** Resolves when the process is gone, or at stop. */
-  async #ended(pid: number): Promise<void> {
-    while (!this.#stopping.signal.aborted && isAlive(pid)) {
+  async #ended(running: ProcessStatus): Promise<void> {
+    while (!this.#stopping.signal.aborted && (await runs(running))) {
       await pause(LOOK_EVERY_MS, this.#stopping.signal);
       await this.#log.bound();
     }
   }
-
-  async #end(pid: number, signal: NodeJS.Signals, ms: number): Promise<boolean> {
-    if (!(await isHaproxy(pid, this.#proxy.binary))) return true;
-    try {
-      process.kill(pid, signal);
-    } catch {
-      return true;
-    }
-    const deadline = performance.now() + ms;
-    while (isAlive(pid) && performance.now() < deadline) await pause(LOOK_EVERY_MS / 4);
-    return !isAlive(pid);
-  }
 }
 
-function isAlive(pid: number): boolean {
+async function runs(running: ProcessStatus): Promise<boolean> {
+  return (await processStatus(running.pid))?.startTime === running.startTime;
+}
+
+/** Whether it has ended within this time of the signal. */
+async function end(running: ProcessStatus, signal: NodeJS.Signals, ms: number): Promise<boolean> {
+  if (!(await runs(running))) return true;
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    process.kill(running.pid, signal);
+  } catch {
+    return !(await runs(running));
   }
+  const deadline = performance.now() + ms;
+  while ((await runs(running)) && performance.now() < deadline) await pause(LOOK_EVERY_MS / 4);
+  return !(await runs(running));
 }
 
 function startFailed(reason: string): PointsmanError {

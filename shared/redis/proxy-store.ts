@@ -51,19 +51,28 @@ export class ProxyStore {
     await Promise.all(proxies.map((proxy) => runScript(this.#redis, MARK, [this.#keys.proxy(proxy).dirty], args)));
   }
 
+  /** What a pass begins with, in one round trip: what is dirty, and the worker that was last seen. */
+  async begin(proxy: ProxyId): Promise<{ dirty: Map<ServiceName, number>; worker: string | null }> {
+    const keys = this.#keys.proxy(proxy);
+    const replies = must(await this.#redis.multi().hgetall(keys.dirty).hget(keys.state, 'worker').exec(), 'the reply of MULTI');
+    return { dirty: marks(replies[0]?.[1] as Record<string, string>), worker: replies[1]?.[1] as string | null };
+  }
+
   async dirty(proxy: ProxyId): Promise<Map<ServiceName, number>> {
-    const marks = await this.#redis.hgetall(this.#keys.proxy(proxy).dirty);
-    return new Map(
-      Object.entries(marks)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([service, revision]) => [service, Number(revision)]),
-    );
+    return marks(await this.#redis.hgetall(this.#keys.proxy(proxy).dirty));
   }
 
   /** Takes marks away, but only those that the applied revision covers. */
   async clean(proxy: ProxyId, applied: ReadonlyMap<ServiceName, number>): Promise<void> {
     const args = [...applied].flatMap(([service, revision]) => [service, String(revision)]);
     if (args.length > 0) await runScript(this.#redis, CLEAN, [this.#keys.proxy(proxy).dirty], args);
+  }
+
+  /** The snapshots of these, JSON; those that have none are left out. */
+  async backendsOf(proxy: ProxyId, services: readonly ServiceName[]): Promise<Map<ServiceName, string>> {
+    if (services.length === 0) return new Map();
+    const values = await this.#redis.hmget(this.#keys.proxy(proxy).backends, ...services);
+    return new Map(services.flatMap((service, index) => (typeof values[index] === 'string' ? [[service, values[index]] as const] : [])));
   }
 
   async backends(proxy: ProxyId): Promise<Map<ServiceName, string>> {
@@ -106,4 +115,13 @@ export class ProxyStore {
   async setState(proxy: ProxyId, fields: Readonly<Record<string, string>>): Promise<void> {
     await this.#redis.hset(this.#keys.proxy(proxy).state, fields);
   }
+}
+
+/** By service name, sorted. */
+function marks(fields: Readonly<Record<string, string>>): Map<ServiceName, number> {
+  return new Map(
+    Object.entries(fields)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([service, revision]) => [service, Number(revision)]),
+  );
 }

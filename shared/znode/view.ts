@@ -65,7 +65,7 @@ export function diffView(
 }
 
 function missing(view: ReadonlyMap<string, ViewEntry>, reading: ReadChildren): string[] {
-  if (reading.kind === 'delta') return reading.gone.filter((name) => !reading.read.has(name));
+  if (reading.kind === 'delta') return [...new Set(reading.gone)].filter((name) => !reading.read.has(name));
   const unread = new Set(reading.unread);
   return [...view.keys()].filter((name) => !reading.read.has(name) && !unread.has(name));
 }

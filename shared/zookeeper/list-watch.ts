@@ -4,18 +4,11 @@
  * next watch set by the same call. No error is ever handed on as absence: on trouble the last reading stands, and it tries again.
  */
 import type { PointsmanError } from '../errors.ts';
-import type { Znode } from '../model/registration.ts';
 import type { Logger } from '../observability/logger.ts';
 import { backoff, pause } from '../runtime/wait.ts';
 import { hasCode, zookeeperError } from './errors.ts';
 import type { WatchEvent, ZookeeperLink } from './link.ts';
-import type { Stat } from './stat.ts';
-
-export interface ChildReading {
-  readonly znode: Znode;
-  /** Data over the limit is not kept, only its size in bytes. */
-  readonly data: Buffer | { readonly tooLarge: number };
-}
+import { type ChildReading, type ChildrenRead, readChildren } from './read-children.ts';
 
 export interface Reading {
   /** full: `read` and `unread` name every child; delta: only what changed. */
@@ -43,12 +36,9 @@ export interface ListWatchOptions {
   readonly logger: Logger;
 }
 
-const DATA_BYTES_MAX = 4096;
 const REREAD_MS = 30_000;
 /** Share of the time between full readings by which they are spread, so that services do not all read at once. */
 const REREAD_JITTER = 0.15;
-/** Of the link's permits, so that a service with many children leaves some to the others. */
-const READS_AT_ONCE = 32;
 /** ms until the next try; longer when only somebody else can mend it. */
 const RETRY_MS = { transient: 100, after: 1_000, most: 30_000 };
 
@@ -236,29 +226,8 @@ export class ListWatch {
     }
   }
 
-  async #readChildren(names: readonly string[]): Promise<{ read: Map<string, ChildReading>; unread: string[]; lost: string[] }> {
-    const result = { read: new Map<string, ChildReading>(), unread: [] as string[], lost: [] as string[] };
-    const left = names.values();
-    let failed = false;
-    const reader = async (): Promise<void> => {
-      for (const name of left) {
-        if (failed) return;
-        try {
-          const { data, stat } = await this.#link.reads.run(() => this.#link.data(`${this.#prefix}${name}`, this.#onChild));
-          result.read.set(name, childOf(name, data, stat));
-        } catch (error) {
-          // Created and deleted while we read: it never was.
-          if (hasCode(error, 'ZOOKEEPER_NO_NODE')) result.lost.push(name);
-          else if (hasCode(error, 'ZOOKEEPER_NO_AUTH')) result.unread.push(name);
-          else {
-            failed = true;
-            throw error;
-          }
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, names.length) }, reader));
-    return result;
+  #readChildren(names: readonly string[]): Promise<ChildrenRead> {
+    return readChildren(this.#link, this.#prefix, names, this.#onChild);
   }
 
   #reading(got: Pick<Reading, 'kind' | 'read' | 'unread' | 'gone'> & { present: boolean; synced: boolean }): Reading {
@@ -277,12 +246,6 @@ export class ListWatch {
     if (problem !== null) this.#options.logger.warn({ path: this.#options.path, err: problem }, 'cannot read from zookeeper');
     this.#options.problem?.(problem);
   }
-}
-
-function childOf(name: string, data: Buffer, stat: Stat): ChildReading {
-  const znode: Znode = { name, czxid: stat.czxid, mzxid: stat.mzxid, version: stat.version };
-  // A copy: the data is a window on the whole chunk that came from the socket.
-  return { znode, data: data.length > DATA_BYTES_MAX ? { tooLarge: data.length } : Buffer.from(data) };
 }
 
 function noNeeds(): Needs {

@@ -43,6 +43,16 @@ describe('a candidate', () => {
     expect(await readdir(managed)).toEqual([]);
   });
 
+  it('with every algorithm that may be rendered is accepted', async () => {
+    const algorithms = [
+      ...['roundrobin', 'leastconn', 'first', 'random', 'random(3)', 'source', 'uri', 'uri whole', 'uri len 20 depth 3', 'uri path-only'],
+      ...['url_param user_id', 'hdr(X-User)', 'hdr(Host) use_domain_only'],
+    ];
+    const services = algorithms.map((balance, index) => ({ config: serviceConfig({ name: `s${index}`, balance }), servers: [] }));
+    const wanted = managedFiles({ prefix: 'test', proxy: proxyConfig({}), services });
+    expect((await tryCandidate(input({ wanted }))).accepted).toEqual(wanted);
+  });
+
   it('without any service is accepted', async () => {
     expect((await tryCandidate(input({ wanted: files() }))).accepted).toEqual(files());
   });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
 import { masterProcesses } from '../../shared/haproxy/master.ts';
+import { isHaproxy } from '../../shared/haproxy/process-status.ts';
 import { awaitWorker, reload } from '../../shared/haproxy/reload.ts';
-import { isHaproxy } from '../../shared/haproxy/reload-command.ts';
 import { managedFiles, proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import { masterSocketOf, reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
@@ -87,7 +87,7 @@ describe('a supervised HAProxy', () => {
     process.kill(victim === 'master' ? (before.master ?? 0) : before.identity.pid, 'SIGKILL');
     const after = await worker(before.identity);
     await until('the new master', () => supervisor.pid !== null && supervisor.pid !== before.master);
-    expect(await isHaproxy(before.identity.pid, 'haproxy'), 'the old worker is gone').toBe(false);
+    await until('the old worker to end', async () => !(await isHaproxy(before.identity.pid, 'haproxy')));
     expect(after.pid).not.toBe(before.identity.pid);
   });
 

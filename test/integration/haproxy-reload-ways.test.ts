@@ -9,8 +9,8 @@ import { listenersOf, probeListeners } from '../../shared/haproxy/bind-probe.ts'
 import { readManaged, syncManaged } from '../../shared/haproxy/managed-folder.ts';
 import { masterProcesses } from '../../shared/haproxy/master.ts';
 import { observeBackend, observeProxy } from '../../shared/haproxy/observe.ts';
+import { isHaproxy } from '../../shared/haproxy/process-status.ts';
 import { awaitWorker, reload } from '../../shared/haproxy/reload.ts';
-import { isHaproxy } from '../../shared/haproxy/reload-command.ts';
 import { managedFiles, proxyStamp, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ReloadWay } from '../../shared/model/proxy-config.ts';

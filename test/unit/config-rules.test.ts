@@ -1,6 +1,7 @@
 /** The rules across keys, each with what breaks it and with its nearest neighbour that does not. */
 import { describe, expect, it } from 'vitest';
-import { listenersOverlap, parseListen } from '../../shared/config/address.ts';
+import { parseListen } from '../../shared/config/address.ts';
+import { ListenClaims } from '../../shared/config/listen-claims.ts';
 import { must } from '../../shared/errors.ts';
 import { isBalance, isCheckMethod, isCheckPath, isRetryOn, parseListen as parseRenderedListen } from '../../shared/haproxy/render-words.ts';
 import { configOf, LEAST, problemsOf } from '../support/config-text.ts';
@@ -13,7 +14,11 @@ function broken(text: string): string[] {
 const proxy = (rest: string): string => `proxies:\n  local: { runtime: "unix:/run/a.sock", ${rest} }\n`;
 
 describe('listeners', () => {
-  const overlap = (a: string, b: string): boolean => listenersOverlap(must(parseListen(a), a), must(parseListen(b), b));
+  const overlap = (a: string, b: string): boolean => {
+    const claims = new ListenClaims();
+    expect(claims.claim(must(parseListen(a), a), 'a')).toBeNull();
+    return claims.claim(must(parseListen(b), b), 'b')?.owner === 'a';
+  };
 
   it.each([
     ['127.0.0.1:80', '127.0.0.1:80'],

@@ -10,7 +10,7 @@ describe('docs/errors.md', () => {
     .filter((match) => match !== null);
 
   it('lists every code, once, and no other', () => {
-    expect(rows.map(([, code]) => code).sort()).toEqual([...ERROR_CODES].sort());
+    expect(rows.map(([, code]) => code).toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1))).toEqual([...ERROR_CODES].toSorted());
   });
 
   it('says of each what it means and what to do, in sentences', () => {

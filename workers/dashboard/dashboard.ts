@@ -1,49 +1,102 @@
-/** The dashboard role: Bull Board at /queues, on loopback, read-only: every job with its cause and its result. */
-import { createBullBoard } from '@bull-board/api';
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { FastifyAdapter } from '@bull-board/fastify';
+/**
+ * The dashboard role: on loopback, read-only: every queue with its jobs (key, cause, result) under /queues, and /health. A port that is taken
+ * is tried again; it never keeps the other roles from their work.
+ */
 import { type FastifyInstance, fastify } from 'fastify';
+import { formatListen, isLoopback } from '../../shared/config/address.ts';
 import type { Config } from '../../shared/config/config.ts';
-import { must } from '../../shared/errors.ts';
-import { proxiesQueue, reloadsQueue, SERVICES_QUEUE } from '../../shared/redis/keys.ts';
+import { errorText, PointsmanError } from '../../shared/errors.ts';
 import type { Role } from '../../shared/runtime/role.ts';
+import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { Ports } from '../app.ts';
+import { QUEUES_PATH, QueueBoard } from './queue-board.ts';
+import { guardRequests } from './request-guard.ts';
 
-const PATH = '/queues';
+const RETRY_MS = { first: 500, most: 10_000 };
+const PING_DEADLINE_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+interface Listening {
+  readonly server: FastifyInstance;
+  readonly board: QueueBoard;
+}
 
 export class Dashboard implements Role {
   readonly name = 'dashboard';
-  readonly #config: Config;
+  readonly #listen: NonNullable<Config['dashboard']>['listen'];
+  readonly #pools: readonly string[];
   readonly #ports: Ports;
-  #server: FastifyInstance | null = null;
+  readonly #stopping = new AbortController();
+  #listening: Listening | null = null;
+  #opening: Promise<void> = Promise.resolve();
 
+  /** @throws PointsmanError CONFIG_INVALID: no `dashboard.listen`, or one off loopback. */
   constructor(config: Config, ports: Ports) {
-    this.#config = config;
+    const listen = config.dashboard?.listen;
+    if (listen === undefined || !isLoopback(listen.host)) {
+      const found = listen === undefined ? 'dashboard.listen is not set' : `dashboard.listen is ${formatListen(listen)}, and the dashboard has no authentication`;
+      throw new PointsmanError('CONFIG_INVALID', found, { hint: 'set dashboard.listen to a loopback address such as 127.0.0.1:9080', retry: 'after' });
+    }
+    this.#listen = listen;
+    this.#pools = config.proxies.map((proxy) => proxy.pool);
     this.#ports = ports;
   }
 
+  /** Resolves after the first try; more follow in the background. */
   async start(): Promise<void> {
-    const { host, port } = must(this.#config.dashboard, 'dashboard.listen').listen;
-    const server = fastify();
-    const adapter = new FastifyAdapter();
-    adapter.setBasePath(PATH);
-    createBullBoard({ queues: (await this.#queues()).map((name) => new BullMQAdapter(this.#ports.queues.queue(name), { readOnlyMode: true })), serverAdapter: adapter });
-    await server.register(adapter.registerPlugin(), { prefix: PATH });
-    server.get('/', async (_request, reply) => reply.redirect(`${PATH}/`));
-    await server.listen({ host, port });
-    this.#server = server;
-    this.#ports.logger.info({ url: `http://${host}:${port}${PATH}/` }, 'dashboard listens');
+    if (await this.#open()) return;
+    this.#opening = this.#retry();
   }
 
   async stop(): Promise<void> {
-    await this.#server?.close();
-    this.#server = null;
+    this.#stopping.abort();
+    await this.#opening;
+    await this.#close(this.#listening);
+    this.#listening = null;
   }
 
-  /** Of every pool that is configured here or was announced elsewhere. */
-  async #queues(): Promise<string[]> {
-    const announced = await this.#ports.proxies.announced().catch(() => []);
-    const pools = new Set([...this.#config.proxies.map((proxy) => proxy.pool), ...announced.map((proxy) => proxy.pool)]);
-    return [SERVICES_QUEUE, ...[...pools].sort().flatMap((pool) => [proxiesQueue(pool), reloadsQueue(pool)])];
+  async #retry(): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      await pause(backoff(attempt, RETRY_MS), signal);
+      if (signal.aborted || (await this.#open())) return;
+    }
+  }
+
+  async #open(): Promise<boolean> {
+    const { host, port } = this.#listen;
+    const server = fastify({ connectionTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, forceCloseConnections: true });
+    const board = new QueueBoard(this.#pools, this.#ports);
+    const opened: Listening = { server, board };
+    try {
+      guardRequests(server);
+      server.get('/', async (_request, reply) => reply.redirect(`${QUEUES_PATH}/`));
+      server.get('/health', async (_request, reply) => {
+        const redis = await this.#redisAnswers();
+        return reply.status(redis ? 200 : 503).send({ status: redis ? 'ok' : 'failed', redis });
+      });
+      await board.register(server);
+      await server.listen({ host, port });
+    } catch (error) {
+      await this.#close(opened);
+      this.#ports.logger.warn({ listen: formatListen(this.#listen), error: errorText(error) }, 'dashboard cannot listen, trying again');
+      return false;
+    }
+    this.#listening = opened;
+    this.#ports.logger.info({ url: `http://${formatListen(this.#listen)}/` }, 'dashboard listens');
+    return true;
+  }
+
+  async #close(opened: Listening | null): Promise<void> {
+    await opened?.server.close();
+    await opened?.board.close();
+  }
+
+  async #redisAnswers(): Promise<boolean> {
+    const answered = this.#ports.redis.ping().then(
+      () => true,
+      () => false,
+    );
+    return Promise.race([answered, pause(PING_DEADLINE_MS).then(() => false)]);
   }
 }

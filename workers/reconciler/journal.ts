@@ -1,6 +1,6 @@
 /**
  * What happens on a proxy, written down: events to its stream, and the backend machines folded over them, stored together.
- * One writer per proxy (the claim), so no compare is needed.
+ * One writer per proxy (the claim), so no compare is needed. A backend is loaded before it is written of.
  */
 import { type BackendSnapshot, backendEvent, newBackend, stepBackend } from '../../machines/backend.ts';
 import { canonical } from '../../machines/snapshot.ts';
@@ -11,27 +11,23 @@ import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
 export class Journal {
   readonly #store: ProxyStore;
   readonly #proxy: ProxyId;
-  readonly #snapshots: Map<ServiceName, BackendSnapshot>;
+  readonly #snapshots = new Map<ServiceName, BackendSnapshot>();
 
-  private constructor(store: ProxyStore, proxy: ProxyId, snapshots: Map<ServiceName, BackendSnapshot>) {
+  constructor(store: ProxyStore, proxy: ProxyId) {
     this.#store = store;
     this.#proxy = proxy;
-    this.#snapshots = snapshots;
   }
 
   /** Reads how the backends stand. Call it under the claim. */
-  static async open(store: ProxyStore, proxy: ProxyId): Promise<Journal> {
-    const stored = await store.backends(proxy);
-    const snapshots = new Map([...stored].map(([service, json]) => [service, JSON.parse(json) as BackendSnapshot]));
-    return new Journal(store, proxy, snapshots);
+  async load(services: readonly ServiceName[]): Promise<void> {
+    this.#keep(await this.#store.backendsOf(this.#proxy, services));
   }
 
-  backend(service: ServiceName): BackendSnapshot {
-    return this.#snapshots.get(service) ?? newBackend();
-  }
-
-  services(): ServiceName[] {
-    return [...this.#snapshots.keys()].sort();
+  /** Reads them all, also those of services that nobody names any more; answers their names, sorted. */
+  async loadAll(): Promise<ServiceName[]> {
+    const stored = await this.#store.backends(this.#proxy);
+    this.#keep(stored);
+    return [...stored.keys()].sort();
   }
 
   /** Appends the events and what follows from them. What would repeat the present state is not written again. */
@@ -44,7 +40,7 @@ export class Journal {
         written.push(event);
         continue;
       }
-      const before = this.backend(event.service);
+      const before = this.#snapshots.get(event.service) ?? newBackend();
       const after = stepBackend(before, means);
       const announces = event.type === 'patching' && event.commands.length > 0;
       if (!announces && standsAs(before, after)) continue;
@@ -59,6 +55,10 @@ export class Journal {
   async forget(service: ServiceName): Promise<void> {
     if (!this.#snapshots.delete(service)) return;
     await this.#store.record(this.#proxy, [], new Map([[service, null]]));
+  }
+
+  #keep(stored: ReadonlyMap<ServiceName, string>): void {
+    for (const [service, json] of stored) this.#snapshots.set(service, JSON.parse(json) as BackendSnapshot);
   }
 }
 

@@ -2,11 +2,11 @@
  * One pass over one proxy, for one job: prove the worker, look at every dirty service (all of them when the worker is new), backend by
  * backend, write down how each stands, and take the marks away that are done. One bad backend never stops the others.
  */
-import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { AssertionFailure, errorText, PointsmanError } from '../../shared/errors.ts';
+import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { type ObservedProxy, observeProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
-import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
@@ -22,6 +22,8 @@ const WAIT_MOST_MS = 1_000;
 const UNREACHABLE_FIRST_MS = 500;
 const UNREACHABLE_MOST_MS = 10_000;
 const TAKEN_MS = 200;
+/** When the reconciler looks at everything anyway. */
+const FULL_PASS_MS = 30_000;
 
 export interface PassReport {
   readonly outcome: 'done' | 'taken' | 'unreachable' | 'not-managed' | 'called-off';
@@ -38,33 +40,46 @@ export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options:
 
 async function passProxy(agent: ProxyAgent, signal: AbortSignal, options: { full: boolean }, stillClaimed: () => boolean): Promise<PassReport> {
   const { proxies } = agent.ports;
-  const [dirty, journal] = await Promise.all([proxies.dirty(agent.config.id), Journal.open(proxies, agent.config.id)]);
+  const journal = new Journal(proxies, agent.config.id);
+  const [{ dirty, worker }, contact] = await Promise.all([proxies.begin(agent.config.id), reach(agent)]);
   try {
-    if (agent.worker === null && !agent.config.runtimeOnly) await writeMissingFiles(agent);
-    return await withRuntime(agent.config.runtime, async (connection) => {
-      const proxy = await observeProxy(connection);
-      if (proxy.stopping) throw new PointsmanError('HAPROXY_NOT_LIVING_WORKER', 'the worker that answers is stopping', { hint: 'it is looked at again', retry: 'transient' });
-      const news = await noteWorker(agent, journal, proxy);
-      const whole = options.full || news;
-      const services = whole ? await everything(agent, journal, dirty) : [...dirty.keys()].filter((service) => matchesAny(agent.config.services, service));
-      if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
-      const context: PassContext = { agent, connection, proxy, journal, stillClaimed, signal };
-      return await passServices(context, services, dirty);
-    });
+    if (contact instanceof PointsmanError) throw contact;
+    const { proxy, connection } = contact;
+    const news = await noteWorker(agent, journal, proxy, worker);
+    const mine = [...dirty.keys()].filter((service) => matchesAny(agent.config.services, service));
+    const services = options.full || news ? await everything(agent, journal, mine) : mine;
+    if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
+    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal }, services, dirty);
   } catch (error) {
     if (!(error instanceof PointsmanError)) throw error;
-    return await failed(agent, journal, dirty, error);
+    return await failed(agent, journal, [...dirty.keys()], error);
   } finally {
-    if (dirty.size > 0) await dropStrangers(agent, dirty);
+    if (!(contact instanceof PointsmanError)) contact.connection.close();
+    await dropStrangers(agent, dirty);
   }
 }
 
-/** Whether another process answers than at the last pass of anybody. */
-async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedProxy): Promise<boolean> {
+/** A connection of this pass's own to the living worker; or why there is none. */
+async function reach(agent: ProxyAgent): Promise<{ connection: RuntimeConnection; proxy: ObservedProxy } | PointsmanError> {
+  let connection: RuntimeConnection | null = null;
+  try {
+    if (agent.worker === null && !agent.config.runtimeOnly) await writeMissingFiles(agent);
+    connection = await RuntimeConnection.open(agent.config.runtime);
+    const proxy = await observeProxy(connection);
+    if (!proxy.stopping) return { connection, proxy };
+    throw new PointsmanError('HAPROXY_NOT_LIVING_WORKER', 'the worker that answers is stopping', { hint: 'it is looked at again', retry: 'transient' });
+  } catch (error) {
+    connection?.close();
+    if (error instanceof PointsmanError) return error;
+    throw error;
+  }
+}
+
+/** Whether another process answers than at the last pass of anybody (`worker`), or of this process. */
+async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedProxy, worker: string | null): Promise<boolean> {
   const { proxies } = agent.ports;
   agent.failures = 0;
-  const known = (await proxies.state(agent.config.id)).worker;
-  const before = known === undefined ? null : (JSON.parse(known) as ObservedProxy['identity']);
+  const before = worker === null ? null : (JSON.parse(worker) as ObservedProxy['identity']);
   const unknownHere = agent.worker === null || !sameWorker(agent.worker, proxy.identity);
   agent.worker = proxy.identity;
   if (before !== null && sameWorker(before, proxy.identity)) return unknownHere;
@@ -75,13 +90,13 @@ async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedPr
   return true;
 }
 
-async function everything(agent: ProxyAgent, journal: Journal, dirty: ReadonlyMap<ServiceName, number>): Promise<ServiceName[]> {
-  const carried = await agent.carried();
-  return [...new Set([...carried, ...dirty.keys(), ...journal.services()])].filter((service) => matchesAny(agent.config.services, service)).sort();
+async function everything(agent: ProxyAgent, journal: Journal, marked: readonly ServiceName[]): Promise<ServiceName[]> {
+  const [carried, known] = await Promise.all([agent.carried(), journal.loadAll()]);
+  return [...new Set([...carried, ...marked, ...known])].filter((service) => matchesAny(agent.config.services, service)).sort();
 }
 
 async function passServices(context: PassContext, services: readonly ServiceName[], dirty: ReadonlyMap<ServiceName, number>): Promise<PassReport> {
-  const { agent, journal, proxy } = context;
+  const { agent, proxy } = context;
   const applied = new Map<ServiceName, number>();
   const report: PassReport['services'][number][] = [];
   const restamped = !agent.config.runtimeOnly && proxy.identity.stamp !== proxyStamp(agent.ports.keys.prefix, agent.config);
@@ -89,19 +104,50 @@ async function passServices(context: PassContext, services: readonly ServiceName
   let unwritten = 0;
   for (const service of services) {
     if (context.signal.aborted || !context.stillClaimed()) return { outcome: 'called-off', services: report, detail: 'the claim was lost' };
-    const pass = await passService(context, service);
-    const event = await standing(context, pass, restamped);
-    if (event !== null) await journal.write([event], Date.now());
-    if (event === null) await journal.forget(service);
-    if (pass.plan.waiting.length > 0 || pass.plan.commands.length > 0) waiting += 1;
-    const rest = await writeServiceFile(agent, service);
-    unwritten = Math.max(unwritten, rest);
-    if (rest === 0 && pass.plan.waiting.length === 0 && pass.plan.commands.length === 0) applied.set(service, pass.revision);
-    report.push({ service, commands: pass.commands, state: event?.type ?? 'not ours' });
+    const looked = await oneService(context, service, restamped);
+    waiting += Number(looked.waiting);
+    unwritten = Math.max(unwritten, looked.unwritten);
+    if (!looked.waiting && looked.unwritten === 0) applied.set(service, looked.revision);
+    report.push({ service, commands: looked.commands, state: looked.state });
   }
   await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty));
   await again(agent, waiting, unwritten);
   return { outcome: 'done', services: report, detail: null };
+}
+
+interface Looked {
+  readonly revision: number;
+  readonly commands: number;
+  readonly state: string;
+  /** Something is left that only time brings. */
+  readonly waiting: boolean;
+  /** ms until its file may be written; 0: it is. */
+  readonly unwritten: number;
+}
+
+/** What goes wrong with one backend is its own affair (I10); what goes wrong with the proxy or the claim ends the pass. */
+async function oneService(context: PassContext, service: ServiceName, restamped: boolean): Promise<Looked> {
+  const { agent, journal } = context;
+  try {
+    const pass = await passService(context, service);
+    const event = await standing(context, pass, restamped);
+    if (event === null) await journal.forget(service);
+    else await journal.write([event], Date.now());
+    const unwritten = await writeServiceFile(agent, service);
+    const waiting = pass.plan.waiting.length > 0 || pass.plan.commands.length > 0;
+    return { revision: pass.revision, commands: pass.commands, state: event?.type ?? 'not ours', waiting, unwritten };
+  } catch (error) {
+    if (!isOfOneBackend(error)) throw error;
+    const detail = errorText(error);
+    agent.ports.logger.error({ proxy: agent.config.id, service, error: detail }, 'a backend could not be worked on');
+    await journal.write([{ type: 'blocked', service, detail, nextTry: Date.now() + FULL_PASS_MS }], Date.now());
+    return { revision: Number.MAX_SAFE_INTEGER, commands: 0, state: 'blocked', waiting: false, unwritten: 0 };
+  }
+}
+
+function isOfOneBackend(error: unknown): boolean {
+  if (error instanceof PointsmanError) return error.code === 'HAPROXY_STATE_UNREADABLE' || error.code === 'FILE_WRITE_FAILED';
+  return error instanceof AssertionFailure;
 }
 
 /** A mark of a revision that was read before it counts as seen only when the revision covers it. */
@@ -148,7 +194,7 @@ async function notManaged(agent: ProxyAgent, journal: Journal, services: readonl
   return { outcome: 'not-managed', services: services.map((service) => ({ service, commands: 0, state: 'blocked' })), detail };
 }
 
-async function failed(agent: ProxyAgent, journal: Journal, dirty: ReadonlyMap<ServiceName, number>, error: PointsmanError): Promise<PassReport> {
+async function failed(agent: ProxyAgent, journal: Journal, marked: readonly ServiceName[], error: PointsmanError): Promise<PassReport> {
   const detail = errorText(error);
   agent.waits = 0;
   if (error.code === 'CLAIM_LOST') return { outcome: 'called-off', services: [], detail };
@@ -161,7 +207,7 @@ async function failed(agent: ProxyAgent, journal: Journal, dirty: ReadonlyMap<Se
   agent.failures += 1;
   const nextTry = Date.now() + delay;
   await journal.write(
-    (await everything(agent, journal, dirty)).map((service) => ({ type: 'unreachable', service, detail, nextTry })),
+    (await everything(agent, journal, marked)).map((service) => ({ type: 'unreachable', service, detail, nextTry })),
     Date.now(),
   );
   await agent.later(delay, 'the proxy could not be worked on');

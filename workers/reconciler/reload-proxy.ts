@@ -3,7 +3,7 @@
  * until the new worker answers with our stamp, and mark everything to be looked at. A service that is refused keeps its last good file (or
  * none) and is blocked with the reason; the others go on. Nothing is reloaded when the running worker already has what is wanted.
  */
-import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { AssertionFailure, errorText, PointsmanError } from '../../shared/errors.ts';
 import { listenersOf, probeListeners } from '../../shared/haproxy/bind-probe.ts';
 import { type CandidateResult, tryCandidate } from '../../shared/haproxy/candidate.ts';
 import { readManaged, removeStale, syncManaged } from '../../shared/haproxy/managed-folder.ts';
@@ -35,8 +35,10 @@ export interface ReloadReport {
 interface Wanted {
   readonly services: ReadonlyMap<ServiceName, DesiredBackend>;
   readonly files: Map<string, string>;
-  /** Of services that change: their file as it runs now, with the servers of now, in case the new one is refused. */
+  /** Services' files as they run now, with the servers of now, in case the new one is refused. */
   readonly lastGood: ReadonlyMap<string, string>;
+  /** Services whose file cannot even be rendered, with the reason. */
+  readonly unrendered: ReadonlyMap<ServiceName, string>;
   /** Why a reload is needed, a line per reason; empty: it is not. */
   readonly reasons: string[];
   /** Services whose section changes. */
@@ -51,7 +53,8 @@ export async function reloadProxy(agent: ProxyAgent, way: ReloadWay, signal: Abo
     return { outcome: 'too-soon', reasons: [why], detail: 'minInterval is not over', ms: 0 };
   }
   const done = await agent.exclusively(async (claim) => {
-    const journal = await Journal.open(agent.ports.proxies, agent.config.id);
+    const journal = new Journal(agent.ports.proxies, agent.config.id);
+    await journal.loadAll();
     return reloadOnce(agent, way, journal, signal, () => claim.held());
   });
   if (done === null) {
@@ -136,29 +139,37 @@ async function order(
 
 async function wantedFiles(agent: ProxyAgent, proxy: ObservedProxy, backends: ReadonlyMap<string, ObservedBackend>): Promise<Wanted> {
   const { config, ports } = agent;
-  const services = new Map<ServiceName, DesiredBackend>();
-  const files = new Map([[GLOBAL_FILE, globalFile(ports.keys.prefix, config)]]);
-  const reasons: string[] = [];
-  const changed: ServiceName[] = [];
-  const lastGood = new Map<string, string>();
-  if (proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config)) reasons.push('the managed defaults changed');
+  const wanted = {
+    services: new Map<ServiceName, DesiredBackend>(),
+    files: new Map([[GLOBAL_FILE, globalFile(ports.keys.prefix, config)]]),
+    lastGood: new Map<string, string>(),
+    unrendered: new Map<ServiceName, string>(),
+    reasons: proxy.identity.stamp === proxyStamp(ports.keys.prefix, config) ? [] : ['the managed defaults changed'],
+    changed: [] as ServiceName[],
+  };
   for (const service of await agent.carried()) {
     const { backend } = await ports.desired.read(service);
     if (backend === null) continue;
-    services.set(service, backend);
+    wanted.services.set(service, backend);
+    const loaded = proxy.structures.get(service) ?? null;
     const observed = backends.get(service) ?? null;
-    files.set(serviceFileName(service), renderDesired(agent, backend, backend.config, observed));
-    const loaded = proxy.structures.get(service);
+    try {
+      wanted.files.set(serviceFileName(service), renderDesired(agent, backend, backend.config, observed));
+    } catch (error) {
+      if (!(error instanceof AssertionFailure)) throw error;
+      wanted.unrendered.set(service, errorText(error));
+      continue;
+    }
+    const running = await agent.running(backend, loaded);
+    if (running !== null) wanted.lastGood.set(serviceFileName(service), renderDesired(agent, backend, running, observed));
     if (loaded === structureOf(backend.config, config.defaults)) continue;
-    changed.push(service);
-    const running = await agent.running(backend, loaded ?? null);
-    if (running !== null) lastGood.set(serviceFileName(service), renderDesired(agent, backend, running, observed));
-    reasons.push(loaded === undefined ? `${service}: the backend is not loaded` : `${service}: its options changed`);
+    wanted.changed.push(service);
+    wanted.reasons.push(loaded === null ? `${service}: the backend is not loaded` : `${service}: its options changed`);
   }
   for (const service of proxy.structures.keys()) {
-    if (!services.has(service)) reasons.push(`${service}: no longer configured`);
+    if (!wanted.services.has(service)) wanted.reasons.push(`${service}: no longer configured`);
   }
-  return { services, files, lastGood, reasons, changed };
+  return wanted;
 }
 
 async function tryFiles(agent: ProxyAgent, folder: string, wanted: Wanted, proxy: ObservedProxy): Promise<{ candidate: CandidateResult; present: Map<string, string> }> {
@@ -171,7 +182,7 @@ async function tryFiles(agent: ProxyAgent, folder: string, wanted: Wanted, proxy
     const listen = wanted.services.get(service)?.config.listen ?? null;
     if (listen !== null) listeners.set(service, listen);
   }
-  const refused = new Map(await probeListeners(listeners, listenersOf(loadedFiles, serviceOfFile)));
+  const refused = new Map([...(await probeListeners(listeners, listenersOf(loadedFiles, serviceOfFile))), ...wanted.unrendered]);
   for (const service of wanted.changed) {
     const rejected = await rejectionOf(agent, service, structureOf((wanted.services.get(service) as DesiredBackend).config, agent.config.defaults));
     if (rejected !== null && rejected.nextTry > Date.now()) refused.set(service, rejected.message);

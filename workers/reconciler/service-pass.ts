@@ -45,9 +45,13 @@ export interface Look {
 }
 
 export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
-  const { agent } = context;
-  const { revision, backend: desired } = await agent.ports.desired.read(service);
-  const first = await look(context, service, desired);
+  const { agent, journal } = context;
+  const [{ revision, backend: desired }, observed] = await Promise.all([
+    agent.ports.desired.read(service),
+    observeBackend(context.connection, service),
+    journal.load([service]),
+  ]);
+  const first = await judge(context, service, desired, observed);
   if (first.plan.commands.length === 0) {
     remember(agent, service, desired, first);
     return { service, revision, commands: 0, plan: first.plan };
@@ -64,8 +68,16 @@ export async function look(
   service: ServiceName,
   desired: DesiredBackend | null,
 ): Promise<Look> {
+  return judge(context, service, desired, await observeBackend(context.connection, service));
+}
+
+async function judge(
+  context: Pick<PassContext, 'agent' | 'connection' | 'proxy'>,
+  service: ServiceName,
+  desired: DesiredBackend | null,
+  observed: ObservedBackend | null,
+): Promise<Look> {
   const { agent, connection, proxy } = context;
-  const observed = await observeBackend(connection, service);
   const running = desired === null || observed === null ? null : await agent.running(desired, observed.structure);
   const leaving = desired !== null && observed !== null && leavingServers(desired, observed).length > 0;
   const sessions = leaving ? await countSessions(agent, connection, service) : new Map<string, ServerSessions>();

@@ -19,6 +19,8 @@ const DUE_PER_FOLD = 1_000;
 
 export interface Folded {
   readonly revision: number;
+  /** The revision that proxies were told of before this fold. */
+  readonly published: number;
   readonly events: number;
   readonly transitions: readonly Transition[];
   /** Whether a proxy has anything to look at. */
@@ -40,7 +42,7 @@ export async function foldService(ports: { log: ServiceLog; store: ServiceStore 
   if (due.length > 0) await appendDue(ports, service, head, due, now);
   const events = await log.read(service, head.cursor, EVENTS_PER_FOLD);
   const last = events.at(-1);
-  if (last === undefined) return { revision: head.revision, events: 0, transitions: [], desiredChanged: false, more: false };
+  if (last === undefined) return { revision: head.revision, published: head.published, events: 0, transitions: [], desiredChanged: false, more: false };
 
   const before = head.service === null ? newService() : (JSON.parse(head.service) as ServiceSnapshot);
   const loaded = await load(store, service, before, events);
@@ -48,7 +50,7 @@ export async function foldService(ports: { log: ServiceLog; store: ServiceStore 
   const commit = difference(head, last.id, before, loaded);
   const revision = await store.commit(service, commit);
   const desiredChanged = commit.desired.size > 0 || canonical(before.config) !== canonical(loaded.state.service.config);
-  return { revision, events: events.length, transitions, desiredChanged, more: events.length === EVENTS_PER_FOLD };
+  return { revision, published: head.published, events: events.length, transitions, desiredChanged, more: events.length === EVENTS_PER_FOLD };
 }
 
 /** A due deadline becomes an event before it is folded. Appended twice, the second has a stale token and changes nothing. */

@@ -90,9 +90,9 @@ export class Transition implements Role {
   /** Marks and wakes every proxy that carries the service; told once per revision, again after a crash in between. */
   async #publish(service: ServiceName, folded: Folded): Promise<void> {
     const { store, proxies, queues } = this.#ports;
-    const { published } = await store.head(service);
-    if (published >= folded.revision) return;
-    const owed = folded.desiredChanged || published < folded.revision - 1 || folded.events === 0;
+    const { published, revision } = folded;
+    if (published >= revision) return;
+    const owed = folded.desiredChanged || published < revision - 1 || folded.events === 0;
     if (owed) {
       const carriers = (await this.#carriers()).filter((proxy) => matchesAny(proxy.services, service));
       await proxies.mark(

@@ -4,7 +4,7 @@ import type { Decoded } from '../../shared/model/registration.ts';
 import type { Allow } from '../../shared/model/service-config.ts';
 import { pause } from '../../shared/runtime/wait.ts';
 import { decodePlain } from '../../shared/znode/plain.ts';
-import type { ChildReading } from '../../shared/zookeeper/list-watch.ts';
+import type { ChildReading } from '../../shared/zookeeper/read-children.ts';
 import type { NameResolver } from './name-resolver.ts';
 
 /** ms that one reading waits for DNS altogether; what is not there by then is told at the next full reading. */

@@ -1,0 +1,48 @@
+/**
+ * The life of one demo: the folder, the parts, and the end of all of them, whatever ends it: done, failed, Ctrl-C, SIGTERM, a closed
+ * terminal. Signals abort; whoever waits returns; then everything is stopped by its pid.
+ */
+import type { Programs } from './programs.ts';
+import { Stack } from './stack.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Why it was called off. */
+export class CalledOff extends Error {
+  override readonly name = 'CalledOff';
+}
+
+export interface SessionOptions {
+  readonly programs: Programs;
+  readonly keep: boolean;
+  readonly tell: (line: string) => void;
+}
+
+/** Runs `play` on a fresh stack, and ends the stack. false of `play`, or a throw, keeps the folder and says where it is. */
+export async function runSession(options: SessionOptions, play: (stack: Stack, callOff: (why: string) => void) => Promise<boolean>): Promise<boolean> {
+  const { programs, keep, tell } = options;
+  const calledOff = new AbortController();
+  const callOff = (why: string): void => calledOff.abort(new CalledOff(why));
+  const onSignal = (signal: NodeJS.Signals): void => callOff(signal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  let stack: Stack | null = null;
+  let good = false;
+  let failed = false;
+  try {
+    stack = await Stack.create(programs, calledOff.signal);
+    good = await play(stack, callOff);
+    failed = !good;
+  } catch (error) {
+    if (!calledOff.signal.aborted) {
+      failed = true;
+      throw error;
+    }
+    tell(`called off: ${(calledOff.signal.reason as CalledOff).message}`);
+  } finally {
+    const folderKept = keep || failed;
+    await stack?.stop({ keep: folderKept });
+    if (stack !== null && folderKept) tell(`logs, config and data are kept in ${stack.folder}`);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+  return good;
+}

@@ -1,0 +1,55 @@
+/** Wiring of the watcher role: a link to Zookeeper of its own, the log and the queue in Redis. */
+import { hostname } from 'node:os';
+import type { Config } from '../../shared/config/config.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import type { Role } from '../../shared/runtime/role.ts';
+import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import type { Ports } from '../app.ts';
+import { Watcher, type WatcherStatus } from './watcher.ts';
+
+export class WatcherRole implements Role {
+  readonly name = 'watcher';
+  readonly #link: ZookeeperLink;
+  readonly #watcher: Watcher;
+
+  constructor(config: Config, ports: Ports) {
+    const { connect, sessionTimeout, auth, root } = config.zookeeper;
+    this.#link = new ZookeeperLink({ connect, sessionTimeout, auth, logger: ports.logger });
+    this.#watcher = new Watcher({
+      link: this.#link,
+      root,
+      id: `${hostname()}-${process.pid}`,
+      services: config.services,
+      log: ports.log,
+      wake: {
+        wakeService: (service, { path, events, mzxid, time }) =>
+          ports.queues.wakeService(service, { why: 'a change in Zookeeper', path, events, zxid: mzxid, time }),
+      },
+      logger: ports.logger,
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#link.start();
+    await this.#watcher.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#watcher.stop();
+    await this.#link.stop();
+  }
+
+  reconfigure(services: readonly ServiceConfig[]): Promise<void> {
+    return this.#watcher.reconfigure(services);
+  }
+
+  /** false: another watcher leads, or the service is not watched. */
+  resync(service?: ServiceName): Promise<boolean> {
+    return this.#watcher.resync(service);
+  }
+
+  get status(): WatcherStatus {
+    return this.#watcher.status;
+  }
+}
