@@ -5,7 +5,7 @@ import { createLogger } from '../shared/observability/logger.ts';
 import { awaitReady } from '../shared/redis/connection.ts';
 import { closePorts, createPorts, type Ports } from '../workers/app.ts';
 
-const READY_MS = 3_000;
+const READY_MS = 2_000;
 
 /** @throws PointsmanError REDIS_UNREACHABLE, and what `job` throws. */
 export async function withPorts<T>(config: Config, job: (ports: Ports) => Promise<T>): Promise<T> {

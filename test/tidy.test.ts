@@ -46,7 +46,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   'no value is untyped': (path, text) => {
     if (!path.endsWith('.ts')) return [];
-    return linesThat(text, (line) => /(\bas|[:<|,&])\s*any\b(?=\s*([[\]>;,)=|&]|$))/.test(withoutText(line)));
+    return linesThat(text, (line) => /((\bas|[:<|&])\s*any\b(?=\s*([[\]>;,)=|&]|$))|,\s*any\s*>)/.test(withoutText(line)));
   },
   'no path of one machine': (path, text) => {
     const machine = new RegExp(`(^|[\\s'"\`(=:])/(${['work', 'root', 'home', 'Users'].join('|')})/`);

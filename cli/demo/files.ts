@@ -24,12 +24,19 @@ export interface Layout {
 /** ms. Zookeeper grants 2 to 20 ticks as a session timeout; its own default tick is 2 s. */
 const TICK_MS = 500;
 
+/**
+ * Sockets, logs and data have folders of their own: pointsman watches the one of its config, and need not look whenever a log grows.
+ */
 export const paths = {
   config: (folder: string): string => `${folder}/pointsman.yaml`,
   base: (folder: string): string => `${folder}/haproxy.cfg`,
   managed: (folder: string): string => `${folder}/managed`,
-  runtime: (folder: string): string => `${folder}/admin.sock`,
-  master: (folder: string): string => `${folder}/master.sock`,
+  sockets: (folder: string): string => `${folder}/sockets`,
+  runtime: (folder: string): string => `${folder}/sockets/admin.sock`,
+  master: (folder: string): string => `${folder}/sockets/master.sock`,
+  data: (folder: string): string => `${folder}/data`,
+  logs: (folder: string): string => `${folder}/logs`,
+  log: (folder: string, name: string): string => `${folder}/logs/${name}.log`,
 } as const;
 
 export function pointsmanConfig({ folder, haproxy, ports }: Layout, services: readonly ServiceEntry[]): string {
@@ -85,7 +92,7 @@ frontend figures
 
 export function zookeeperConfig({ folder, ports }: Layout): string {
   return `tickTime=${TICK_MS}
-dataDir=${folder}/zookeeper
+dataDir=${paths.data(folder)}
 clientPort=${ports.zookeeper}
 clientPortAddress=127.0.0.1
 maxClientCnxns=0
@@ -94,7 +101,7 @@ maxClientCnxns=0
 
 export function redisArguments({ folder, ports }: Layout): string[] {
   const memory = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
-  return ['--port', String(ports.redis), '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no', ...memory];
+  return ['--port', String(ports.redis), '--bind', '127.0.0.1', '--dir', paths.data(folder), '--daemonize', 'no', ...memory];
 }
 
 export function zookeeperArguments(classpath: string, configFile: string): string[] {

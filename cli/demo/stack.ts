@@ -97,10 +97,9 @@ export class Stack {
   async startServers(names: readonly ServiceName[]): Promise<void> {
     const { folder } = this;
     await this.configure(await Promise.all(names.map((name) => this.entry(name))));
-    await mkdir(join(folder, 'zookeeper'));
-    await writeFile(join(folder, 'zoo.cfg'), zookeeperConfig(this.layout));
+    for (const path of [paths.data(folder), paths.logs(folder), paths.sockets(folder), paths.managed(folder)]) await mkdir(path);
+    await writeFile(join(paths.data(folder), 'zoo.cfg'), zookeeperConfig(this.layout));
     await writeFile(paths.base(folder), haproxyBase(this.layout));
-    await mkdir(paths.managed(folder));
     const { redis, services } = this.config;
     const files = managedFiles({ prefix: redis.prefix, proxy: this.proxy, services: services.map((config) => ({ config, servers: [] })) });
     for (const [file, text] of files) await writeFile(join(paths.managed(folder), file), text);
@@ -154,7 +153,7 @@ export class Stack {
   }
 
   async #startZookeeper(): Promise<void> {
-    const argv = zookeeperArguments(this.#programs.zookeeper, join(this.folder, 'zoo.cfg'));
+    const argv = zookeeperArguments(this.#programs.zookeeper, join(paths.data(this.folder), 'zoo.cfg'));
     const child = await this.#start('zookeeper', this.#programs.java, argv);
     this.parts.set('zookeeper', child);
     const { zookeeper } = this.layout.ports;
@@ -178,7 +177,7 @@ export class Stack {
 
   async #start(name: string, command: string, argv: readonly string[], messages = false): Promise<Child> {
     this.signal.throwIfAborted();
-    return Child.start(command, argv, { name, logFile: join(this.folder, `${name}.log`), cwd: this.folder, messages });
+    return Child.start(command, argv, { name, logFile: paths.log(this.folder, name), cwd: this.folder, messages });
   }
 
   async #answers(name: string, child: Child, look: () => Promise<boolean> | boolean): Promise<void> {

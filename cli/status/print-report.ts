@@ -53,13 +53,14 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
 
 function summary({ services, instances, proxies }: StatusReport): string {
   const states = statesText(counted(instances.map(({ state }) => state)));
-  const unsettled = proxies.flatMap(({ backends }) => backends).filter(({ state }) => state !== 'in-sync').length;
+  const backends = proxies.flatMap((proxy) => proxy.backends);
+  const unsettled = backends.filter(({ state }) => state !== 'in-sync').length;
   const holds = services.filter(({ guard }) => guard.state !== 'open').length;
   return [
     count(services.length, 'service'),
     `${count(instances.length, 'instance')}${states === '' ? '' : ` (${states})`}`,
     count(proxies.length, 'proxy', 'proxies'),
-    unsettled === 0 ? 'every backend in sync' : `${count(unsettled, 'backend')} not in sync`,
+    backends.length === 0 ? 'no backend yet' : unsettled === 0 ? 'every backend in sync' : `${unsettled} of ${count(backends.length, 'backend')} not in sync`,
     ...(holds > 0 ? [`${count(holds, 'service')} HELD by the guard`] : []),
   ].join(' · ');
 }

@@ -3,6 +3,7 @@
  * it still holds it stops before the next command; a crashed holder's claim ends by itself.
  */
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import type { ProxyId } from '../model/ids.ts';
 import type { Keys } from './keys.ts';
@@ -17,7 +18,8 @@ const SAFETY_MS = 1_500;
 export class Claim {
   readonly #redis: Redis;
   readonly #key: string;
-  readonly #token = randomUUID();
+  /** Says who holds it, for people; unique for each take. */
+  readonly #token = `${hostname()}:${process.pid}:${randomUUID()}`;
   #goodUntil = 0;
   #timer: NodeJS.Timeout | null = null;
 

@@ -10,6 +10,8 @@ const COMMAND_TIMEOUT_MS = 2_000;
 /** More than BullMQ's longest block (10 s): a silently dead link is noticed. */
 const SOCKET_TIMEOUT_MS = 15_000;
 const RECONNECT_MOST_MS = 1_000;
+/** ioredis gives a connection that is let go so long, also one that is closed already, and keeps the process alive for it. */
+const DISCONNECT_MS = 200;
 
 export interface RedisSettings {
   readonly url: string;
@@ -78,6 +80,7 @@ export async function evictionPolicy(redis: Redis): Promise<string | null> {
 function shared() {
   return {
     socketTimeout: SOCKET_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_MS,
     retryStrategy: (attempt: number) => Math.min(RECONNECT_MOST_MS, 50 * 2 ** Math.min(attempt, 10)),
   };
 }

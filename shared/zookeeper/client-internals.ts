@@ -22,7 +22,7 @@ export const STATE = {
 /** lib/Exception.js, CODES, and 0 for success: `Exception.create` throws on any other. */
 export const KNOWN_CODES: ReadonlySet<number> = new Set(Object.values(zookeeper.Exception).filter((code) => typeof code === 'number'));
 
-/** The package's own name for a code that it knows, e.g. `NO_NODE`. */
+/** A code that the package knows. */
 export const SYSTEM_ERROR = -1;
 
 export interface Packet {
@@ -34,7 +34,6 @@ export interface ConnectionManager extends EventEmitter {
   state: number;
   socket: Socket | undefined;
   servers: { host: string; port: number | string }[];
-  serverAttempts: number;
   xid: number;
   /** The last zxid seen. */
   zxid: Buffer;
@@ -79,7 +78,7 @@ function selfTest(manager: ConnectionManager): void {
     assert(typeof manager[name] === 'function', `${expected}: no ${name}()`);
   }
   for (const name of ['zxid', 'sessionId', 'sessionPassword'] as const) assert(Buffer.isBuffer(manager[name]), `${expected}: no ${name}`);
-  for (const name of ['state', 'xid', 'sessionTimeout', 'serverAttempts'] as const) {
+  for (const name of ['state', 'xid', 'sessionTimeout'] as const) {
     assert(typeof manager[name] === 'number', `${expected}: no ${name}`);
   }
   assert(manager.state === STATE.disconnected && manager.pendingBuffer === null, `${expected}: it does not start disconnected`);

@@ -226,7 +226,7 @@ export class GuardedClient {
       if (error && (error as { code?: number }).code === -4) return;
       this.#up = true;
       this.#upSince = performance.now();
-      this.#listener.up(stat !== null && !error);
+      this.#listener.up(Boolean(error) || stat !== null);
     });
   }
 

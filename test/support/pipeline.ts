@@ -30,6 +30,8 @@ export interface PipelineOptions {
   /** Whether HAProxy is started with our folder, once pointsman has written it; default true. */
   readonly managed?: boolean;
   readonly sections?: string;
+  /** others: processes of their own do the work; HAProxy is started by `startHaproxy`. */
+  readonly managedBy?: 'others';
 }
 
 export class Pipeline {
@@ -74,9 +76,31 @@ export class Pipeline {
     };
     pipeline.app = pipeline.newApp(options.roles ?? ['transition', 'reconciler', 'observer']);
     await pipeline.app.start();
-    if (withFolder) await until('the managed files are written', () => access(join(pipeline.managed, '00-pointsman.cfg')).then(() => true));
-    await haproxy.run();
+    if (options.managedBy !== 'others') await pipeline.startHaproxy(withFolder);
     return pipeline;
+  }
+
+  /** HAProxy starts once its files are there, whoever writes them. */
+  async startHaproxy(withFolder = true): Promise<void> {
+    if (withFolder) await until('the managed files are written', () => access(join(this.managed, '00-pointsman.cfg')).then(() => true), { timeoutMs: 20_000 });
+    await this.haproxy.run();
+  }
+
+  /** The same as a config file, for processes of their own. */
+  yaml(): string {
+    return `zookeeper:
+  connect: "127.0.0.1:1"
+redis: { url: "${this.redis.url}", prefix: test }
+haproxy:
+  reload: { minInterval: 300ms, jitter: 0, hardStopAfter: 10s }
+  defaults: { timeouts: { connect: 1s, client: 10s, server: 3s, check: 1s } }
+proxies:
+  edge:
+    runtime: "unix:${this.haproxy.runtime.path}"
+    master: "unix:${this.haproxy.master.path}"
+    base: ${this.haproxy.configFile}
+    managed: ${this.managed}
+`;
   }
 
   config(): Config {

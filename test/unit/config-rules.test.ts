@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { parseListen } from '../../shared/config/address.ts';
 import { ListenClaims } from '../../shared/config/listen-claims.ts';
 import { must } from '../../shared/errors.ts';
-import { isBalance, isCheckMethod, isCheckPath, isRetryOn, parseListen as parseRenderedListen } from '../../shared/haproxy/render-words.ts';
+import {
+  balanceLines,
+  isCheckMethod,
+  isCheckPath,
+  isRetryOn,
+  parseListen as parseRenderedListen,
+} from '../../shared/haproxy/render-words.ts';
 import { configOf, LEAST, problemsOf } from '../support/config-text.ts';
 
 /** `line:column key: found` of what follows the two lines of LEAST. */
@@ -147,11 +153,11 @@ describe('what the config accepts, the renderer takes', () => {
     'url_param id',
     'hdr(host) use_domain_only',
   ])('balance %s', (balance) => {
-    expect(isBalance(service(`balance: "${balance}"`).balance)).toBe(true);
+    expect(balanceLines(service(`balance: "${balance}"`).balance)[0]).toBe(`balance ${balance}`);
   });
 
   it.each(['static-rr', 'rdp-cookie', 'uri foo', 'random()', 'hdr()', 'source x', 'roundrobin\\n  x'])('not balance %s', (balance) => {
-    expect(isBalance(balance)).toBe(false);
+    expect(() => balanceLines(balance)).toThrow('assertion failed');
     expect(problemsOf(`${LEAST}services: { a: { path: /a, balance: "${balance}" } }\n`)).toHaveLength(1);
   });
 

@@ -54,7 +54,9 @@ describe('haproxy -c', () => {
 
 describe('the environment that HAProxy gets', () => {
   it("has the operator's variables and none of our secrets", () => {
-    expect(environmentOf({ PATH: '/bin', POINTSMAN_TOKEN: 'secret', NOTIFY_SOCKET: '/run/n', CERTS: '/etc/ssl', npm_config_x: '1' })).toEqual({
+    expect(
+      environmentOf({ PATH: '/bin', POINTSMAN_TOKEN: 'secret', NOTIFY_SOCKET: '/run/n', CERTS: '/etc/ssl', npm_config_x: '1' }),
+    ).toEqual({
       PATH: '/bin',
       CERTS: '/etc/ssl',
     });

@@ -8,8 +8,13 @@ import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import type { Ports } from '../app.ts';
 import { Watcher, type WatcherStatus } from './watcher.ts';
 
+/** ms without a connection at the start after which that is said; the link goes on trying, and says more later. */
+const WAIT_TOLD_MS = 3_000;
+
 export class WatcherRole implements Role {
   readonly name = 'watcher';
+  readonly #tellWaiting: () => void;
+  #waitTimer: NodeJS.Timeout | undefined;
   readonly #link: ZookeeperLink;
   readonly #watcher: Watcher;
 
@@ -28,14 +33,19 @@ export class WatcherRole implements Role {
       },
       logger: ports.logger,
     });
+    this.#tellWaiting = () => {
+      if (!this.#link.connected) ports.logger.warn({ connect }, 'waiting for zookeeper');
+    };
   }
 
   async start(): Promise<void> {
+    this.#waitTimer = setTimeout(this.#tellWaiting, WAIT_TOLD_MS);
     this.#link.start();
     await this.#watcher.start();
   }
 
   async stop(): Promise<void> {
+    clearTimeout(this.#waitTimer);
     await this.#watcher.stop();
     await this.#link.stop();
   }

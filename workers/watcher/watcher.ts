@@ -5,9 +5,11 @@
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { within } from '../../shared/runtime/deadline.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import { Election } from '../../shared/zookeeper/election.ts';
+import { timedOut } from '../../shared/zookeeper/errors.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { type Lookup, NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
@@ -41,6 +43,7 @@ export interface WatcherStatus {
 }
 
 const RETRY_MS = { first: 50, most: 2_000 };
+const RESYNC_DEADLINE_MS = 30_000;
 
 /** One time of leading. */
 interface Lead extends Tenure {
@@ -92,12 +95,14 @@ export class Watcher implements Role {
 
   /**
    * Reads Zookeeper again, past any stale server, and records what differs; all services, or one. Resolves when that is done.
+   * Throws ZOOKEEPER_TIMEOUT when it takes too long (no connection, no log); it is done later all the same.
    * @returns false: it was not done here, because another watcher leads or the service is not watched.
    */
   async resync(service?: ServiceName): Promise<boolean> {
     const watches = [...(this.#lead?.watches.values() ?? [])].filter((watch) => service === undefined || watch.service === service);
     if (this.#lead === null || (service !== undefined && watches.length === 0)) return false;
-    await Promise.all(watches.map((watch) => watch.resync()));
+    const all = Promise.all(watches.map((watch) => watch.resync()));
+    await within(RESYNC_DEADLINE_MS, all, () => timedOut('reading all again', RESYNC_DEADLINE_MS));
     return true;
   }
 

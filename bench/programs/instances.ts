@@ -1,0 +1,28 @@
+/**
+ * The sample instances, all in one process: an HTTP server per port, which answers at once and names its port in `x-instance`. They serve
+ * from beginning to end, whatever is registered.
+ */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { onEnd, say, settingsOf } from './program-end.ts';
+
+const KEEP_ALIVE_MS = 120_000;
+
+const { count } = settingsOf<{ count: number }>();
+const servers: Server[] = [];
+for (let made = 0; made < count; made += 1) {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-length': '3', 'x-instance': String((server.address() as AddressInfo).port) });
+    response.end('ok\n');
+  });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  servers.push(server);
+}
+process.on('message', () => say({ type: 'ports', ports: servers.map((server) => (server.address() as AddressInfo).port) }));
+onEnd(() => {
+  for (const server of servers) server.close();
+});
+say({ type: 'ready' });
