@@ -14,7 +14,7 @@ try {
   for (let i = 0; i < 20; i++) {
     for (const v of variants) {
       const b = world.nextPort();
-      const a = await measureAdd(world.tree, v, b);
+      await v.settled(1); await new Promise(r => setTimeout(r, 100)); const a = await measureAdd(world.tree, v, b);
       await new Promise(r => setTimeout(r, 150));
       const d = await measureRemove(world.tree, v, b);
       await new Promise(r => setTimeout(r, 150));

@@ -17,6 +17,7 @@ export interface CommandEntry {
 }
 
 export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'demo', summary: 'start everything on this machine, for a look', load: () => import('./commands/demo.ts') },
   { name: 'check', summary: 'validate the config', load: () => import('./commands/check.ts') },
   { name: 'render', summary: 'print the managed HAProxy files, or write them to a folder', load: () => import('./commands/render.ts') },
   { name: 'run', summary: 'run the roles until SIGTERM', load: () => import('./commands/run.ts') },

@@ -9,9 +9,10 @@ import type { Registration, Rejection, Znode } from '../shared/model/registratio
 import { type GuardSnapshot, stepGuard } from './guard.ts';
 import { type InstanceEvent, type InstanceSnapshot, newInstance, stepInstance } from './instance.ts';
 import { judge } from './policy.ts';
-import { bury, exhume, type ServiceSnapshot, takeServerId } from './service.ts';
+import { serverIdCandidates } from './server-id.ts';
+import { bury, exhume, type ServiceSnapshot } from './service.ts';
 
-/** Who uses an `address:port`, and who would like to (registered under another name): oldest first. */
+/** Who has an `address port` or a server id, and who would like to (an address registered under another name): oldest first. */
 export interface AddressClaim {
   readonly owner: InstanceId;
   readonly waiting: readonly InstanceId[];
@@ -35,7 +36,10 @@ export interface Transition {
 }
 
 /** What has to be loaded before the event can be folded. `all`: every instance (the config changed, or a guard's list may). */
-export function needs(service: ServiceSnapshot, event: ServiceEvent): { all: boolean; instances: readonly InstanceId[]; addresses: readonly string[] } {
+export function needs(
+  service: ServiceSnapshot,
+  event: ServiceEvent,
+): { all: boolean; instances: readonly InstanceId[]; addresses: readonly string[] } {
   switch (event.type) {
     case 'configured':
       return { all: true, instances: [], addresses: [] };
@@ -43,7 +47,8 @@ export function needs(service: ServiceSnapshot, event: ServiceEvent): { all: boo
       return { all: false, instances: [], addresses: [] };
     case 'registered':
     case 'changed': {
-      const addresses = 'registration' in event.said ? [addressKey(event.said.registration)] : [];
+      const addresses =
+        'registration' in event.said ? [addressKey(event.said.registration), ...serverIdCandidates(event.instance).map(serverIdKey)] : [];
       return { all: false, instances: [event.instance], addresses };
     }
     case 'deregistered':
@@ -61,8 +66,19 @@ export function needs(service: ServiceSnapshot, event: ServiceEvent): { all: boo
   }
 }
 
-export function addressKey(registration: Registration): string {
+function addressKey(registration: Registration): string {
   return `${registration.address} ${registration.port}`;
+}
+
+/** Server ids are claimed beside the addresses. */
+function serverIdKey(id: number): string {
+  return `#${id}`;
+}
+
+/** The claims that concern an instance: of its addresses, and of the server ids that it may be given. */
+export function claimKeys({ context }: InstanceSnapshot): string[] {
+  const addresses = [context.registration, context.offered].filter((one) => one !== null).map(addressKey);
+  return context.serverId === null ? [...addresses, ...serverIdCandidates(context.id).map(serverIdKey)] : addresses;
 }
 
 /** Folds one event into `state` (changed in place) and says which instances changed their state. */
@@ -90,7 +106,8 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
     case 'deregistered':
       return deregister(state, event.instance, event.znode, at);
     case 'health':
-      for (const verdict of event.verdicts) send(state, verdict.instance, { type: 'health', at, proxy: event.proxy, from: verdict.from, to: verdict.to });
+      for (const verdict of event.verdicts)
+        send(state, verdict.instance, { type: 'health', at, proxy: event.proxy, from: verdict.from, to: verdict.to });
       return;
     case 'timer':
       if (event.instance !== null) send(state, event.instance, { type: 'timer', at, token: event.token });
@@ -122,9 +139,10 @@ function hear(state: FoldState, id: InstanceId, znode: Znode | null, said: Said,
   const policy = judge(state.service, state.instances.get(id) ?? null, offered);
   if (policy !== null) return refuse(policy);
   const owner = claim(state, id, offered);
-  if (owner !== null) return refuse({ code: 'duplicate-address', detail: `${offered.address} port ${offered.port} is registered as ${owner}` });
+  if (owner !== null)
+    return refuse({ code: 'duplicate-address', detail: `${offered.address} port ${offered.port} is registered as ${owner}` });
   const serverId = serverIdOf(state, id);
-  if (serverId === null) return refuse({ code: 'too-many-instances', detail: 'no server id is free' });
+  if (serverId === null) return refuse({ code: 'too-many-instances', detail: 'all its server ids are taken by others' });
   if (state.service.guard.context.losses.some((loss) => loss.instance === id)) guard(state, { type: 'return', instance: id }, at);
   send(state, id, { type: 'accept', at, znode, offered, serverId });
 }
@@ -136,12 +154,20 @@ function deregister(state: FoldState, id: InstanceId, znode: Znode, at: number):
   if (!snapshot || known === undefined || known.czxid !== znode.czxid) return;
   if (Object.keys(snapshot.context.znodes).length > 1) return send(state, id, { type: 'unback', at, znode: znode.name });
   if (!isRegistered(snapshot)) {
-    return send(state, id, snapshot.state === 'rejected' ? { type: 'lose', at, znode: znode.name, drainTimeout: 0 } : { type: 'unback', at, znode: znode.name });
+    return send(
+      state,
+      id,
+      snapshot.state === 'rejected' ? { type: 'lose', at, znode: znode.name, drainTimeout: 0 } : { type: 'unback', at, znode: znode.name },
+    );
   }
   const before = state.service.guard.state;
   stepGuardOf(state, { type: 'loss', instance: id }, at);
   const held = state.service.guard.state !== 'open';
-  send(state, id, held ? { type: 'hold', at, znode: znode.name } : { type: 'lose', at, znode: znode.name, drainTimeout: drainTimeout(state) });
+  send(
+    state,
+    id,
+    held ? { type: 'hold', at, znode: znode.name } : { type: 'lose', at, znode: znode.name, drainTimeout: drainTimeout(state) },
+  );
   if (held && before === 'open') {
     for (const loss of state.service.guard.context.losses) send(state, loss.instance, { type: 'hold', at, znode: null });
   }
@@ -158,7 +184,11 @@ function guard(state: FoldState, event: { type: 'timer'; token: number } | { typ
   }
 }
 
-function stepGuardOf(state: FoldState, event: Parameters<typeof stepGuard>[1] extends infer E ? DistributiveOmit<E, 'at' | 'config'> : never, at: number): void {
+function stepGuardOf(
+  state: FoldState,
+  event: Parameters<typeof stepGuard>[1] extends infer E ? DistributiveOmit<E, 'at' | 'config'> : never,
+  at: number,
+): void {
   const config = state.service.config?.guard ?? { maxLoss: 1, window: 0, hold: 1 };
   const next: GuardSnapshot = stepGuard(state.service.guard, { ...event, at, config });
   if (next !== state.service.guard) state.service = { ...state.service, guard: next };
@@ -178,7 +208,11 @@ function send(state: FoldState, id: InstanceId, event: InstanceEvent): void {
     stepGuardOf(state, { type: 'count', count: state.service.registered }, event.at);
   }
   if (before.state === 'gone' && after.state !== 'gone') state.service = exhume(state.service, id);
-  if (isRegistered(before) && (!isRegistered(after) || addressKey(must(after.context.registration, 'registration')) !== addressKey(must(before.context.registration, 'registration')))) {
+  if (
+    isRegistered(before) &&
+    (!isRegistered(after) ||
+      addressKey(must(after.context.registration, 'registration')) !== addressKey(must(before.context.registration, 'registration')))
+  ) {
     unclaim(state, id, must(before.context.registration, 'registration'), event.at);
   }
   if (after.state === 'gone' && before.state !== 'gone') leave(state, after, event.at);
@@ -192,7 +226,9 @@ function leave(state: FoldState, snapshot: InstanceSnapshot, at: number): void {
   }
   const { service, dropped } = bury(state.service, { instance: id, serverId, at });
   state.service = service;
-  if (dropped !== null) state.instances.set(dropped.instance, null);
+  if (dropped === null) return;
+  state.instances.set(dropped.instance, null);
+  state.addresses.set(serverIdKey(dropped.serverId), null);
 }
 
 /** Takes the address for the instance, or queues for it and returns who has it. */
@@ -217,17 +253,18 @@ function unclaim(state: FoldState, id: InstanceId, registration: Registration, a
   if (next === undefined) return;
   const snapshot = state.instances.get(next);
   const offered = snapshot?.context.offered ?? null;
-  if (snapshot && offered !== null && isBacked(snapshot) && addressKey(offered) === key) hear(state, next, null, { registration: offered }, at);
+  if (snapshot && offered !== null && isBacked(snapshot) && addressKey(offered) === key)
+    hear(state, next, null, { registration: offered }, at);
   else unclaim(state, next, registration, at);
 }
 
 function serverIdOf(state: FoldState, id: InstanceId): number | null {
   const known = state.instances.get(id)?.context.serverId ?? null;
   if (known !== null) return known;
-  const taken = takeServerId(state.service);
-  if (taken === null) return null;
-  state.service = taken.service;
-  return taken.id;
+  const free = serverIdCandidates(id).find((candidate) => (state.addresses.get(serverIdKey(candidate))?.owner ?? id) === id);
+  if (free === undefined) return null;
+  state.addresses.set(serverIdKey(free), { owner: id, waiting: [] });
+  return free;
 }
 
 function drainTimeout(state: FoldState): number {

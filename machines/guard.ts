@@ -49,7 +49,9 @@ const machine = setup({
     isCurrentAndLast: ({ context, event }) => event.type === 'timer' && context.timer?.token === event.token && context.losses.length <= 1,
   },
   actions: {
-    count: assign(({ context, event }) => (event.type === 'count' ? { peaks: peaked(context.peaks, event.at, event.count, event.config.hold) } : {})),
+    count: assign(({ context, event }) =>
+      event.type === 'count' ? { peaks: peaked(context.peaks, event.at, event.count, event.config.hold) } : {},
+    ),
     lose: assign(({ context, event }) =>
       event.type === 'loss' ? { losses: [...open(context.losses, event), { instance: event.instance, at: event.at }] } : {},
     ),
@@ -121,7 +123,10 @@ function exceeds(context: GuardContext, event: { at: number; config: GuardConfig
 
 /** An entry says how many there were from its time until the next entry's. */
 function highest(peaks: GuardContext['peaks'], from: number): number {
-  return Math.max(0, ...peaks.filter((_peak, index) => (peaks[index + 1]?.at ?? Number.POSITIVE_INFINITY) >= from).map((peak) => peak.count));
+  return Math.max(
+    0,
+    ...peaks.filter((_peak, index) => (peaks[index + 1]?.at ?? Number.POSITIVE_INFINITY) >= from).map((peak) => peak.count),
+  );
 }
 
 function peaked(peaks: GuardContext['peaks'], at: number, count: number, hold: number): GuardContext['peaks'] {

@@ -67,7 +67,8 @@ const machine = setup({
   guards: {
     seenUp: ({ context }) => context.health.up > 0,
     turnsUp: ({ event }) => event.type === 'health' && event.to === 'up',
-    keepsLastGoodSeenUp: ({ context, event }) => event.type === 'reject' && event.keep && context.registration !== null && context.health.up > 0,
+    keepsLastGoodSeenUp: ({ context, event }) =>
+      event.type === 'reject' && event.keep && context.registration !== null && context.health.up > 0,
     keepsLastGood: ({ context, event }) => event.type === 'reject' && event.keep && context.registration !== null,
     isCurrent: ({ context, event }) => event.type === 'timer' && context.timer?.token === event.token,
   },
@@ -88,7 +89,9 @@ const machine = setup({
       return { znodes: withZnode(context.znodes, event.znode), offered: event.offered, rejection: event.rejection };
     }),
     forget: assign({ registration: null }),
-    unback: assign(({ context, event }) => ('znode' in event && typeof event.znode === 'string' ? { znodes: withoutZnode(context.znodes, event.znode) } : {})),
+    unback: assign(({ context, event }) =>
+      'znode' in event && typeof event.znode === 'string' ? { znodes: withoutZnode(context.znodes, event.znode) } : {},
+    ),
     unreject: assign({ rejection: null }),
     arm: assign(({ context, event }) => {
       if (event.type !== 'lose') return {};
@@ -216,6 +219,7 @@ function counted(context: InstanceContext, event: { at: number; proxy: ProxyId; 
   if (event.from !== 'absent') health[event.from] = Math.max(0, health[event.from] - 1);
   if (event.to !== 'absent') health[event.to] += 1;
   const others = context.witnesses.filter((witness) => witness.proxy !== event.proxy);
-  const witnesses = event.to === 'absent' ? others : [{ proxy: event.proxy, verdict: event.to, since: event.at }, ...others].slice(0, WITNESSES_MAX);
+  const witnesses =
+    event.to === 'absent' ? others : [{ proxy: event.proxy, verdict: event.to, since: event.at }, ...others].slice(0, WITNESSES_MAX);
   return { health, witnesses };
 }

@@ -12,7 +12,11 @@ export interface MachineSnapshot<State extends string, Context> {
 }
 
 /** The snapshot of a machine that has seen nothing yet. */
-export function begin<State extends string, Context>(machine: AnyStateMachine, schema: number, input: unknown): MachineSnapshot<State, Context> {
+export function begin<State extends string, Context>(
+  machine: AnyStateMachine,
+  schema: number,
+  input: unknown,
+): MachineSnapshot<State, Context> {
   const [snapshot] = initialTransition(machine, input);
   assert(snapshot.status !== 'error', `machine ${machine.id} cannot start`);
   return { schema, state: snapshot.value as State, context: snapshot.context as Context };

@@ -121,7 +121,10 @@ export class App {
     const roles = this.#roles.splice(0);
     const first = roles.filter((role) => BRINGS_NEWS.includes(role.name));
     await this.#stopRoles(first, STOP_FIRST_MS);
-    await this.#stopRoles(roles.filter((role) => !first.includes(role)), STOP_MS);
+    await this.#stopRoles(
+      roles.filter((role) => !first.includes(role)),
+      STOP_MS,
+    );
     await closePorts(this.#ports);
   }
 

@@ -1,6 +1,6 @@
 /**
- * The sample instances, all in one process: an HTTP server per port, which answers at once and names its port in `x-instance`. They serve
- * from beginning to end, whatever is registered.
+ * The sample instances, all in one process: an HTTP server per port, which answers at once and names its port in `x-instance`; after
+ * `/once` it closes the connection. They serve from beginning to end, whatever is registered.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -12,7 +12,8 @@ const KEEP_ALIVE_MS = 120_000;
 const { count } = settingsOf<{ count: number }>();
 const servers: Server[] = [];
 for (let made = 0; made < count; made += 1) {
-  const server = createServer((_request, response) => {
+  const server = createServer((request, response) => {
+    if (request.url === '/once') response.setHeader('connection', 'close');
     response.writeHead(200, { 'content-length': '3', 'x-instance': String((server.address() as AddressInfo).port) });
     response.end('ok\n');
   });

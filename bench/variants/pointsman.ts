@@ -10,6 +10,7 @@ import { freePort } from '../../test/support/port.ts';
 import { type Mark } from '../trace.ts';
 import { Program } from '../program.ts';
 import type { World } from '../world.ts';
+import { hasServers } from './settled.ts';
 import type { Recipe, Variant } from './variant.ts';
 
 const SERVICE = 'inventory';
@@ -45,6 +46,7 @@ export async function startPointsman(world: World, recipe: Recipe, options: { la
     path,
     port,
     haproxy,
+    settled: (servers) => hasServers(haproxy, SERVICE, servers),
     marks: async () => (await program.ask({ type: 'marks' }, 'marks')).marks as Mark[],
     changeOptions: async (queueMs) => {
       await writeFile(file, text(queueMs));

@@ -7,6 +7,8 @@ export interface Variant {
   readonly path: string;
   /** Of its frontend at HAProxy. */
   readonly port: number;
+  /** Resolves when nothing of earlier changes is left to do: HAProxy has so many servers. */
+  settled(servers: number): Promise<void>;
   stop(): Promise<void>;
 }
 

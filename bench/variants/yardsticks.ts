@@ -6,6 +6,7 @@ import { freePort } from '../../test/support/port.ts';
 import { Program } from '../program.ts';
 import type { World } from '../world.ts';
 import { admission, BACKEND, sections, words } from './sections.ts';
+import { hasServers } from './settled.ts';
 import type { Recipe, Variant } from './variant.ts';
 
 export async function startBare(world: World, recipe: Recipe): Promise<Variant> {
@@ -26,6 +27,7 @@ export async function startBare(world: World, recipe: Recipe): Promise<Variant> 
     name: 'bare',
     path,
     port,
+    settled: (servers) => hasServers(haproxy, BACKEND, servers),
     stop: async () => {
       await program.stop();
       await haproxy.stop();
@@ -59,6 +61,8 @@ ${sections(port, recipe)}`;
     name: 'reload',
     path,
     port,
+    // A reload that was seen at the port leaves nothing but the end of the old process.
+    settled: async () => undefined,
     stop: async () => {
       await program.stop();
       await folder.remove();

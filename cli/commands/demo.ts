@@ -33,7 +33,7 @@ async function demo(context: CliContext, options: Options): Promise<void> {
     return;
   }
   const { runInteractive } = await import('../demo/interactive.ts');
-  await runSession(session, (stack, callOff) => runInteractive(stack, callOff));
+  await runSession(session, (stack) => runInteractive(stack, context.print));
 }
 
 function isInteractive(): boolean {

@@ -2,6 +2,7 @@
 import { must } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { paths } from './files.ts';
+import type { Target } from './load.ts';
 import type { Registrations } from './registrations.ts';
 import { PARTS, type Stack } from './stack.ts';
 import { until } from './until.ts';
@@ -18,7 +19,11 @@ export async function begin(stack: Stack, say: (line: string) => void): Promise<
   const started = performance.now();
   await stack.startServers([INVENTORY, PRICING]);
   const wanted = [...Array<ServiceName>(INVENTORY_INSTANCES).fill(INVENTORY), ...Array<ServiceName>(PRICING_INSTANCES).fill(PRICING)];
-  const [registrar] = await Promise.all([stack.startRegistrar(), stack.startPointsman(), ...wanted.map((service) => stack.startInstance(service))]);
+  const [registrar] = await Promise.all([
+    stack.startRegistrar(),
+    stack.startPointsman(),
+    ...wanted.map((service) => stack.startInstance(service)),
+  ]);
   stack.instances.sort((a, b) => (a.service === b.service ? a.port - b.port : a.service < b.service ? -1 : 1));
   for (const line of whereabouts(stack)) say(line);
   await registerAll(stack, PRICING, registrar);
@@ -49,6 +54,11 @@ export async function registerAll(stack: Stack, service: ServiceName, registrar:
   const instances = stack.instances.filter((instance) => instance.service === service && instance.child.running);
   for (const instance of instances) instance.registrar = registrar ?? instance.registrations;
   await Promise.all(instances.map((instance) => instance.register(stack.signal)));
+}
+
+/** Where the demo's load goes. */
+export function targets(stack: Stack): Target[] {
+  return stack.services.filter(({ name }) => name === INVENTORY || name === PRICING).map(({ name, port }) => ({ service: name, port }));
 }
 
 export function whereabouts(stack: Stack): string[] {

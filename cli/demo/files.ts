@@ -48,6 +48,7 @@ redis:
   url: "redis://127.0.0.1:${ports.redis}/0"
 haproxy:
   binary: ${haproxy}
+  drainTimeout: 10s
 proxies:
   ${PROXY}:
     runtime: "unix:${paths.runtime(folder)}"

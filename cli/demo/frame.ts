@@ -35,7 +35,7 @@ export interface Paint {
 const EVENTS_LEAST = 3;
 const ROWS_LEAST = 3;
 const HEAD: readonly string[] = ['INSTANCE', 'SERVICE', 'STATE', 'HEALTH', 'REQUESTS', 'PROCESS'];
-const WIDTHS: readonly number[] = [18, 18, 12, 8, 9, 12];
+const WIDTHS: readonly number[] = [20, 18, 11, 7, 8, 10];
 
 export function frame(view: View, size: { columns: number; rows: number }, paint: Paint): string[] {
   const { columns } = size;
@@ -78,7 +78,10 @@ function rowLine(row: Row, columns: number, paint: Paint): string {
 
 function cells(texts: readonly string[]): string {
   return texts
-    .map((text, index) => (index === 4 ? text.padStart(WIDTHS[index] ?? 0) : text.padEnd(WIDTHS[index] ?? 0)))
+    .map((text, index) => {
+      const width = WIDTHS[index] ?? 0;
+      return index === 4 ? text.padStart(width) : cut(text, width).padEnd(width);
+    })
     .join(' ')
     .trimEnd();
 }

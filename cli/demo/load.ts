@@ -108,7 +108,8 @@ export class Load {
     if (target === undefined) return;
     const sentAt = Date.now();
     const started = performance.now();
-    if (this.#inFlight >= IN_FLIGHT_MAX) return this.#fail({ service: target.service, what: 'too many requests without an answer', sentAt });
+    if (this.#inFlight >= IN_FLIGHT_MAX)
+      return this.#fail({ service: target.service, what: 'too many requests without an answer', sentAt });
     const agent = Math.floor(turn / this.#targets.length) % 2 === 0 ? this.#kept : this.#fresh;
     this.#inFlight += 1;
     let settled = false;

@@ -23,7 +23,10 @@ export class Ports {
       const port = this.#next++;
       if (await isFree(port)) return port;
     }
-    throw new PointsmanError('USAGE', `no port is free from ${FIRST} to ${LAST} on 127.0.0.1`, { hint: 'end what takes them', retry: 'after' });
+    throw new PointsmanError('USAGE', `no port is free from ${FIRST} to ${LAST} on 127.0.0.1`, {
+      hint: 'end what takes them',
+      retry: 'after',
+    });
   }
 }
 

@@ -22,7 +22,12 @@ export class Registrar {
   constructor(options: { connect: string; sessionTimeout: number; logger: Logger; report: (report: Report) => void }) {
     this.#logger = options.logger;
     this.#report = options.report;
-    this.#link = new ZookeeperLink({ connect: options.connect, sessionTimeout: options.sessionTimeout, auth: null, logger: options.logger });
+    this.#link = new ZookeeperLink({
+      connect: options.connect,
+      sessionTimeout: options.sessionTimeout,
+      auth: null,
+      logger: options.logger,
+    });
     this.#link.on('up', ({ session }) => {
       this.#report({ type: 'session', id: session });
       for (const [path, there] of this.#wanted) if (there) this.#enqueue(path);
@@ -47,7 +52,9 @@ export class Registrar {
   }
 
   #enqueue(path: string): void {
-    this.#turn = this.#turn.then(() => this.#settle(path)).catch((error: unknown) => this.#logger.error({ err: error }, 'a registration failed'));
+    this.#turn = this.#turn
+      .then(() => this.#settle(path))
+      .catch((error: unknown) => this.#logger.error({ err: error }, 'a registration failed'));
   }
 
   /** Tries until the znode is as wanted, or the link is down: then the next session begins again. */

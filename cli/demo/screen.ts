@@ -69,8 +69,7 @@ export class Screen {
 /** What was pressed: single characters, `up`, `down`; other sequences are left out. */
 export function keysOf(data: string): string[] {
   const keys: string[] = [];
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
-  for (const [match] of data.matchAll(/\x1b(?:\[|O)[0-9;]*[A-Za-z~]|[^]/g)) {
+  for (const [match] of data.matchAll(/\x1b(?:\[|O)[0-9;]*[A-Za-z~]|[\s\S]/g)) {
     if (match === '\x1b[A' || match === '\x1bOA') keys.push('up');
     else if (match === '\x1b[B' || match === '\x1bOB') keys.push('down');
     else if (match.length === 1 && match !== '\x1b') keys.push(match);

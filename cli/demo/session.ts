@@ -19,18 +19,17 @@ export interface SessionOptions {
 }
 
 /** Runs `play` on a fresh stack, and ends the stack. false of `play`, or a throw, keeps the folder and says where it is. */
-export async function runSession(options: SessionOptions, play: (stack: Stack, callOff: (why: string) => void) => Promise<boolean>): Promise<boolean> {
+export async function runSession(options: SessionOptions, play: (stack: Stack) => Promise<boolean>): Promise<boolean> {
   const { programs, keep, tell } = options;
   const calledOff = new AbortController();
-  const callOff = (why: string): void => calledOff.abort(new CalledOff(why));
-  const onSignal = (signal: NodeJS.Signals): void => callOff(signal);
+  const onSignal = (signal: NodeJS.Signals): void => calledOff.abort(new CalledOff(signal));
   for (const signal of SIGNALS) process.on(signal, onSignal);
   let stack: Stack | null = null;
   let good = false;
   let failed = false;
   try {
     stack = await Stack.create(programs, calledOff.signal);
-    good = await play(stack, callOff);
+    good = await play(stack);
     failed = !good;
   } catch (error) {
     if (!calledOff.signal.aborted) {

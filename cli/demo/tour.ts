@@ -2,7 +2,7 @@
 import picocolors from 'picocolors';
 import { errorText } from '../../shared/errors.ts';
 import { printable } from '../printable.ts';
-import { begin, INVENTORY, PRICING } from './begin.ts';
+import { begin, targets } from './begin.ts';
 import { Load } from './load.ts';
 import type { Stack } from './stack.ts';
 import { configChange } from './steps/config-change.ts';
@@ -105,8 +105,3 @@ function failures(load: Load): string {
     .map(([what, count]) => `${count} x ${what}`)
     .join('; ');
 }
-
-export function targets(stack: Stack): { service: string; port: number }[] {
-  return stack.services.filter(({ name }) => name === INVENTORY || name === PRICING).map(({ name, port }) => ({ service: name, port }));
-}
-

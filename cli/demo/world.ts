@@ -2,8 +2,8 @@
  * What the demo looks at: the instances' states and the proxy's commands in Redis, the servers and reloads of HAProxy itself, the znodes in
  * Zookeeper. It only looks. Whoever makes it closes it.
  */
-import { type InstanceSnapshot } from '../../machines/instance.ts';
-import { healthOf, type Health, visibleState, type VisibleState } from '../../machines/projection.ts';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { type Health, healthOf, type VisibleState, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { must } from '../../shared/errors.ts';
 import { masterProcesses } from '../../shared/haproxy/master.ts';
@@ -14,7 +14,7 @@ import type { ObservedServer } from '../../shared/model/observed.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
-import { paths, PROXY } from './files.ts';
+import { PROXY, paths } from './files.ts';
 import { instancesPath } from './instance-path.ts';
 import type { Stack } from './stack.ts';
 

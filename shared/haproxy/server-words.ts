@@ -4,13 +4,12 @@
  * `default-server`, so a file that used it would differ from the servers added at runtime.
  */
 import { assert } from '../errors.ts';
+import { SERVER_ID_MAX } from '../model/desired.ts';
 import type { CheckConfig, ServiceConfig } from '../model/service-config.ts';
 
 /** The part of a service's config that its servers carry. */
 export type ServerOptions = Pick<ServiceConfig, 'check' | 'server'>;
 
-/** HAProxy 2.6 hashes the low bits of the id: ids 2^20 apart fall on the same place of a consistent hash ring. */
-export const SERVER_ID_MAX = 1_000_000;
 export const WEIGHT_MAX = 256;
 
 /**

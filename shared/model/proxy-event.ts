@@ -4,7 +4,12 @@ import type { WorkerIdentity } from './observed.ts';
 
 export type ProxyEvent =
   /** Commands are about to be sent: for each, why. Persisted before they are. */
-  | { readonly type: 'patching'; readonly service: ServiceName; readonly revision: number; readonly commands: readonly { readonly command: string; readonly reason: string }[] }
+  | {
+      readonly type: 'patching';
+      readonly service: ServiceName;
+      readonly revision: number;
+      readonly commands: readonly { readonly command: string; readonly reason: string }[];
+    }
   /** What was answered. */
   | { readonly type: 'commands'; readonly service: ServiceName; readonly results: readonly CommandResult[] }
   /** Observed again: the plan is empty. */

@@ -55,7 +55,10 @@ export async function awaitReady(redis: Redis, deadlineMs: number): Promise<void
       () =>
         finish(() =>
           reject(
-            new PointsmanError('REDIS_UNREACHABLE', `Redis does not answer: ${last}`, { hint: 'check redis.url and that Redis runs', retry: 'transient' }),
+            new PointsmanError('REDIS_UNREACHABLE', `Redis does not answer: ${last}`, {
+              hint: 'check redis.url and that Redis runs',
+              retry: 'transient',
+            }),
           ),
         ),
       deadlineMs,

@@ -55,7 +55,8 @@ export class DesiredStore {
     const replies = must(await this.#redis.multi().hmget(meta, 'revision', 'service').hgetall(desired).exec(), 'the reply of MULTI');
     const head = replies[0]?.[1] as [string | null, string | null];
     const byInstance = new Map<string, DesiredServer>();
-    for (const [instance, json] of Object.entries(replies[1]?.[1] as Record<string, string>)) byInstance.set(instance, JSON.parse(json) as DesiredServer);
+    for (const [instance, json] of Object.entries(replies[1]?.[1] as Record<string, string>))
+      byInstance.set(instance, JSON.parse(json) as DesiredServer);
     return { ...headOf(head), byInstance, servers: byName(byInstance) };
   }
 
@@ -65,14 +66,25 @@ export class DesiredStore {
     if (cached === undefined) return null;
     const { meta, desired, changed } = this.#keys.service(service);
     const first = must(
-      await this.#redis.multi().hmget(meta, 'revision', 'service', 'floor').zrange(changed, `(${cached.revision}`, '+inf', 'BYSCORE').exec(),
+      await this.#redis
+        .multi()
+        .hmget(meta, 'revision', 'service', 'floor')
+        .zrange(changed, `(${cached.revision}`, '+inf', 'BYSCORE')
+        .exec(),
       'the reply of MULTI',
     );
     const [revision, snapshot, floor] = first[0]?.[1] as [string | null, string | null, string | null];
     const names = first[1]?.[1] as string[];
     if (Number(revision ?? '0') < cached.revision || Number(floor ?? '0') > cached.revision) return null;
     if (names.length === 0) return { ...cached, ...headOf([revision, snapshot]) };
-    const second = must(await this.#redis.multi().hget(meta, 'revision').hmget(desired, ...names).exec(), 'the reply of MULTI');
+    const second = must(
+      await this.#redis
+        .multi()
+        .hget(meta, 'revision')
+        .hmget(desired, ...names)
+        .exec(),
+      'the reply of MULTI',
+    );
     // A commit between the two reads: what was read may be of two revisions.
     if (second[0]?.[1] !== revision) return null;
     const values = second[1]?.[1] as (string | null)[];

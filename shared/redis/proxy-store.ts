@@ -1,8 +1,8 @@
 /** What is known of a proxy in Redis: who announced it, what it has to look at, how its backends stand, what was sent to it. */
 import type { Redis } from 'ioredis';
 import { must } from '../errors.ts';
-import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import { EVENT_FORMAT } from '../model/event.ts';
+import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ProxyEvent } from '../model/proxy-event.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { Keys } from './keys.ts';
@@ -88,7 +88,19 @@ export class ProxyStore {
     const keys = this.#keys.proxy(proxy);
     const transaction = this.#redis.multi();
     for (const { type, ...data } of events) {
-      transaction.xadd(keys.log, 'MAXLEN', '~', PROXY_EVENTS_MAX, '*', 'v', String(EVENT_FORMAT), 'type', type, 'data', JSON.stringify(data));
+      transaction.xadd(
+        keys.log,
+        'MAXLEN',
+        '~',
+        PROXY_EVENTS_MAX,
+        '*',
+        'v',
+        String(EVENT_FORMAT),
+        'type',
+        type,
+        'data',
+        JSON.stringify(data),
+      );
     }
     for (const [service, json] of backends) {
       if (json === null) transaction.hdel(keys.backends, service);

@@ -78,7 +78,11 @@ export class Queues {
       maxStalledCount: STALLED_COUNT_MAX,
       autorun: true,
     };
-    const worker = new Worker<JobData>(name, (job, _token, signal) => run(job as WakeJob, signal ?? new AbortController().signal), workerOptions);
+    const worker = new Worker<JobData>(
+      name,
+      (job, _token, signal) => run(job as WakeJob, signal ?? new AbortController().signal),
+      workerOptions,
+    );
     worker.on('error', (error) => this.#logger.warn({ queue: name, error: error.message }, 'queue worker error'));
     worker.on('failed', (job, error) => this.#logger.warn({ queue: name, key: job?.data.key, error: error.message }, 'job failed'));
     worker.on('lockRenewalFailed', (ids: string[]) => {

@@ -111,7 +111,12 @@ export class ResyncListener {
  * Asks every watcher that listens; resolves with their answers when all have answered, or when one has done it.
  * @throws PointsmanError WATCHER_ABSENT: nobody listens, or nobody answered in time.
  */
-export async function requestResync(redis: Redis, keys: Keys, service: ServiceName | null, deadlineMs = RESYNC_DEADLINE_MS): Promise<ResyncAnswer[]> {
+export async function requestResync(
+  redis: Redis,
+  keys: Keys,
+  service: ServiceName | null,
+  deadlineMs = RESYNC_DEADLINE_MS,
+): Promise<ResyncAnswer[]> {
   const request: Request = { id: randomUUID(), service };
   const subscriber = redis.duplicate();
   subscriber.on('error', () => undefined);

@@ -46,22 +46,35 @@ export function diffView(
   decoded: ReadonlyMap<string, Decoded>,
   options: { readonly confirmed: boolean; readonly restated?: ReadonlySet<string> },
 ): ViewDifference {
-  const difference: ViewDifference = { set: new Map(), remove: [], events: [], unconfirmed: [] };
-  const gone = missing(view, reading);
-  for (const name of [...reading.read.keys(), ...gone].sort(byCodeUnit)) {
-    const before = view.get(name);
-    const znode = reading.read.get(name)?.znode;
-    if (znode !== undefined) {
-      const says = must(decoded.get(name), `what znode ${escapeText(name)} says`);
-      readChild(difference, before, znode, says, options.restated?.has(name) ?? false);
-    } else if (before !== undefined && options.confirmed) {
-      difference.remove.push(name);
-      difference.events.push(deregistered(name, before));
-    } else if (before !== undefined) {
-      difference.unconfirmed.push(name);
-    }
+  const steps: Step[] = [];
+  const unconfirmed: string[] = [];
+  for (const [name, { znode }] of reading.read) {
+    const says = must(decoded.get(name), `what znode ${escapeText(name)} says`);
+    const step = readChild(view.get(name), znode, says, options.restated?.has(name) ?? false);
+    if (step !== null) steps.push(step);
   }
-  return difference;
+  for (const name of missing(view, reading)) {
+    const before = view.get(name);
+    if (before === undefined) continue;
+    if (options.confirmed) steps.push({ name, entry: null, events: [deregistered(name, before)] });
+    else unconfirmed.push(name);
+  }
+  // Only what changed is put in order: it is little, of much.
+  steps.sort((a, b) => byCodeUnit(a.name, b.name));
+  return {
+    set: new Map(steps.flatMap(({ name, entry }) => (entry === null || entry === undefined ? [] : [[name, entry] as const]))),
+    remove: steps.flatMap(({ name, entry }) => (entry === null ? [name] : [])),
+    events: steps.flatMap(({ events }) => events),
+    unconfirmed: unconfirmed.sort(byCodeUnit),
+  };
+}
+
+/** What one child has to tell. */
+interface Step {
+  readonly name: string;
+  /** null: it leaves the view; undefined: its entry stays as it is. */
+  readonly entry: ViewEntry | null | undefined;
+  readonly events: readonly ServiceEvent[];
 }
 
 function missing(view: ReadonlyMap<string, ViewEntry>, reading: ReadChildren): string[] {
@@ -70,18 +83,17 @@ function missing(view: ReadonlyMap<string, ViewEntry>, reading: ReadChildren): s
   return [...view.keys()].filter((name) => !reading.read.has(name) && !unread.has(name));
 }
 
-function readChild(difference: ViewDifference, before: ViewEntry | undefined, znode: Znode, says: Decoded, restated: boolean): void {
+/** null: it is as it was. */
+function readChild(before: ViewEntry | undefined, znode: Znode, says: Decoded, restated: boolean): Step | null {
+  const { name, czxid, mzxid, version } = znode;
   const { instance } = says;
-  const entry: ViewEntry = { czxid: znode.czxid, mzxid: znode.mzxid, version: znode.version, instance };
+  const same = before !== undefined && before.czxid === czxid && before.instance === instance;
+  if (same && before.mzxid === mzxid && !restated) return null;
   const said: Said = says.ok ? { registration: says.registration } : { rejection: says.rejection };
-  const another = before === undefined || before.czxid !== znode.czxid || before.instance !== instance;
-  if (another) {
-    difference.events.push({ type: 'registered', instance, znode, said });
-    if (before !== undefined) difference.events.push(deregistered(znode.name, before));
-  } else if (before.mzxid !== znode.mzxid || restated) {
-    difference.events.push({ type: 'changed', instance, znode, said });
-  }
-  if (another || before.mzxid !== znode.mzxid) difference.set.set(znode.name, entry);
+  const entry: ViewEntry = { czxid, mzxid, version, instance };
+  if (same) return { name, entry: before.mzxid === mzxid ? undefined : entry, events: [{ type: 'changed', instance, znode, said }] };
+  const registered: ServiceEvent = { type: 'registered', instance, znode, said };
+  return { name, entry, events: before === undefined ? [registered] : [registered, deregistered(name, before)] };
 }
 
 function deregistered(name: string, entry: ViewEntry): ServiceEvent {

@@ -1,13 +1,13 @@
 /** The transition worker on a real Redis: folds, commits by compare-and-set, marks and wakes, rings deadlines. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
+import type { Config } from '../../shared/config/config.ts';
+import type { ServiceEvent } from '../../shared/model/event.ts';
+import { createLogger } from '../../shared/observability/logger.ts';
+import { awaitReady } from '../../shared/redis/connection.ts';
+import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
 import { Transition } from '../../workers/transition/transition.ts';
-import { createPorts, closePorts, type Ports } from '../../workers/app.ts';
-import { createLogger } from '../../shared/observability/logger.ts';
-import type { ServiceEvent } from '../../shared/model/event.ts';
-import type { Config } from '../../shared/config/config.ts';
-import { awaitReady } from '../../shared/redis/connection.ts';
-import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { until } from '../support/poll.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { registration, serviceConfig } from '../support/service-events.ts';
@@ -119,8 +119,16 @@ describe('the append', () => {
 
   it('of more than one call holds keeps each entry with its own event', async () => {
     const names = Array.from({ length: 2_500 }, (_, index) => 10_000 + index);
-    const set = new Map(names.map((port) => [`10.0.0.1:${port}`, { czxid: String(port), mzxid: String(port), version: 0, instance: `10.0.0.1:${port}` }]));
-    const answer = await ports.log.append('web', { epoch: 1, viewRevision: 0, set, remove: [], events: names.map((port) => registered(port)) });
+    const set = new Map(
+      names.map((port) => [`10.0.0.1:${port}`, { czxid: String(port), mzxid: String(port), version: 0, instance: `10.0.0.1:${port}` }]),
+    );
+    const answer = await ports.log.append('web', {
+      epoch: 1,
+      viewRevision: 0,
+      set,
+      remove: [],
+      events: names.map((port) => registered(port)),
+    });
     expect(answer.ids).toHaveLength(2_500);
     expect((await ports.log.readView('web')).children.size).toBe(2_500);
     expect((await ports.log.readView('web')).revision).toBe(answer.revision);

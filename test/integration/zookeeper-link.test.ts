@@ -78,12 +78,12 @@ describe('with one server', () => {
     await plain.ensure('/login/mine');
     await plain.restrict('/login/mine', 'one:secret');
     await using opened = openLink(zookeeper.connect, { auth: { scheme: 'digest', credentials: 'one:secret' } });
-    let first: Promise<unknown> | null = null;
+    const first: Promise<unknown>[] = [];
     opened.link.once('up', () => {
-      first = opened.link.set('/login/mine', 'x');
+      first.push(opened.link.set('/login/mine', 'x'));
     });
-    await until('the link to come up', () => first);
-    await first;
+    await until('the link to come up', () => first.length > 0);
+    await Promise.all(first);
     await using refused = openLink(zookeeper.connect, { auth: { scheme: 'no-such-scheme', credentials: 'x' } });
     await until('two refusals', () => refused.told.filter((word) => word === 'problem ZOOKEEPER_AUTH_FAILED').length >= 2);
     expect(refused.told).not.toContain('up new');

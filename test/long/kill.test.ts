@@ -12,7 +12,9 @@ it(`${ROUNDS} kills in the middle of an apply: each converges within 10 s, no se
   } finally {
     await story.stop();
     const times = rounds.map((round) => Math.round(round.convergedMs)).sort((a, b) => a - b);
-    console.log(`kill to convergence, ms, n=${times.length}: median ${times[Math.floor(times.length / 2)]}, most ${times.at(-1)}; all ${times.join(' ')}`);
+    console.log(
+      `kill to convergence, ms, n=${times.length}: median ${times[Math.floor(times.length / 2)]}, most ${times.at(-1)}; all ${times.join(' ')}`,
+    );
   }
   expect(rounds.map((round) => round.during)).toEqual(rounds.map(() => 'patching'));
   for (const round of rounds) expect(round.convergedMs).toBeLessThan(10_000);

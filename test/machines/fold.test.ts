@@ -1,8 +1,9 @@
 /** The life of instances, told as stories over the pure fold. */
 import { describe, expect, it } from 'vitest';
 import { desiredServer, visibleState } from '../../machines/projection.ts';
+import { serverIdCandidates } from '../../machines/server-id.ts';
 import { TOMBSTONES_MAX } from '../../machines/service.ts';
-import { serviceConfig, Story } from '../support/service-events.ts';
+import { Story, serviceConfig } from '../support/service-events.ts';
 
 const free = serviceConfig({ guard: { maxLoss: 1, window: 10_000, hold: 300_000 } });
 
@@ -14,7 +15,7 @@ describe('an instance', () => {
     expect(desiredServer(story.at(80))).toEqual({
       instance: '10.0.0.1:80',
       name: '10.0.0.1:80',
-      id: 1,
+      id: serverIdCandidates('10.0.0.1:80')[0],
       address: '10.0.0.1',
       port: 80,
       weight: 1,
@@ -39,7 +40,7 @@ describe('an instance', () => {
     const token = story.at(80).context.timer?.token ?? -1;
     story.pass(10_000).register(80);
     expect(story.at(80).state).toBe('serving');
-    expect(desiredServer(story.at(80))?.id).toBe(1);
+    expect(desiredServer(story.at(80))?.id).toBe(serverIdCandidates('10.0.0.1:80')[0]);
     story.pass(60_000).tell({ type: 'timer', timer: 'drain', instance: '10.0.0.1:80', token });
     expect(story.at(80).state).toBe('serving');
   });
@@ -78,12 +79,24 @@ describe('an instance', () => {
   it('keeps its server id when it comes back after it was gone', () => {
     const story = new Story(free);
     story.register(80);
-    story.register(81);
+    const id = story.at(80).context.serverId;
     story.deregister(80);
     story.pass(30_000).ring();
     story.register(82);
     story.register(80);
-    expect([80, 81, 82].map((port) => story.at(port).context.serverId)).toEqual([1, 2, 3]);
+    expect(story.at(80).context.serverId).toBe(id);
+    expect(story.at(82).context.serverId).not.toBe(id);
+  });
+
+  it('takes its next server id when another has the first, and none when all are taken', () => {
+    const story = new Story(free);
+    const candidates = serverIdCandidates('10.0.0.1:80');
+    for (const id of candidates.slice(0, 3)) story.state.addresses.set(`#${id}`, { owner: 'another', waiting: [] });
+    story.register(80);
+    expect(story.at(80).context.serverId).toBe(candidates[3]);
+    for (const id of serverIdCandidates('10.0.0.1:81')) story.state.addresses.set(`#${id}`, { owner: 'another', waiting: [] });
+    story.register(81);
+    expect(story.at(81).context.rejection?.code).toBe('too-many-instances');
   });
 
   it('is forgotten after so many others went, and not before', () => {
@@ -98,6 +111,7 @@ describe('an instance', () => {
     const forgotten = [...story.state.instances.values()].filter((snapshot) => snapshot === null);
     expect(forgotten).toHaveLength(1);
     expect(story.state.service.tombstones).toHaveLength(TOMBSTONES_MAX);
+    expect(story.state.addresses.get(`#${serverIdCandidates('10.0.0.1:1')[0]}`)).toBeNull();
   });
 
   it('takes a new weight without leaving its state', () => {

@@ -24,6 +24,8 @@ export class FaultProxy {
   mode: FaultMode = 'pass';
   /** Connections accepted since the start. */
   accepted = 0;
+  /** Bytes from clients that went nowhere. */
+  discarded = 0;
   /** Looks at each packet from the server. Set it before the connection is made. */
   onReply: PacketHook | null = null;
   /** Looks at each packet from the client. Set it before the connection is made. */
@@ -95,7 +97,12 @@ export class FaultProxy {
       if (this.mode !== 'blackhole') pair.server?.destroy();
     });
     if (this.mode === 'reset') return void client.resetAndDestroy();
-    if (this.mode !== 'pass') return void client.resume();
+    if (this.mode !== 'pass') {
+      client.on('data', (bytes) => {
+        this.discarded += bytes.length;
+      });
+      return;
+    }
     client.setNoDelay();
     const server = connect(this.#target, '127.0.0.1');
     server.setNoDelay();

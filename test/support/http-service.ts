@@ -17,6 +17,8 @@ export class HttpService {
   delayMs = 0;
   /** Requests other than `/health`. */
   requests = 0;
+  /** When the last of them came: ms, performance.now(). */
+  lastRequestAt: number | null = null;
   healthChecks = 0;
   /** Connections ever accepted. */
   connections = 0;
@@ -49,6 +51,7 @@ export class HttpService {
     if (health) this.healthChecks += 1;
     else {
       this.requests += 1;
+      this.lastRequestAt = performance.now();
       this.inFlight += 1;
       response.once('close', () => {
         this.inFlight -= 1;

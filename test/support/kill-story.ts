@@ -2,9 +2,10 @@
  * Three processes of `pointsman run --roles transition,reconciler` share one Redis; the one that is in the middle of an apply is killed with
  * SIGKILL, again and again. After each kill HAProxy must have what is desired within the deadline, every server whole.
  */
+
+import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { observeBackends } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
@@ -48,7 +49,13 @@ export class KillStory {
     await writeFile(config, pipeline.yaml());
     for (let count = 0; count < PROCESSES; count += 1) await story.#launch();
     await pipeline.startHaproxy();
-    await pipeline.configure(serviceConfig({ check: { type: 'http', method: 'GET', path: '/health', interval: 500, rise: 1, fall: 2 }, drainTimeout: 500, guard: { maxLoss: 1, window: 1_000, hold: 1_000 } }));
+    await pipeline.configure(
+      serviceConfig({
+        check: { type: 'http', method: 'GET', path: '/health', interval: 500, rise: 1, fall: 2 },
+        drainTimeout: 500,
+        guard: { maxLoss: 1, window: 1_000, hold: 1_000 },
+      }),
+    );
     await until('the backend is loaded', async () => (await pipeline.backendState('web')) === 'in-sync', { timeoutMs: 30_000 });
     return story;
   }
@@ -113,7 +120,9 @@ export class KillStory {
   async #converged(): Promise<boolean> {
     const seen = await withRuntime(this.#pipeline.proxy.runtime, async (connection) => (await observeBackends(connection)).get('web'));
     const servers = [...(seen?.servers.values() ?? [])];
-    const whole = servers.every((server) => server.admin === 'ready' && server.operation === 'running' && server.checking && server.check === 'passed');
+    const whole = servers.every(
+      (server) => server.admin === 'ready' && server.operation === 'running' && server.checking && server.check === 'passed',
+    );
     return whole && servers.length === this.#registered.size && (await this.#pipeline.backendState('web')) === 'in-sync';
   }
 

@@ -82,7 +82,10 @@ export class Pipeline {
 
   /** HAProxy starts once its files are there, whoever writes them. */
   async startHaproxy(withFolder = true): Promise<void> {
-    if (withFolder) await until('the managed files are written', () => access(join(this.managed, '00-pointsman.cfg')).then(() => true), { timeoutMs: 20_000 });
+    if (withFolder)
+      await until('the managed files are written', () => access(join(this.managed, '00-pointsman.cfg')).then(() => true), {
+        timeoutMs: 20_000,
+      });
     await this.haproxy.run();
   }
 

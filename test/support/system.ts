@@ -4,15 +4,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { visibleState } from '../../machines/projection.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { visibleState } from '../../machines/projection.ts';
 import type { Config } from '../../shared/config/config.ts';
 import { observeBackends } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ObservedServer } from '../../shared/model/observed.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
-import { App, rolesOf, type RoleName } from '../../workers/app.ts';
+import { App, type RoleName, rolesOf } from '../../workers/app.ts';
 import { configOf } from './config-text.ts';
 import { type TempFolder, tempFolder } from './folder.ts';
 import { TestHaproxy } from './haproxy.ts';

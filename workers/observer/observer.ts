@@ -2,16 +2,17 @@
  * The observer role: looks at every proxy every 2 s. It tells the services' logs what the checks say where that is news, and wakes the
  * reconciler when another worker process answers (a restart, a foreign reload) or when a backend is not as desired. It changes nothing.
  */
-import { structureOf } from '../../shared/haproxy/render-service.ts';
+
 import { type ObservedProxy, observeBackends, observeProxy, sameWorker } from '../../shared/haproxy/observe.ts';
+import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
-import { pause } from '../../shared/runtime/wait.ts';
 import type { Role } from '../../shared/runtime/role.ts';
+import { pause } from '../../shared/runtime/wait.ts';
 import type { ReconcilerPorts } from '../reconciler/proxy-agent.ts';
 import { healthNews } from './verdicts.ts';
 
@@ -75,7 +76,13 @@ export class Observer implements Role {
     const observed = seen.backends.get(service) ?? null;
     const news = healthNews(await log.verdicts(service, proxy.id), desired, observed);
     if (news.length > 0 && (await log.tellHealth(service, proxy.id, news))) {
-      await queues.wakeService(service, { why: `health on ${proxy.id}: ${news.slice(0, 5).map((n) => `${n.instance} ${n.to}`).join(', ')}`, time: Date.now() });
+      await queues.wakeService(service, {
+        why: `health on ${proxy.id}: ${news
+          .slice(0, 5)
+          .map((n) => `${n.instance} ${n.to}`)
+          .join(', ')}`,
+        time: Date.now(),
+      });
       // The managed file says which servers may start in rotation, so it follows.
       await proxies.mark([proxy.id], new Map([[service, revision]]));
       await this.#wake(proxy, `${service}: the checks changed their mind`);

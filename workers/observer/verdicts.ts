@@ -5,7 +5,11 @@ import type { InstanceId } from '../../shared/model/ids.ts';
 import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
 
 /** Sorted by instance. */
-export function healthNews(known: ReadonlyMap<InstanceId, Verdict>, desired: DesiredBackend, observed: ObservedBackend | null): HealthChange[] {
+export function healthNews(
+  known: ReadonlyMap<InstanceId, Verdict>,
+  desired: DesiredBackend,
+  observed: ObservedBackend | null,
+): HealthChange[] {
   const now = new Map<InstanceId, Verdict>();
   for (const server of desired.servers.values()) {
     const seen = observed?.servers.get(server.name);

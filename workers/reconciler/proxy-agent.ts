@@ -2,13 +2,15 @@
  * What one process knows of one proxy between its jobs: nothing that could not be found out again. How long servers have been quiet,
  * when a file was last written, how often a look was repeated.
  */
+
+import type { Redis } from 'ioredis';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
-import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { ServerSessions } from '../../shared/plan/sessions.ts';
 import { Claim } from '../../shared/redis/claim.ts';
@@ -17,7 +19,6 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
 import type { Queues } from '../../shared/redis/queues.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import type { Redis } from 'ioredis';
 import { type ProxyLock, takeProxyLock } from './proxy-lock.ts';
 
 export interface ReconcilerPorts {

@@ -7,9 +7,9 @@ import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { type ObservedProxy, observeProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
+import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
-import { matchesAny } from '../../shared/model/glob.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
 import { writeMissingFiles, writeServiceFile } from './files.ts';
 import { Journal } from './journal.ts';
@@ -38,7 +38,12 @@ export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options:
   return { outcome: 'taken', services: [], detail: 'another worker has the proxy' };
 }
 
-async function passProxy(agent: ProxyAgent, signal: AbortSignal, options: { full: boolean }, stillClaimed: () => boolean): Promise<PassReport> {
+async function passProxy(
+  agent: ProxyAgent,
+  signal: AbortSignal,
+  options: { full: boolean },
+  stillClaimed: () => boolean,
+): Promise<PassReport> {
   const { proxies } = agent.ports;
   const journal = new Journal(proxies, agent.config.id);
   const [{ dirty, worker }, contact] = await Promise.all([proxies.begin(agent.config.id), reach(agent)]);
@@ -67,7 +72,10 @@ async function reach(agent: ProxyAgent): Promise<{ connection: RuntimeConnection
     connection = await RuntimeConnection.open(agent.config.runtime);
     const proxy = await observeProxy(connection);
     if (!proxy.stopping) return { connection, proxy };
-    throw new PointsmanError('HAPROXY_NOT_LIVING_WORKER', 'the worker that answers is stopping', { hint: 'it is looked at again', retry: 'transient' });
+    throw new PointsmanError('HAPROXY_NOT_LIVING_WORKER', 'the worker that answers is stopping', {
+      hint: 'it is looked at again',
+      retry: 'transient',
+    });
   } catch (error) {
     connection?.close();
     if (error instanceof PointsmanError) return error;
@@ -85,7 +93,10 @@ async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedPr
   if (before !== null && sameWorker(before, proxy.identity)) return unknownHere;
   agent.sessions.clear();
   agent.written.clear();
-  await journal.write([{ type: 'worker', worker: proxy.identity, detail: before === null ? 'first seen' : 'HAProxy was started or reloaded' }], Date.now());
+  await journal.write(
+    [{ type: 'worker', worker: proxy.identity, detail: before === null ? 'first seen' : 'HAProxy was started or reloaded' }],
+    Date.now(),
+  );
   await proxies.setState(agent.config.id, { worker: JSON.stringify(proxy.identity), version: proxy.version });
   return true;
 }
@@ -95,7 +106,11 @@ async function everything(agent: ProxyAgent, journal: Journal, marked: readonly 
   return [...new Set([...carried, ...marked, ...known])].filter((service) => matchesAny(agent.config.services, service)).sort();
 }
 
-async function passServices(context: PassContext, services: readonly ServiceName[], dirty: ReadonlyMap<ServiceName, number>): Promise<PassReport> {
+async function passServices(
+  context: PassContext,
+  services: readonly ServiceName[],
+  dirty: ReadonlyMap<ServiceName, number>,
+): Promise<PassReport> {
   const { agent, proxy } = context;
   const applied = new Map<ServiceName, number>();
   const report: PassReport['services'][number][] = [];
@@ -164,12 +179,16 @@ async function standing(context: PassContext, pass: ServicePass, restamped: bool
   const reason = plan.reload?.reason ?? (restamped && config !== null ? 'the managed defaults changed' : null);
   if (reason !== null) {
     const rejected = config === null ? null : await rejectionOf(agent, service, structureOf(config, agent.config.defaults));
-    if (rejected !== null && rejected.nextTry > Date.now()) return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
+    if (rejected !== null && rejected.nextTry > Date.now())
+      return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
     await wantReload(agent, `${service}: ${reason}`);
     return { type: 'reload-wanted', service, detail: reason };
   }
   if (isSettled(pass)) return config === null ? null : { type: 'synced', service, revision: pass.revision };
-  const detail = [...plan.waiting.map((wait) => `${wait.server}: ${wait.reason}`), ...plan.commands.map((next) => `${next.command.server}: ${next.reason}`)];
+  const detail = [
+    ...plan.waiting.map((wait) => `${wait.server}: ${wait.reason}`),
+    ...plan.commands.map((next) => `${next.command.server}: ${next.reason}`),
+  ];
   return pass.commands > 0 || plan.waiting.length > 0
     ? { type: 'patching', service, revision: pass.revision, commands: [] }
     : { type: 'drifted', service, detail: detail.slice(0, 5).join('; ') };

@@ -3,8 +3,8 @@
  * at a time. Any number of processes share the work; the claim keeps one writer per proxy.
  */
 import type { Worker } from 'bullmq';
-import type { ProxyId } from '../../shared/model/ids.ts';
 import { reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
+import type { ProxyId } from '../../shared/model/ids.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { proxiesQueue, reloadsQueue } from '../../shared/redis/keys.ts';
 import type { JobData, WakeJob } from '../../shared/redis/queues.ts';
@@ -46,8 +46,12 @@ export class Reconciler implements Role {
       await supervisor.start();
     }
     for (const pool of pools) {
-      this.#workers.push(this.#ports.queues.work(proxiesQueue(pool), (job, signal) => this.#reconcile(job, signal), { concurrency: PROXIES_AT_ONCE }));
-      this.#workers.push(this.#ports.queues.work(reloadsQueue(pool), (job, signal) => this.#reload(job, signal), { concurrency: PROXIES_AT_ONCE }));
+      this.#workers.push(
+        this.#ports.queues.work(proxiesQueue(pool), (job, signal) => this.#reconcile(job, signal), { concurrency: PROXIES_AT_ONCE }),
+      );
+      this.#workers.push(
+        this.#ports.queues.work(reloadsQueue(pool), (job, signal) => this.#reload(job, signal), { concurrency: PROXIES_AT_ONCE }),
+      );
     }
     await this.#fullPass('start');
     this.#timers.push(setInterval(() => void this.#announce(), ANNOUNCE_EVERY_MS));
@@ -91,9 +95,11 @@ export class Reconciler implements Role {
   async #fullPass(why: string): Promise<void> {
     for (const { config } of this.#agents.values()) {
       this.#full.add(config.id);
-      await this.#ports.queues.wakeProxy(config.pool, config.id, { why: `look at everything: ${why}`, time: Date.now() }).catch((error: unknown) => {
-        this.#ports.logger.debug({ proxy: config.id, error: String(error) }, 'wake failed, the next one follows');
-      });
+      await this.#ports.queues
+        .wakeProxy(config.pool, config.id, { why: `look at everything: ${why}`, time: Date.now() })
+        .catch((error: unknown) => {
+          this.#ports.logger.debug({ proxy: config.id, error: String(error) }, 'wake failed, the next one follows');
+        });
     }
   }
 }

@@ -76,7 +76,10 @@ async function reloadOnce(
   const folder = config.managed;
   if (folder === null) return { outcome: 'not-needed', reasons: [], detail: 'runtimeOnly' };
   await ports.proxies.setState(config.id, { reloadDue: '0' });
-  const running = await withRuntime(config.runtime, async (connection) => ({ proxy: await observeProxy(connection), backends: await observeBackends(connection) }));
+  const running = await withRuntime(config.runtime, async (connection) => ({
+    proxy: await observeProxy(connection),
+    backends: await observeBackends(connection),
+  }));
   const wanted = await wantedFiles(agent, running.proxy, running.backends);
   if (wanted.reasons.length === 0) return { outcome: 'not-needed', reasons: [], detail: null };
 
@@ -89,7 +92,8 @@ async function reloadOnce(
     await journal.write(blockedEvents(new Map(wanted.changed.map((service) => [service, detail])), Date.now()), Date.now());
     return { outcome: 'refused', reasons: wanted.reasons, detail };
   }
-  if (!differs(present, candidate.accepted) && refused.size > 0) return { outcome: 'refused', reasons: wanted.reasons, detail: [...refused.values()].join('; ') };
+  if (!differs(present, candidate.accepted) && refused.size > 0)
+    return { outcome: 'refused', reasons: wanted.reasons, detail: [...refused.values()].join('; ') };
   if (!stillClaimed() || signal.aborted) return { outcome: 'taken', reasons: wanted.reasons, detail: 'the claim was lost' };
   await syncManaged(folder, candidate.accepted);
   return order(agent, way, journal, wanted, refused, running.proxy, signal);
@@ -109,10 +113,23 @@ async function order(
   const services = [...wanted.services.keys()].filter((service) => !refused.has(service));
   const detail = wanted.reasons.join('; ');
   ports.logger.info({ proxy: config.id, reasons: wanted.reasons }, 'reloading haproxy');
-  await journal.write(each(wanted.changed.filter((service) => !refused.has(service)), (service) => ({ type: 'reloading', service, detail })), Date.now());
+  await journal.write(
+    each(
+      wanted.changed.filter((service) => !refused.has(service)),
+      (service) => ({ type: 'reloading', service, detail }),
+    ),
+    Date.now(),
+  );
   await ports.proxies.setState(config.id, { lastReload: String(Date.now()), lastReloadReason: detail });
   try {
-    await reload(way, { binary: config.binary, base: config.base, managed: config.managed ?? '', runtime: config.runtime, signal, deadlineMs: RELOAD_DEADLINE_MS });
+    await reload(way, {
+      binary: config.binary,
+      base: config.base,
+      managed: config.managed ?? '',
+      runtime: config.runtime,
+      signal,
+      deadlineMs: RELOAD_DEADLINE_MS,
+    });
     const structures = new Map(
       services.map((service) => [service, structureOf((wanted.services.get(service) as DesiredBackend).config, config.defaults)] as const),
     );
@@ -131,8 +148,17 @@ async function order(
     await journal.write(blockedEvents(new Map(wanted.changed.map((service) => [service, message])), Date.now()), Date.now());
     return { outcome: 'failed', reasons: wanted.reasons, detail: message };
   }
-  await journal.write(each(wanted.changed.filter((service) => !refused.has(service)), (service) => ({ type: 'reloaded', service, detail })), Date.now());
-  await ports.proxies.setLoaded(config.id, services.map((service) => (wanted.services.get(service) as DesiredBackend).config));
+  await journal.write(
+    each(
+      wanted.changed.filter((service) => !refused.has(service)),
+      (service) => ({ type: 'reloaded', service, detail }),
+    ),
+    Date.now(),
+  );
+  await ports.proxies.setLoaded(
+    config.id,
+    services.map((service) => (wanted.services.get(service) as DesiredBackend).config),
+  );
   await ports.proxies.mark([config.id], new Map([...wanted.services].map(([service, desired]) => [service, desired.revision])));
   return { outcome: 'reloaded', reasons: wanted.reasons, detail: null };
 }
@@ -172,7 +198,12 @@ async function wantedFiles(agent: ProxyAgent, proxy: ObservedProxy, backends: Re
   return wanted;
 }
 
-async function tryFiles(agent: ProxyAgent, folder: string, wanted: Wanted, proxy: ObservedProxy): Promise<{ candidate: CandidateResult; present: Map<string, string> }> {
+async function tryFiles(
+  agent: ProxyAgent,
+  folder: string,
+  wanted: Wanted,
+  proxy: ObservedProxy,
+): Promise<{ candidate: CandidateResult; present: Map<string, string> }> {
   await removeStale(folder, Date.now());
   const { ours, foreign } = await readManaged(folder);
   const present = new Map([...ours, ...wanted.lastGood]);
@@ -184,7 +215,11 @@ async function tryFiles(agent: ProxyAgent, folder: string, wanted: Wanted, proxy
   }
   const refused = new Map([...(await probeListeners(listeners, listenersOf(loadedFiles, serviceOfFile))), ...wanted.unrendered]);
   for (const service of wanted.changed) {
-    const rejected = await rejectionOf(agent, service, structureOf((wanted.services.get(service) as DesiredBackend).config, agent.config.defaults));
+    const rejected = await rejectionOf(
+      agent,
+      service,
+      structureOf((wanted.services.get(service) as DesiredBackend).config, agent.config.defaults),
+    );
     if (rejected !== null && rejected.nextTry > Date.now()) refused.set(service, rejected.message);
   }
   const candidate = await tryCandidate({

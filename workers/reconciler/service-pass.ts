@@ -95,7 +95,11 @@ async function judge(
   return { plan, observed, running };
 }
 
-async function countSessions(agent: ProxyAgent, connection: RuntimeConnection, service: ServiceName): Promise<ReadonlyMap<string, ServerSessions>> {
+async function countSessions(
+  agent: ProxyAgent,
+  connection: RuntimeConnection,
+  service: ServiceName,
+): Promise<ReadonlyMap<string, ServerSessions>> {
   const counts = (await observeSessions(connection, service)) ?? new Map<string, number>();
   const before = agent.sessions.get(service);
   const at = performance.now();
@@ -124,10 +128,12 @@ async function apply(context: PassContext, service: ServiceName, revision: numbe
   }));
   await journal.write([{ type: 'commands', service, results: told }], Date.now());
   for (const { command, outcome, reply } of results) {
-    if (outcome === 'refused') agent.ports.logger.warn({ proxy: agent.config.id, command: commandText(command), reply }, 'haproxy refused a command');
+    if (outcome === 'refused')
+      agent.ports.logger.warn({ proxy: agent.config.id, command: commandText(command), reply }, 'haproxy refused a command');
   }
   if (failed instanceof PointsmanError && failed.code !== 'HAPROXY_REPLY_UNEXPECTED') throw failed;
-  if (failed !== null) agent.ports.logger.warn({ proxy: agent.config.id, service, error: failed.message }, 'haproxy gave an unexpected reply');
+  if (failed !== null)
+    agent.ports.logger.warn({ proxy: agent.config.id, service, error: failed.message }, 'haproxy gave an unexpected reply');
 }
 
 function remember(agent: ProxyAgent, service: ServiceName, desired: DesiredBackend | null, { observed, running }: Look): void {

@@ -2,7 +2,7 @@
  * Folds what stands behind a service's cursor through the machines and commits it: snapshots, desired servers, deadlines and cursor in one
  * compare-and-set. A lost one reads and folds again. Nothing is done to the world here; marks and wakes follow from what is committed.
  */
-import { type AddressClaim, addressKey, type FoldState, fold, needs, type Transition } from '../../machines/fold.ts';
+import { type AddressClaim, claimKeys, type FoldState, fold, needs, type Transition } from '../../machines/fold.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import { newService, type ServiceSnapshot } from '../../machines/service.ts';
@@ -10,7 +10,7 @@ import { canonical } from '../../machines/snapshot.ts';
 import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import { GUARD_DEADLINE, type Commit, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
+import { type Commit, GUARD_DEADLINE, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
 
 /** Events in one commit. */
 const EVENTS_PER_FOLD = 1_000;
@@ -42,7 +42,8 @@ export async function foldService(ports: { log: ServiceLog; store: ServiceStore 
   if (due.length > 0) await appendDue(ports, service, head, due, now);
   const events = await log.read(service, head.cursor, EVENTS_PER_FOLD);
   const last = events.at(-1);
-  if (last === undefined) return { revision: head.revision, published: head.published, events: 0, transitions: [], desiredChanged: false, more: false };
+  if (last === undefined)
+    return { revision: head.revision, published: head.published, events: 0, transitions: [], desiredChanged: false, more: false };
 
   const before = head.service === null ? newService() : (JSON.parse(head.service) as ServiceSnapshot);
   const loaded = await load(store, service, before, events);
@@ -50,7 +51,14 @@ export async function foldService(ports: { log: ServiceLog; store: ServiceStore 
   const commit = difference(head, last.id, before, loaded);
   const revision = await store.commit(service, commit);
   const desiredChanged = commit.desired.size > 0 || canonical(before.config) !== canonical(loaded.state.service.config);
-  return { revision, published: head.published, events: events.length, transitions, desiredChanged, more: events.length === EVENTS_PER_FOLD };
+  return {
+    revision,
+    published: head.published,
+    events: events.length,
+    transitions,
+    desiredChanged,
+    more: events.length === EVENTS_PER_FOLD,
+  };
 }
 
 /** A due deadline becomes an event before it is folded. Appended twice, the second has a stale token and changes nothing. */
@@ -62,7 +70,10 @@ async function appendDue(
   now: number,
 ): Promise<void> {
   const events: ServiceEvent[] = [];
-  const instances = await store.instances(service, due.filter((member) => member !== GUARD_DEADLINE));
+  const instances = await store.instances(
+    service,
+    due.filter((member) => member !== GUARD_DEADLINE),
+  );
   for (const [instance, json] of instances) {
     const { timer } = (JSON.parse(json) as InstanceSnapshot).context;
     if (timer !== null && timer.at <= now) events.push({ type: 'timer', timer: 'drain', instance, token: timer.token });
@@ -75,7 +86,12 @@ async function appendDue(
 }
 
 /** Loads what the events need: the instances they name, the addresses these have or want, and who else wants those. */
-async function load(store: ServiceStore, service: ServiceName, before: ServiceSnapshot, events: readonly Logged<ServiceEvent>[]): Promise<Loaded> {
+async function load(
+  store: ServiceStore,
+  service: ServiceName,
+  before: ServiceSnapshot,
+  events: readonly Logged<ServiceEvent>[],
+): Promise<Loaded> {
   const wanted = events.map(({ event }) => needs(before, event));
   const all = wanted.some((need) => need.all);
   const ids = new Set(wanted.flatMap((need) => need.instances));
@@ -83,17 +99,24 @@ async function load(store: ServiceStore, service: ServiceName, before: ServiceSn
   const instances = new Map([...texts].map(([id, json]) => [id, JSON.parse(json) as InstanceSnapshot]));
 
   const keys = new Set(wanted.flatMap((need) => need.addresses));
-  for (const { context } of instances.values()) {
-    if (context.registration !== null) keys.add(addressKey(context.registration));
-    if (context.offered !== null) keys.add(addressKey(context.offered));
-  }
+  for (const snapshot of instances.values()) for (const key of claimKeys(snapshot)) keys.add(key);
   const addresses = await store.addresses(service, [...keys]);
   const claims = new Map([...addresses].map(([key, json]) => [key, JSON.parse(json) as AddressClaim]));
   const others = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]).filter((id) => !instances.has(id));
   if (others.length > 0) {
-    for (const [id, json] of await store.instances(service, others)) instances.set(id, JSON.parse(json) as InstanceSnapshot);
+    const rivals = [...(await store.instances(service, others)).values()].map((json) => JSON.parse(json) as InstanceSnapshot);
+    for (const snapshot of rivals) instances.set(snapshot.context.id, snapshot);
+    const more = await store.addresses(service, rivals.flatMap(claimKeys));
+    for (const [key, json] of more) {
+      addresses.set(key, json);
+      claims.set(key, JSON.parse(json) as AddressClaim);
+    }
   }
-  return { state: { service: before, instances: new Map(instances), addresses: new Map(claims), touched: new Map() }, instances, addresses };
+  return {
+    state: { service: before, instances: new Map(instances), addresses: new Map(claims), touched: new Map() },
+    instances,
+    addresses,
+  };
 }
 
 /** Only what differs from what was loaded. */
@@ -119,7 +142,8 @@ function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, 
   }
   for (const [key, claim] of state.addresses) {
     const json = claim === null ? null : canonical(claim);
-    if (json !== (addresses.get(key) ?? null)) commit.addresses.set(key, json);
+    // A claim that is given up may belong to one that was not loaded (an instance that is forgotten).
+    if (json !== (addresses.get(key) ?? null) || (json === null && !addresses.has(key))) commit.addresses.set(key, json);
   }
   const guardAt = state.service.guard.context.timer?.at ?? null;
   if (guardAt !== (before.guard.context.timer?.at ?? null)) commit.deadlines.set(GUARD_DEADLINE, guardAt);

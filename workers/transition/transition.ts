@@ -99,7 +99,13 @@ export class Transition implements Role {
         carriers.map((proxy) => proxy.id),
         new Map([[service, folded.revision]]),
       );
-      const why = folded.transitions.length > 0 ? folded.transitions.slice(0, 5).map((t) => `${t.instance} ${t.to}`).join(', ') : 'config';
+      const why =
+        folded.transitions.length > 0
+          ? folded.transitions
+              .slice(0, 5)
+              .map((t) => `${t.instance} ${t.to}`)
+              .join(', ')
+          : 'config';
       const cause = { why: `${service}: ${why}`, events: folded.transitions.slice(0, 5).map((t) => t.cause), time: Date.now() };
       await Promise.all(carriers.map((proxy) => queues.wakeProxy(proxy.pool, proxy.id, cause)));
     }

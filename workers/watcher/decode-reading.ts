@@ -10,6 +10,9 @@ import type { NameResolver } from './name-resolver.ts';
 /** ms that one reading waits for DNS altogether; what is not there by then is told at the next full reading. */
 const RESOLVE_WAIT_MS = 1_000;
 
+/** Znodes decoded before others get their turn: a few ms. */
+const DECODED_PER_TURN = 500;
+
 type Valid = Decoded & { readonly ok: true };
 
 export async function decodeReading(
@@ -20,6 +23,7 @@ export async function decodeReading(
   const decoded = new Map<string, Decoded>();
   const named: { name: string; says: Valid }[] = [];
   for (const [name, { data }] of read) {
+    if (decoded.size % DECODED_PER_TURN === DECODED_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
     const says = decodePlain(name, data);
     decoded.set(name, says);
     if (says.ok && isIP(says.registration.host) === 0) named.push({ name, says });

@@ -13,10 +13,10 @@ const WAIT_TOLD_MS = 3_000;
 
 export class WatcherRole implements Role {
   readonly name = 'watcher';
-  readonly #tellWaiting: () => void;
-  #waitTimer: NodeJS.Timeout | undefined;
   readonly #link: ZookeeperLink;
   readonly #watcher: Watcher;
+  readonly #tellWaiting: () => void;
+  #waitTimer: NodeJS.Timeout | undefined;
 
   constructor(config: Config, ports: Ports) {
     const { connect, sessionTimeout, auth, root } = config.zookeeper;

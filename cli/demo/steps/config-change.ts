@@ -1,7 +1,7 @@
 /** Config change: a new service in pointsman.yaml. Its frontend and backend need a reload: one, with its reason, and no request is lost. */
 import { get } from 'node:http';
-import { INVENTORY, PRICING } from '../begin.ts';
 import { pause } from '../../../shared/runtime/wait.ts';
+import { INVENTORY, PRICING } from '../begin.ts';
 import { clock } from '../messages.ts';
 import { duration, hold, type TourStep } from '../tour-step.ts';
 import { until } from '../until.ts';
@@ -32,7 +32,9 @@ export const configChange: TourStep = {
     }
     const reloads = (await world.reloads()) - before.reloads;
     hold(reloads === 1, `HAProxy was reloaded ${reloads} times for one change`);
-    const added = (await world.commandsAfter(before.entry)).filter(({ service, command }) => service !== ORDERS && !/ state /.test(command));
+    const added = (await world.commandsAfter(before.entry)).filter(
+      ({ service, command }) => service !== ORDERS && !/ state /.test(command),
+    );
     hold(added.length === 0, `after the reload the files were not enough: ${added.map(({ command }) => command).join('; ')}`);
     return [
       `${ORDERS} answers ${duration(servedAt - changedAt)} after the file was saved; one reload, because: ${(await world.lastReloadReason()) ?? 'unknown'}`,

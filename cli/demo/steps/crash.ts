@@ -28,10 +28,14 @@ export const crash: TourStep = {
       { within: WITHIN_MS, signal },
     );
     const lost = load.failed - failed;
-    const ended = await until('its session to end', async () => ((await world.znodes(INVENTORY)).includes(znodeOf(instance.path)) ? null : clock()), {
-      within: WITHIN_MS,
-      signal,
-    });
+    const ended = await until(
+      'its session to end',
+      async () => ((await world.znodes(INVENTORY)).includes(znodeOf(instance.path)) ? null : clock()),
+      {
+        within: WITHIN_MS,
+        signal,
+      },
+    );
     const gone = await until('it to leave HAProxy', async () => ((await world.servers(INVENTORY)).has(instance.id) ? null : clock()), {
       within: WITHIN_MS,
       signal,

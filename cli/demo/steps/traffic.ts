@@ -29,7 +29,10 @@ function shares(context: TourContext, service: string, before: ReadonlyMap<strin
   }));
   const mean = counts.reduce((sum, { count }) => sum + count, 0) / counts.length;
   for (const { port, count } of counts) {
-    hold(count > 0 && count >= mean * LEAST_SHARE, `port ${port} of ${service} got ${count} requests where ${mean.toFixed(0)} are its share`);
+    hold(
+      count > 0 && count >= mean * LEAST_SHARE,
+      `port ${port} of ${service} got ${count} requests where ${mean.toFixed(0)} are its share`,
+    );
   }
   return `${service}: ${counts.map(({ port, count }) => `:${port} ${count}`).join('  ')}`;
 }
