@@ -12,13 +12,17 @@ const READY_WITHIN_MS = 30_000;
 const ANSWER_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 10_000;
 
+export interface Message {
+  readonly [key: string]: unknown;
+}
+
 /** `name` is the file in bench/programs, without its ending. */
 export class Program {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #logFile: string;
   readonly #exited: Promise<void>;
-  readonly #waiting = new Map<string, (message: { readonly [key: string]: unknown }) => void>();
+  readonly #waiting = new Map<string, ((message: Message) => void)[]>();
   #running = true;
 
   private constructor(name: string, child: ChildProcess, logFile: string) {
@@ -29,11 +33,7 @@ export class Program {
     void this.#exited.then(() => {
       this.#running = false;
     });
-    child.on('message', (message: { type: string }) => {
-      const waiting = this.#waiting.get(message.type);
-      this.#waiting.delete(message.type);
-      waiting?.(message);
-    });
+    child.on('message', (message: Message & { type: string }) => this.#waiting.get(message.type)?.shift()?.(message));
   }
 
   /** Resolves when it has said `{ type: 'ready' }`. */
@@ -51,8 +51,8 @@ export class Program {
     return this.#child.pid ?? 0;
   }
 
-  /** Sends an order; resolves with the message of type `answer` that follows. One order of a kind at a time. */
-  async ask(order: { readonly type: string; readonly [key: string]: unknown }, answer: string): Promise<{ readonly [key: string]: unknown }> {
+  /** Sends an order; resolves with the message of type `answer` that follows. Orders of a kind are answered in turn. */
+  async ask(order: Message & { readonly type: string }, answer: string): Promise<Message> {
     const answered = this.#answer(answer, ANSWER_WITHIN_MS);
     this.#child.send(order);
     return answered;
@@ -69,10 +69,14 @@ export class Program {
     await this.#exited;
   }
 
-  async #answer(type: string, withinMs: number): Promise<{ readonly [key: string]: unknown }> {
+  async #answer(type: string, withinMs: number): Promise<Message> {
     const timeUp = new AbortController();
-    const answer = new Promise<{ readonly [key: string]: unknown }>((resolve) => this.#waiting.set(type, resolve));
-    const first = await Promise.race([answer, this.#exited.then(() => 'ended' as const), pause(withinMs, timeUp.signal).then(() => 'late' as const)]);
+    const answer = new Promise<Message>((resolve) => this.#waiting.set(type, [...(this.#waiting.get(type) ?? []), resolve]));
+    const first = await Promise.race([
+      answer,
+      this.#exited.then(() => 'ended' as const),
+      pause(withinMs, timeUp.signal).then(() => 'late' as const),
+    ]);
     timeUp.abort();
     if (typeof first !== 'string') return first;
     const said = await readFile(this.#logFile, 'utf8').catch(() => '');

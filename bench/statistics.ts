@@ -16,5 +16,11 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 export function summary(values: readonly number[]): Summary {
-  return { n: values.length, p50: percentile(values, 0.5), p90: percentile(values, 0.9), p99: percentile(values, 0.99), max: percentile(values, 1) };
+  return {
+    n: values.length,
+    p50: percentile(values, 0.5),
+    p90: percentile(values, 0.9),
+    p99: percentile(values, 0.99),
+    max: percentile(values, 1),
+  };
 }

@@ -50,7 +50,8 @@ export function traceAdapters(): void {
     for (const name of Object.getOwnPropertyNames(prototype)) wrap(prototype, name, () => `${label}.${name}`);
   }
   wrap(RuntimeConnection.prototype, 'send', (lines) => `runtime.send ${shown(lines as readonly string[])}`);
-  for (const name of ['wakeService', 'wakeProxy', 'wakeServiceLater', 'wakeProxyLater']) wrap(Queues.prototype, name, () => `queues.${name}`);
+  for (const name of ['wakeService', 'wakeProxy', 'wakeServiceLater', 'wakeProxyLater'])
+    wrap(Queues.prototype, name, () => `queues.${name}`);
   traceJobs();
   traceWatches();
 }
@@ -74,7 +75,13 @@ function wrap(target: object, name: string, label: (...args: readonly unknown[])
 }
 
 function shown(lines: readonly string[]): string {
-  const heads = lines.map((line) => line.split(' ').slice(0, line.startsWith('set ') ? 2 : 3).join(' ').replace(/ \S+\/\S+$/, ''));
+  const heads = lines.map((line) =>
+    line
+      .split(' ')
+      .slice(0, line.startsWith('set ') ? 2 : 3)
+      .join(' ')
+      .replace(/ \S+\/\S+$/, ''),
+  );
   return [...new Set(heads)].slice(0, 4).join('; ');
 }
 

@@ -23,7 +23,14 @@ export class World {
   readonly ports: readonly number[];
   #next = 0;
 
-  private constructor(parts: { folder: TempFolder; zookeeper: Zookeeper; redis: RedisServer; tree: PlainClient; instances: Program; ports: number[] }) {
+  private constructor(parts: {
+    folder: TempFolder;
+    zookeeper: Zookeeper;
+    redis: RedisServer;
+    tree: PlainClient;
+    instances: Program;
+    ports: number[];
+  }) {
     this.folder = parts.folder;
     this.zookeeper = parts.zookeeper;
     this.redis = parts.redis;
@@ -50,6 +57,12 @@ export class World {
   nextPort(): number {
     this.#next += 1;
     return this.ports[1 + (this.#next % (this.ports.length - 1))] as number;
+  }
+
+  /** Requests that an instance ever had, checks not counted. */
+  async requests(port: number): Promise<number> {
+    const { requests } = await this.instances.ask({ type: 'requests' }, 'requests');
+    return (requests as Record<string, number>)[port] ?? 0;
   }
 
   async stop(): Promise<void> {

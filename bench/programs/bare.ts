@@ -57,7 +57,10 @@ function change(now: Set<string>): void {
 function admit(child: string): string[] {
   ids += 1;
   const server = `${settings.backend}/${child}`;
-  return [`add server ${server} ${child} ${settings.words.replace('{id}', String(ids))}`, ...settings.admission.map((line) => line.replace('{server}', server))];
+  return [
+    `add server ${server} ${child} ${settings.words.replace('{id}', String(ids))}`,
+    ...settings.admission.map((line) => line.replace('{server}', server)),
+  ];
 }
 
 /** Idle connections block it for a while. */

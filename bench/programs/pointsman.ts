@@ -13,7 +13,10 @@ const app = new App(config, rolesOf(config), createLogger({ level: config.log.le
 process.on('message', (order: { type: string }) => void obey(order.type));
 
 async function obey(order: string): Promise<void> {
-  if (order === 'marks') say({ type: 'marks', marks: takeMarks() });
+  if (order === 'trace') {
+    const { user, system } = process.cpuUsage();
+    say({ type: 'trace', marks: takeMarks(), cpu: (user + system) / 1_000 });
+  }
   if (order === 'reconfigure') {
     await app.reconfigure(await loadConfig(settings.config));
     say({ type: 'reconfigured' });

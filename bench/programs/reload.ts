@@ -54,7 +54,9 @@ async function reload(): Promise<void> {
 
 function pids(): string[] {
   try {
-    return readFileSync(settings.pidFile, 'utf8').split(/\s+/).filter((pid) => pid !== '');
+    return readFileSync(settings.pidFile, 'utf8')
+      .split(/\s+/)
+      .filter((pid) => pid !== '');
   } catch {
     return [];
   }

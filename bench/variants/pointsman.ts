@@ -7,8 +7,8 @@ import { managedFiles } from '../../shared/haproxy/render-managed.ts';
 import { tempFolder } from '../../test/support/folder.ts';
 import { TestHaproxy } from '../../test/support/haproxy.ts';
 import { freePort } from '../../test/support/port.ts';
-import { type Mark } from '../trace.ts';
 import { Program } from '../program.ts';
+import type { Mark } from '../trace.ts';
 import type { World } from '../world.ts';
 import { hasServers } from './settled.ts';
 import type { Recipe, Variant } from './variant.ts';
@@ -17,13 +17,17 @@ const SERVICE = 'inventory';
 
 export interface PointsmanVariant extends Variant {
   readonly haproxy: TestHaproxy;
-  /** What was traced since the last call. */
-  marks(): Promise<Mark[]>;
+  /** What was traced since the last call, and the process's CPU time (ms) since its start. */
+  trace(): Promise<{ readonly marks: readonly Mark[]; readonly cpu: number }>;
   /** Gives the service another queue timeout, which HAProxy has to be reloaded for. */
   changeOptions(queueMs: number): Promise<void>;
 }
 
-export async function startPointsman(world: World, recipe: Recipe, options: { label?: string; trace?: boolean } = {}): Promise<PointsmanVariant> {
+export async function startPointsman(
+  world: World,
+  recipe: Recipe,
+  options: { label?: string; trace?: boolean } = {},
+): Promise<PointsmanVariant> {
   const label = `${recipe.name}-${options.label ?? 'pointsman'}`;
   const path = `/bench/${recipe.name}/${options.label ?? 'pointsman'}`;
   const port = await freePort();
@@ -37,17 +41,28 @@ export async function startPointsman(world: World, recipe: Recipe, options: { la
   await mkdir(managed);
   const config = configFromText(text(1_000), file);
   const proxy = must(config.proxies[0], 'the proxy');
-  const files = managedFiles({ prefix: config.redis.prefix, proxy, services: config.services.map((service) => ({ config: service, servers: [] })) });
+  const files = managedFiles({
+    prefix: config.redis.prefix,
+    proxy,
+    services: config.services.map((service) => ({ config: service, servers: [] })),
+  });
   for (const [name, content] of files) await writeFile(join(managed, name), content);
   await haproxy.run();
-  const program = await Program.start('pointsman', { config: file, trace: options.trace ?? false }, join(world.folder.path, `${label}.log`));
+  const program = await Program.start(
+    'pointsman',
+    { config: file, trace: options.trace ?? false },
+    join(world.folder.path, `${label}.log`),
+  );
   return {
     name: 'pointsman',
     path,
     port,
     haproxy,
     settled: (servers) => hasServers(haproxy, SERVICE, servers),
-    marks: async () => (await program.ask({ type: 'marks' }, 'marks')).marks as Mark[],
+    trace: async () => {
+      const { marks, cpu } = await program.ask({ type: 'trace' }, 'trace');
+      return { marks: marks as Mark[], cpu: cpu as number };
+    },
     changeOptions: async (queueMs) => {
       await writeFile(file, text(queueMs));
       await program.ask({ type: 'reconfigure' }, 'reconfigured');

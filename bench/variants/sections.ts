@@ -36,5 +36,10 @@ export function words({ check }: Recipe): string {
 /** The commands after `add server`, with `{server}` for it: with checks, down first, so that it takes no request before `rise` good ones. */
 export function admission({ check }: Recipe): string[] {
   if (check.type === 'none') return ['set server {server} state ready'];
-  return ['enable health {server}', 'set server {server} state drain', 'set server {server} health down', 'set server {server} state ready'];
+  return [
+    'enable health {server}',
+    'set server {server} state drain',
+    'set server {server} health down',
+    'set server {server} state ready',
+  ];
 }

@@ -1,4 +1,4 @@
-/** Waits until HAProxy has as many servers in a backend as it should: those that left are deleted. */
+/** Waits for a variant to be where a measurement can begin. */
 import type { TestHaproxy } from '../../test/support/haproxy.ts';
 import { until } from '../../test/support/poll.ts';
 
@@ -7,6 +7,7 @@ const EVERY_MS = 50;
 /** The version and the columns. */
 const HEAD_LINES = 2;
 
+/** Those that left are deleted. */
 export async function hasServers(haproxy: TestHaproxy, backend: string, servers: number): Promise<void> {
   await until(
     `${backend} to have ${servers} servers`,
@@ -16,4 +17,11 @@ export async function hasServers(haproxy: TestHaproxy, backend: string, servers:
     },
     { timeoutMs: WITHIN_MS, everyMs: EVERY_MS },
   );
+}
+
+/** The first instance takes traffic. */
+export async function isAnswered(port: number): Promise<void> {
+  await until(`port ${port} to answer`, async () => (await fetch(`http://127.0.0.1:${port}/once`)).status === 200, {
+    timeoutMs: WITHIN_MS,
+  });
 }

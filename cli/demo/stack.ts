@@ -34,8 +34,8 @@ import { until } from './until.ts';
 
 /** ms: of a sample process's session; so long after a crash it leaves the registry. */
 export const SESSION_TIMEOUT_MS = 3_000;
-/** HAProxy's sockets have to fit 97 characters. */
-const FOLDER_CHARACTERS_MAX = 70;
+/** HAProxy's sockets, 42 characters below it, have to fit 97. */
+const PARENT_CHARACTERS_MAX = 50;
 /** A JVM on a slow machine. */
 const START_WITHIN_MS = 45_000;
 const ASK_WITHIN_MS = 2_000;
@@ -65,7 +65,7 @@ export class Stack {
 
   /** The folder and the files; nothing runs yet. */
   static async create(programs: Programs, signal: AbortSignal): Promise<Stack> {
-    const parent = tmpdir().length > FOLDER_CHARACTERS_MAX ? '/tmp' : tmpdir();
+    const parent = tmpdir().length > PARENT_CHARACTERS_MAX ? '/tmp' : tmpdir();
     const folder = await mkdtemp(join(parent, 'pointsman-demo-'));
     const ports = new Ports();
     const taken = { zookeeper: await ports.take(), redis: await ports.take(), dashboard: await ports.take(), stats: await ports.take() };

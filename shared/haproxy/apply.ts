@@ -13,10 +13,15 @@ import { encode } from './encode.ts';
 import { assertLiving } from './observe.ts';
 import { judge, shown } from './protocol.ts';
 
+/** A connection stays with its worker; within this time only the end of that worker can have come between, which the proof at the end finds. */
+const PROOF_FRESH_MS = 100;
+
 export interface ApplyOptions {
   readonly capabilities: Capabilities;
   /** The worker that the plan was made for. */
   readonly expected: WorkerIdentity;
+  /** When this very connection was last proven to be to it (performance.now()); younger than PROOF_FRESH_MS, it counts as the proof at the start. */
+  readonly provenAt?: number;
   /** Asked before each batch of at most 500 lines. */
   readonly stillClaimed: () => boolean;
   readonly signal?: AbortSignal;
@@ -55,7 +60,7 @@ export async function applyCommands(
   try {
     const batches = inBatches(commands, options.capabilities);
     if (batches.length === 0) return { results, failed: null };
-    await assertLiving(connection, options.expected);
+    if (performance.now() - (options.provenAt ?? Number.NEGATIVE_INFINITY) > PROOF_FRESH_MS) await assertLiving(connection, options.expected);
     for (const batch of batches) {
       assertClaimed(connection, options);
       const strange = await sendBatch(connection, batch, options, results);

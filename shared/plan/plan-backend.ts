@@ -31,6 +31,8 @@ export function leavingServers(desired: DesiredBackend, observed: ObservedBacken
   const leaving: string[] = [];
   for (const seen of observed.servers.values()) {
     const wanted = desired.servers.get(seen.name);
+    // One that still takes requests is put in drain first, whatever its sessions are.
+    if (seen.admin === 'ready' && wanted?.admin === 'drain') continue;
     if (wanted === undefined || wanted.admin === 'drain' || misfit(desired, wanted, seen) !== null) leaving.push(seen.name);
   }
   return leaving.sort();

@@ -108,3 +108,38 @@ for i = 2, #ARGV, 3 do
 end
 redis.call('XADD', KEYS[2], '*', 'v', '1', 'type', 'health', 'data', ARGV[1])
 return 'ok'`;
+
+/**
+ * What a fold begins with, in one trip.
+ * KEYS meta deadlines log; ARGV now ms, due at most, events at most
+ * Answers {revision, cursor, published, service JSON or '', due members, log entries after the cursor}
+ */
+export const FETCH = `
+local head = redis.call('HMGET', KEYS[1], 'revision', 'cursor', 'published', 'service')
+local cursor = head[2] or '0-0'
+local due = redis.call('ZRANGE', KEYS[2], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', '0', ARGV[2])
+local entries = redis.call('XRANGE', KEYS[3], '(' .. cursor, '+', 'COUNT', ARGV[3])
+return {head[1] or '0', cursor, head[3] or '0', head[4] or '', due, entries}`;
+
+/**
+ * Desired state: what changed since a revision, or all of it when that is not enough to go on from.
+ * KEYS meta desired changed; ARGV revision that is known, or '-1'
+ * Answers {'delta' or 'whole', revision, service JSON or '', (instance, server JSON or '')*}
+ */
+export const DESIRED = `
+local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor')
+local revision = tonumber(head[1] or '0')
+local known = tonumber(ARGV[1])
+local answer
+if known < 0 or known > revision or tonumber(head[3] or '0') > known then
+  answer = {'whole', tostring(revision), head[2] or ''}
+  local all = redis.call('HGETALL', KEYS[2])
+  for i = 1, #all do answer[#answer + 1] = all[i] end
+  return answer
+end
+answer = {'delta', tostring(revision), head[2] or ''}
+for _, instance in ipairs(redis.call('ZRANGE', KEYS[3], '(' .. ARGV[1], '+inf', 'BYSCORE')) do
+  answer[#answer + 1] = instance
+  answer[#answer + 1] = redis.call('HGET', KEYS[2], instance) or ''
+end
+return answer`;

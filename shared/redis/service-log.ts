@@ -26,10 +26,14 @@ export interface ViewChange {
 export class ServiceLog {
   readonly #redis: Redis;
   readonly #keys: Keys;
+  /** Services that this process has put on the list. */
+  readonly #listed = new Set<ServiceName>();
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
+    // It may be another Redis, or one that lost everything.
+    redis.on('ready', () => this.#listed.clear());
   }
 
   /** A number above every epoch given out before: the fence of a new leader. */
@@ -59,7 +63,8 @@ export class ServiceLog {
    * @throws PointsmanError LOG_FENCED: a later leader has written. LOG_STALE_REVISION: the view moved; read it again and diff again.
    */
   async append(service: ServiceName, change: ViewChange): Promise<{ revision: number; ids: EventId[] }> {
-    await this.#redis.sadd(this.#keys.services, service);
+    if (!this.#listed.has(service)) await this.#redis.sadd(this.#keys.services, service);
+    this.#listed.add(service);
     const ids: EventId[] = [];
     let revision = change.viewRevision;
     for (const part of parts(change)) {

@@ -4,10 +4,12 @@
  */
 import type { Redis } from 'ioredis';
 import { must, PointsmanError } from '../errors.ts';
+import type { Logged, ServiceEvent } from '../model/event.ts';
 import type { EventId, InstanceId, ServiceName } from '../model/ids.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
-import { COMMIT } from './scripts.ts';
+import { COMMIT, FETCH } from './scripts.ts';
+import { decodeEvent } from './service-log.ts';
 
 /** Fields in one HMGET. */
 const FIELDS_PER_CALL = 1_000;
@@ -20,6 +22,13 @@ export interface ServiceHead {
   readonly published: number;
   /** The service's own snapshot, JSON; null: none yet. */
   readonly service: string | null;
+}
+
+export interface Fetched {
+  readonly head: ServiceHead;
+  /** Instances (or GUARD_DEADLINE), earliest first. */
+  readonly due: readonly string[];
+  readonly events: readonly Logged<ServiceEvent>[];
 }
 
 export interface Commit {
@@ -57,6 +66,18 @@ export class ServiceStore {
     return { revision: Number(revision ?? '0'), cursor: cursor ?? '0-0', published: Number(published ?? '0'), service: snapshot ?? null };
   }
 
+  /** What a fold begins with, in one trip: the head, the deadlines at or before `now`, and the events after the cursor. */
+  async fetch(service: ServiceName, now: number, most: { due: number; events: number }): Promise<Fetched> {
+    const { meta, deadlines, log } = this.#keys.service(service);
+    const answer = await runScript(this.#redis, FETCH, [meta, deadlines, log], [String(now), String(most.due), String(most.events)]);
+    const [revision, cursor, published, snapshot, due, entries] = answer as [string, string, string, string, string[], [string, string[]][]];
+    return {
+      head: { revision: Number(revision), cursor, published: Number(published), service: snapshot === '' ? null : snapshot },
+      due,
+      events: entries.map(([id, fields]) => decodeEvent(id, fields)),
+    };
+  }
+
   async instances(service: ServiceName, ids: readonly InstanceId[] | 'all'): Promise<Map<InstanceId, string>> {
     const { instances } = this.#keys.service(service);
     if (ids === 'all') return new Map(Object.entries(await this.#redis.hgetall(instances)));
@@ -65,11 +86,6 @@ export class ServiceStore {
 
   async addresses(service: ServiceName, keys: readonly string[]): Promise<Map<string, string>> {
     return this.#fields(this.#keys.service(service).addresses, keys);
-  }
-
-  /** Deadlines at or before `now`, earliest first, at most `count`. */
-  async due(service: ServiceName, now: number, count: number): Promise<string[]> {
-    return this.#redis.zrange(this.#keys.service(service).deadlines, '-inf', String(now), 'BYSCORE', 'LIMIT', 0, count);
   }
 
   async earliestDeadline(service: ServiceName): Promise<number | null> {

@@ -2,6 +2,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
+import { NameResolver } from '../../workers/watcher/name-resolver.ts';
+import { ServiceWatch } from '../../workers/watcher/service-watch.ts';
 import { Watcher } from '../../workers/watcher/watcher.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { connectedLink, type TestLink } from '../support/link.ts';
@@ -237,6 +239,31 @@ describe('when it does not know', () => {
     await tells('registered 10.0.0.3:80', 'deregistered 10.0.0.1:80');
     await freshly(run);
     expect(story().filter((line) => line === 'configured')).toHaveLength(1);
+  });
+
+  test('the watch of one service by itself holds to that, also where no election ends it', async () => {
+    const proxy = await FaultProxy.start(zookeeper.servers[0]?.port ?? 0);
+    await using opened = await connectedLink(proxy.connect, { sessionTimeout: SESSION_MS });
+    const { link } = opened;
+    const logger = createLogger({ level: 'silent' });
+    const tenure = { epoch: 1, fenced: async (): Promise<boolean> => true };
+    const resolver = new NameResolver(logger);
+    const watch = new ServiceWatch(serviceConfig('web', path), { link, log, wake, resolver, tenure, barrier: `${root}/barrier`, logger });
+    watch.start();
+    await plain.create(`${path}/10.0.0.1:80`);
+    await plain.create(`${path}/10.0.0.2:80`);
+    await tells('registered 10.0.0.1:80', 'registered 10.0.0.2:80');
+    const mine = await link.create(`${path}-session`, '', { ephemeral: true });
+    proxy.mode = 'reset';
+    proxy.dropAll();
+    await until('the session to end', async () => !(await plain.exists(mine)));
+    await plain.remove(`${path}/10.0.0.1:80`);
+    proxy.mode = 'pass';
+    await until('the doubt', () => watch.status.missing === 1);
+    expect(story()).not.toContain('deregistered 10.0.0.1:80');
+    await tells('deregistered 10.0.0.1:80');
+    await watch.stop();
+    await proxy.close();
   });
 
   test('after a short disconnect, with the session going on, differences are believed at once', async () => {

@@ -129,9 +129,16 @@ describe('servers that leave', () => {
     expect(plan(input).waiting).toHaveLength(waiting);
   });
 
-  it('asks for the sessions of exactly those', () => {
-    const desired = desiredBackend([desiredServer(1), desiredServer(2, { admin: 'drain' }), desiredServer(4)]);
-    const observed = observedBackend([observedServer(1), observedServer(2), observedServer(3), observedServer(4, { id: 44 })]);
+  it('asks for the sessions of exactly those, but not of one that is to be put in drain first', () => {
+    const drain = { admin: 'drain' } as const;
+    const desired = desiredBackend([desiredServer(1), desiredServer(2, drain), desiredServer(4), desiredServer(5, drain)]);
+    const observed = observedBackend([
+      observedServer(1),
+      observedServer(2, drain),
+      observedServer(3),
+      observedServer(4, { id: 44 }),
+      observedServer(5),
+    ]);
     expect(leavingServers(desired, observed)).toEqual(['10.0.0.2:80', '10.0.0.3:80', '10.0.0.4:80']);
   });
 });

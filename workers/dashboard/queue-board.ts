@@ -47,6 +47,11 @@ export class QueueBoard {
     this.#add = addQueue;
     this.#show(SERVICES_QUEUE, DESCRIPTIONS.services);
     await this.#look();
+    server.addHook('onRequest', async (request, reply) => {
+      // A queue waits for its connection, however long that takes; whoever looks is told instead.
+      const waits = request.url.startsWith(`${QUEUES_PATH}/api/`) && this.#ports.redis.status !== 'ready';
+      if (waits) return reply.status(503).send({ error: 'Redis does not answer' });
+    });
     await server.register(adapter.registerPlugin(), { prefix: QUEUES_PATH });
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
   }

@@ -72,18 +72,24 @@ export class ProxyAgent {
     return before !== null && structureOf(before, defaults) === structure ? before : null;
   }
 
-  /** Runs under the claim and the lock; null: another worker has them. */
-  async exclusively<T>(run: (claim: Claim) => Promise<T>): Promise<{ value: T } | null> {
-    const claim = await Claim.take(this.ports.redis, this.ports.keys, this.config.id);
-    if (claim === null) return null;
+  /**
+   * Runs under the claim and the lock; null: another worker has them. `onAsked` is called when the claim's request is on its way: what is asked
+   * of Redis from then on is answered after it.
+   */
+  async exclusively<T>(run: (claim: Claim) => Promise<T>, onAsked: () => void = () => undefined): Promise<{ value: T } | null> {
+    const asked = Claim.take(this.ports.redis, this.ports.keys, this.config.id);
+    onAsked();
     let lock: ProxyLock | null = null;
+    let claim: Claim | null = null;
     try {
+      // A file's lock takes a moment of this thread, well spent while the answers are on their way.
       lock = await takeProxyLock(this.config.runtime);
-      if (lock === null) return null;
-      return { value: await run(claim) };
+      claim = await asked;
+      return claim === null || lock === null ? null : { value: await run(claim) };
     } finally {
       lock?.release();
-      await claim.release();
+      claim ??= await asked.catch(() => null);
+      await claim?.release();
     }
   }
 

@@ -31,47 +31,56 @@ export interface PassReport {
   readonly detail: string | null;
 }
 
+interface Contact {
+  readonly connection: RuntimeConnection;
+  readonly proxy: ObservedProxy;
+  /** When that was read (performance.now()). */
+  readonly provenAt: number;
+}
+
+/** What a pass begins with: the marks, the worker that was last seen, and a connection of its own to the living one, or why there is none. */
+interface Start {
+  readonly dirty: ReadonlyMap<ServiceName, number>;
+  readonly worker: string | null;
+  readonly contact: Contact | PointsmanError;
+}
+
 export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options: { full: boolean }): Promise<PassReport> {
-  const done = await agent.exclusively((claim) => passProxy(agent, signal, options, () => claim.held()));
-  if (done !== null) return done.value;
+  let starting: Promise<Start> | null = null;
+  const start = (): Promise<Start> => (starting ??= begin(agent));
+  try {
+    const done = await agent.exclusively(
+      async (claim) => passProxy(agent, signal, options, () => claim.held(), await start()),
+      () => void start().catch(() => undefined),
+    );
+    if (done !== null) return done.value;
+  } finally {
+    const contact = (await start().catch(() => null))?.contact;
+    if (contact && !(contact instanceof PointsmanError)) contact.connection.close();
+  }
   await agent.later(TAKEN_MS, 'another worker has the proxy');
   return { outcome: 'taken', services: [], detail: 'another worker has the proxy' };
 }
 
-async function passProxy(
-  agent: ProxyAgent,
-  signal: AbortSignal,
-  options: { full: boolean },
-  stillClaimed: () => boolean,
-): Promise<PassReport> {
-  const { proxies } = agent.ports;
-  const journal = new Journal(proxies, agent.config.id);
-  const [{ dirty, worker }, contact] = await Promise.all([proxies.begin(agent.config.id), reach(agent)]);
+async function begin(agent: ProxyAgent): Promise<Start> {
+  const reaching = reach(agent);
   try {
-    if (contact instanceof PointsmanError) throw contact;
-    const { proxy, connection } = contact;
-    const news = await noteWorker(agent, journal, proxy, worker);
-    const mine = [...dirty.keys()].filter((service) => matchesAny(agent.config.services, service));
-    const services = options.full || news ? await everything(agent, journal, mine) : mine;
-    if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
-    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal }, services, dirty);
+    const { dirty, worker } = await agent.ports.proxies.begin(agent.config.id);
+    return { dirty, worker, contact: await reaching };
   } catch (error) {
-    if (!(error instanceof PointsmanError)) throw error;
-    return await failed(agent, journal, [...dirty.keys()], error);
-  } finally {
+    const contact = await reaching;
     if (!(contact instanceof PointsmanError)) contact.connection.close();
-    await dropStrangers(agent, dirty);
+    throw error;
   }
 }
 
-/** A connection of this pass's own to the living worker; or why there is none. */
-async function reach(agent: ProxyAgent): Promise<{ connection: RuntimeConnection; proxy: ObservedProxy } | PointsmanError> {
+async function reach(agent: ProxyAgent): Promise<Contact | PointsmanError> {
   let connection: RuntimeConnection | null = null;
   try {
-    if (agent.worker === null && !agent.config.runtimeOnly) await writeMissingFiles(agent);
     connection = await RuntimeConnection.open(agent.config.runtime);
+    const provenAt = performance.now();
     const proxy = await observeProxy(connection);
-    if (!proxy.stopping) return { connection, proxy };
+    if (!proxy.stopping) return { connection, proxy, provenAt };
     throw new PointsmanError('HAPROXY_NOT_LIVING_WORKER', 'the worker that answers is stopping', {
       hint: 'it is looked at again',
       retry: 'transient',
@@ -80,6 +89,31 @@ async function reach(agent: ProxyAgent): Promise<{ connection: RuntimeConnection
     connection?.close();
     if (error instanceof PointsmanError) return error;
     throw error;
+  }
+}
+
+async function passProxy(
+  agent: ProxyAgent,
+  signal: AbortSignal,
+  options: { full: boolean },
+  stillClaimed: () => boolean,
+  { dirty, worker, contact }: Start,
+): Promise<PassReport> {
+  const journal = new Journal(agent.ports.proxies, agent.config.id);
+  try {
+    if (agent.worker === null) await writeMissingFiles(agent);
+    if (contact instanceof PointsmanError) throw contact;
+    const { proxy, connection, provenAt } = contact;
+    const news = await noteWorker(agent, journal, proxy, worker);
+    const mine = [...dirty.keys()].filter((service) => matchesAny(agent.config.services, service));
+    const services = options.full || news ? await everything(agent, journal, mine) : mine;
+    if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
+    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt }, services, dirty);
+  } catch (error) {
+    if (!(error instanceof PointsmanError)) throw error;
+    return await failed(agent, journal, [...dirty.keys()], error);
+  } finally {
+    await dropStrangers(agent, dirty);
   }
 }
 

@@ -28,6 +28,8 @@ export interface PassContext {
   readonly journal: Journal;
   readonly stillClaimed: () => boolean;
   readonly signal: AbortSignal;
+  /** When the connection was last proven to be to the living worker (performance.now()). */
+  readonly provenAt?: number;
 }
 
 export interface ServicePass {
@@ -116,6 +118,7 @@ async function apply(context: PassContext, service: ServiceName, revision: numbe
   const { results, failed } = await applyCommands(connection, plan.commands, {
     capabilities: proxy.capabilities,
     expected: proxy.identity,
+    ...(context.provenAt === undefined ? {} : { provenAt: context.provenAt }),
     stillClaimed: context.stillClaimed,
     signal: context.signal,
   });

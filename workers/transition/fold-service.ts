@@ -10,12 +10,10 @@ import { canonical } from '../../machines/snapshot.ts';
 import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import { type Commit, GUARD_DEADLINE, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
+import { type Commit, GUARD_DEADLINE, type Fetched, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
 
-/** Events in one commit. */
-const EVENTS_PER_FOLD = 1_000;
-/** Due deadlines appended at once. */
-const DUE_PER_FOLD = 1_000;
+/** Events in one commit, and due deadlines appended at once. */
+const PER_FOLD = { due: 1_000, events: 1_000 };
 
 export interface Folded {
   readonly revision: number;
@@ -37,10 +35,13 @@ interface Loaded {
 
 /** One fold. @throws PointsmanError LOG_CAS_LOST: another worker was first. */
 export async function foldService(ports: { log: ServiceLog; store: ServiceStore }, service: ServiceName, now: number): Promise<Folded> {
-  const { log, store } = ports;
-  const [head, due] = await Promise.all([store.head(service), store.due(service, now, DUE_PER_FOLD)]);
-  if (due.length > 0) await appendDue(ports, service, head, due, now);
-  const events = await log.read(service, head.cursor, EVENTS_PER_FOLD);
+  const { store } = ports;
+  let fetched = await store.fetch(service, now, PER_FOLD);
+  if (fetched.due.length > 0) {
+    await appendDue(ports, service, fetched, now);
+    fetched = await store.fetch(service, now, PER_FOLD);
+  }
+  const { head, events } = fetched;
   const last = events.at(-1);
   if (last === undefined)
     return { revision: head.revision, published: head.published, events: 0, transitions: [], desiredChanged: false, more: false };
@@ -57,7 +58,7 @@ export async function foldService(ports: { log: ServiceLog; store: ServiceStore 
     events: events.length,
     transitions,
     desiredChanged,
-    more: events.length === EVENTS_PER_FOLD,
+    more: events.length === PER_FOLD.events,
   };
 }
 
@@ -65,8 +66,7 @@ export async function foldService(ports: { log: ServiceLog; store: ServiceStore 
 async function appendDue(
   { log, store }: { log: ServiceLog; store: ServiceStore },
   service: ServiceName,
-  head: ServiceHead,
-  due: readonly string[],
+  { head, due }: Fetched,
   now: number,
 ): Promise<void> {
   const events: ServiceEvent[] = [];
@@ -95,12 +95,11 @@ async function load(
   const wanted = events.map(({ event }) => needs(before, event));
   const all = wanted.some((need) => need.all);
   const ids = new Set(wanted.flatMap((need) => need.instances));
-  const texts = await store.instances(service, all ? 'all' : [...ids]);
-  const instances = new Map([...texts].map(([id, json]) => [id, JSON.parse(json) as InstanceSnapshot]));
-
   const keys = new Set(wanted.flatMap((need) => need.addresses));
-  for (const snapshot of instances.values()) for (const key of claimKeys(snapshot)) keys.add(key);
-  const addresses = await store.addresses(service, [...keys]);
+  const [texts, addresses] = await Promise.all([store.instances(service, all ? 'all' : [...ids]), store.addresses(service, [...keys])]);
+  const instances = new Map([...texts].map(([id, json]) => [id, JSON.parse(json) as InstanceSnapshot]));
+  const further = [...instances.values()].flatMap(claimKeys).filter((key) => !keys.has(key));
+  for (const [key, json] of await store.addresses(service, [...new Set(further)])) addresses.set(key, json);
   const claims = new Map([...addresses].map(([key, json]) => [key, JSON.parse(json) as AddressClaim]));
   const others = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]).filter((id) => !instances.has(id));
   if (others.length > 0) {

@@ -37,6 +37,8 @@ export class Transition implements Role {
   readonly #ports: TransitionPorts;
   #worker: Worker<JobData> | null = null;
   #sweep: NodeJS.Timeout | null = null;
+  /** Deadlines that this process has armed since the last sweep. */
+  readonly #armed = new Map<ServiceName, number>();
   #announced: { at: number; proxies: Announcement[] } = { at: Number.NEGATIVE_INFINITY, proxies: [] };
 
   constructor(ports: TransitionPorts) {
@@ -58,7 +60,6 @@ export class Transition implements Role {
 
   async #run(job: WakeJob, signal: AbortSignal): Promise<unknown> {
     const service = job.data.key;
-    const { store, queues } = this.#ports;
     let events = 0;
     const transitions: string[] = [];
     let folded: Folded | null = null;
@@ -69,11 +70,20 @@ export class Transition implements Role {
       await this.#publish(service, folded);
       if (!folded.more) break;
     }
-    const deadline = await store.earliestDeadline(service);
-    if (deadline !== null) {
-      await queues.wakeServiceLater(service, deadline - Date.now(), { why: 'the earliest deadline of the service', time: Date.now() });
-    }
+    await this.#arm(service, job.name === 'deadline');
     return { revision: folded?.revision ?? null, events, transitions: transitions.slice(0, 50) };
+  }
+
+  /**
+   * One delayed job at the earliest deadline, armed once per deadline. Another process may have replaced it by an earlier one: so when a deadline
+   * has rung, the next is armed in any case. The sweep arms again what was lost.
+   */
+  async #arm(service: ServiceName, rung: boolean): Promise<void> {
+    const { store, queues } = this.#ports;
+    const deadline = await store.earliestDeadline(service);
+    if (deadline === null || (!rung && this.#armed.get(service) === deadline)) return;
+    await queues.wakeServiceLater(service, deadline - Date.now(), { why: 'the earliest deadline of the service', time: Date.now() });
+    this.#armed.set(service, deadline);
   }
 
   async #fold(service: ServiceName): Promise<Folded> {
@@ -121,6 +131,7 @@ export class Transition implements Role {
 
   async #wakeAll(): Promise<void> {
     const { log, queues, logger } = this.#ports;
+    this.#armed.clear();
     try {
       for (const service of await log.services()) await queues.wakeService(service, { why: 'sweep', time: Date.now() });
     } catch (error) {

@@ -1,0 +1,111 @@
+/**
+ * `npm run bench`: how long a change in Zookeeper takes to reach HAProxy's traffic, side by side with a bare script and with reloading; whether requests
+ * are lost meanwhile; where the time goes. Everything it needs it starts itself, on loopback. Exits 0 when every target was met, 1 when
+ * one was missed or something failed, 2 for a bad command line.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Endings } from './endings.ts';
+import { measureLatency } from './latency.ts';
+import { measureLoss } from './loss.ts';
+import { type Options, parseOptions, USAGE } from './options.ts';
+import { plot } from './plot.ts';
+import { latencyTable, lossTable, stagesTable, targetsTable } from './report.ts';
+import { type Results, round, targetsOf, variantResult } from './results.ts';
+import { traceStages } from './stages.ts';
+import type { Stage } from './timeline.ts';
+import { type Recipe, type Variant, WITH_CHECKS, WITHOUT_CHECKS } from './variants/variant.ts';
+import { World } from './world.ts';
+
+const RESULTS = fileURLToPath(new URL('results', import.meta.url));
+
+const options = readOptions();
+const endings = new Endings();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endings.run().finally(() => process.exit(130)));
+const before = round(loadavg()[0] ?? 0);
+try {
+  const world = endings.add(await World.start());
+  const found = await measure(world, options);
+  const machine = {
+    cores: availableParallelism(),
+    node: process.version,
+    haproxy: haproxyVersion(),
+    load: [before, round(loadavg()[0] ?? 0)] as const,
+  };
+  const results: Results = { format: 1, date: new Date().toISOString().slice(0, 10), machine, ...found, targets: targetsOf(found) };
+  console.log(targetsTable(results));
+  console.log(`${machine.cores} cores, load ${machine.load.join(' before and ')} after; HAProxy ${machine.haproxy}, Node ${machine.node}`);
+  if (options.out !== null) write(options.out, results);
+  process.exitCode = results.targets.every(({ met }) => met) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+} finally {
+  await endings.run();
+}
+process.exit();
+
+function readOptions(): Options {
+  try {
+    return parseOptions(process.argv.slice(2), RESULTS);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+async function measure(world: World, { parts, ...amounts }: Options): Promise<Pick<Results, 'latency' | 'checked' | 'loss' | 'stages'>> {
+  const found: { -readonly [K in 'latency' | 'checked' | 'loss' | 'stages']?: NonNullable<Results[K]> } = {};
+  const latency = async (recipe: Recipe, names: Variant['name'][], title: string) => {
+    const samples = await measureLatency(world, recipe, names, amounts, (done) => progress(`${title}: round ${done} of ${amounts.rounds}`));
+    const results = samples.map(variantResult);
+    told(latencyTable(title, results));
+    return results;
+  };
+  if (parts.includes('latency')) found.latency = await latency(WITHOUT_CHECKS, ['pointsman', 'bare', 'reload'], 'Without checks');
+  if (parts.includes('checked'))
+    found.checked = await latency(WITH_CHECKS, ['pointsman', 'bare'], 'With checks (2 good ones before any request)');
+  if (parts.includes('loss')) {
+    progress(`${amounts.churns} instances come and go, then ${amounts.reloads} reloads, under load`);
+    found.loss = await measureLoss(world, amounts);
+    told(lossTable(found.loss));
+  }
+  if (parts.includes('stages')) {
+    progress('where the time goes');
+    const { add, remove, cpuPerRound } = await traceStages(world, amounts);
+    told(stagesTable('a create', add));
+    told(stagesTable('a delete', remove));
+    told(`CPU of the process per create and delete: ${cpuPerRound.toFixed(1)} ms\n`);
+    found.stages = { add: add.map(roundedStage), remove: remove.map(roundedStage), cpuPerRound: round(cpuPerRound) };
+  }
+  return found;
+}
+
+function roundedStage(stage: Stage): Stage {
+  return { ...stage, starts: round(stage.starts), ends: round(stage.ends), took: round(stage.took) };
+}
+
+/** On one line that is written over, for people only. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}
+
+function told(text: string): void {
+  progress('');
+  console.log(text);
+}
+
+function haproxyVersion(): string {
+  return /version (\S+)/.exec(execFileSync('haproxy', ['-v'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
+}
+
+function write(folder: string, results: Results): void {
+  const name = `one-service-${results.date}`;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(results)}\n`);
+  writeFileSync(join(folder, `${name}.svg`), plot(results));
+  console.log(`written: ${name}.json and ${name}.svg`);
+}
