@@ -33,7 +33,9 @@ function cellOf(cell: string | Cell, paint: Readonly<Record<Tone, (text: string)
 }
 
 function lineOf(cells: readonly Painted[], widths: readonly number[]): string {
-  const padded = cells.map(({ text, paint }, column) => (text === '' ? '' : paint(text)) + ' '.repeat((widths[column] ?? 0) - widthOf(text)));
+  const padded = cells.map(
+    ({ text, paint }, column) => (text === '' ? '' : paint(text)) + ' '.repeat((widths[column] ?? 0) - widthOf(text)),
+  );
   return padded.join(GAP).trimEnd();
 }
 

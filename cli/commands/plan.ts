@@ -48,9 +48,11 @@ async function planAll(config: Config, ports: Ports, only: ProxyId | null): Prom
   const here = new Map(config.proxies.map((proxy) => [proxy.id, proxy]));
   const elsewhere = (await ports.proxies.announced()).map(({ id }) => id).filter((id) => !here.has(id));
   const all = [...here.keys(), ...elsewhere].sort();
-  if (only !== null && !all.includes(only)) throw usage(`no proxy is called ${JSON.stringify(only)}`, all.length === 0 ? 'there is none yet' : `there are: ${all.join(', ')}`);
+  if (only !== null && !all.includes(only))
+    throw usage(`no proxy is called ${JSON.stringify(only)}`, all.length === 0 ? 'there is none yet' : `there are: ${all.join(', ')}`);
   const chosen = only !== null ? [only] : here.size > 0 ? [...here.keys()] : all;
-  if (chosen.length === 0) throw usage('the config has no proxy, and none was announced', 'add one under `proxies`, or run this where there is one');
+  if (chosen.length === 0)
+    throw usage('the config has no proxy, and none was announced', 'add one under `proxies`, or run this where there is one');
   const plans: ProxyPlan[] = [];
   for (const id of chosen) {
     const proxy = here.get(id);

@@ -12,8 +12,8 @@ import { type ResyncAnswer, requestResync } from '../../shared/redis/resync-chan
 import type { Ports } from '../../workers/app.ts';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
-import { withPorts } from '../redis-ports.ts';
 import { printable } from '../printable.ts';
+import { withPorts } from '../redis-ports.ts';
 import { formatTable, wantsColour } from '../table.ts';
 
 /** Events counted per service; more is `at least`. */
@@ -22,7 +22,12 @@ const OF_THE_REGISTRY: ReadonlySet<ServiceEventType> = new Set(['configured', 'u
 
 interface Found {
   readonly watcher: string;
-  readonly services: readonly { readonly service: ServiceName; readonly znodes: number; readonly missing: number; readonly events: number }[];
+  readonly services: readonly {
+    readonly service: ServiceName;
+    readonly znodes: number;
+    readonly missing: number;
+    readonly events: number;
+  }[];
   /** Proxies that look at it now. */
   readonly woken: readonly ProxyId[];
   /** Marked too, but nobody has been heard of who works on them. */
@@ -63,7 +68,10 @@ function leading(answers: readonly ResyncAnswer[], service: ServiceName | null):
   }
   const failed = answers.find(({ outcome }) => outcome === 'failed');
   const what = failed === undefined ? 'no watcher leads at the moment' : `watcher ${failed.watcher}: ${failed.detail}`;
-  throw new PointsmanError('WATCHER_ABSENT', what, { hint: 'try again shortly; is Zookeeper reachable from the watchers?', retry: 'transient' });
+  throw new PointsmanError('WATCHER_ABSENT', what, {
+    hint: 'try again shortly; is Zookeeper reachable from the watchers?',
+    retry: 'transient',
+  });
 }
 
 /** Marks first, so that whoever is woken has something to look at. */

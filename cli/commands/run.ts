@@ -27,7 +27,11 @@ async function run(context: CliContext, roles: string | null): Promise<void> {
   const app = new App(config, names, logger);
   const watch = watchConfig(must(config.file, 'the path of the config'), config, {
     onConfig: (next) => void takeOver({ app, logger, started: config, names, chosen: roles !== null }, next),
-    onError: (error) => logger.error({ error: errorText(error), hint: error instanceof PointsmanError ? error.hint : null }, 'config refused, the old one stays'),
+    onError: (error) =>
+      logger.error(
+        { error: errorText(error), hint: error instanceof PointsmanError ? error.hint : null },
+        'config refused, the old one stays',
+      ),
   });
   const stopped = untilStopped(logger);
   if (process.stderr.isTTY) context.tell(`pointsman runs ${names.join(', ')} with ${config.file}; Ctrl-C stops it`);
@@ -56,9 +60,11 @@ function parseRoles(text: string, config: Config): RoleName[] {
   if (asked.length === 0) throw usage('--roles names none', known);
   // In the order in which they start, whatever the order they were named in.
   const names = ROLES.filter((name) => asked.includes(name));
-  if (names.includes('dashboard') && config.dashboard === null) throw usage('the role dashboard has no address', 'set dashboard.listen in the config');
+  if (names.includes('dashboard') && config.dashboard === null)
+    throw usage('the role dashboard has no address', 'set dashboard.listen in the config');
   const forProxies = names.find((name) => name === 'reconciler' || name === 'observer');
-  if (forProxies !== undefined && config.proxies.length === 0) throw usage(`the role ${forProxies} has no proxy`, 'add one under `proxies` in the config');
+  if (forProxies !== undefined && config.proxies.length === 0)
+    throw usage(`the role ${forProxies} has no proxy`, 'add one under `proxies` in the config');
   return names;
 }
 
@@ -78,7 +84,9 @@ async function takeOver({ app, logger, started, names, chosen }: Running, next: 
   const roles = chosen ? [] : rolesOf(next).filter((name) => !names.includes(name));
   const sections = fixedSections(started, next);
   if (sections.length > 0 || roles.length > 0) logger.warn({ sections, roles }, 'restart needed: these count from the next start');
-  await app.reconfigure(next).catch((error: unknown) => logger.error({ error: errorText(error) }, 'the services of the config could not be taken over'));
+  await app
+    .reconfigure(next)
+    .catch((error: unknown) => logger.error({ error: errorText(error) }, 'the services of the config could not be taken over'));
 }
 
 /** The first signal asks, the second one does not wait. */

@@ -16,8 +16,14 @@ function printPlan(plan: ProxyPlan, options: { colour: boolean; now: number }): 
   if (!plan.reached) return storedLines(plan, options);
   const { proxy, version, worker, services, settled } = plan;
   const counts = [
-    counted(sum(services, ({ commands }) => commands.length), 'command'),
-    counted(sum(services, ({ waiting }) => waiting.length), 'wait'),
+    counted(
+      sum(services, ({ commands }) => commands.length),
+      'command',
+    ),
+    counted(
+      sum(services, ({ waiting }) => waiting.length),
+      'wait',
+    ),
     counted(services.filter(({ reload }) => reload !== null).length, 'service to reload for', 'services to reload for'),
     counted(services.filter(({ blocked }) => blocked !== null).length, 'blocked service'),
   ].filter((text) => text !== null);

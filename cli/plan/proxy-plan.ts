@@ -105,7 +105,8 @@ async function planService(
   const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
   if (isEmpty(plan) && !restamped) return null;
   const reload = plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null);
-  const refused = reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));
+  const refused =
+    reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));
   return {
     service,
     commands: plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })),

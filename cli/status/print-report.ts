@@ -4,7 +4,15 @@
  */
 import { ageText } from '../age.ts';
 import { type Cell, formatTable, type Tone } from '../table.ts';
-import { counted, type BackendStatus, type InstanceStatus, type ProxyStatus, type QueueStatus, type ServiceStatus, type StatusReport } from './report.ts';
+import {
+  type BackendStatus,
+  counted,
+  type InstanceStatus,
+  type ProxyStatus,
+  type QueueStatus,
+  type ServiceStatus,
+  type StatusReport,
+} from './report.ts';
 
 /** Instances, and backends, listed in an overview. */
 const ROWS_MAX = 100;
@@ -38,14 +46,28 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
   const add = (title: string, head: readonly string[], rows: readonly Row[], note: string | null = null): void => {
     if (rows.length > 0) parts.push(`${title}\n${formatTable(head, rows, colour)}${note === null ? '' : `\n${note}`}`);
   };
-  add('SERVICES', ['service', 'config', 'instances', 'guard', 'log'], services.map((service) => serviceRow(service, at)));
-  const listed = only !== null || instances.length <= ROWS_MAX ? instances : instances.filter(({ state }) => state !== 'serving').slice(0, ROWS_MAX);
+  add(
+    'SERVICES',
+    ['service', 'config', 'instances', 'guard', 'log'],
+    services.map((service) => serviceRow(service, at)),
+  );
+  const listed =
+    only !== null || instances.length <= ROWS_MAX ? instances : instances.filter(({ state }) => state !== 'serving').slice(0, ROWS_MAX);
   const rest = instances.length - listed.length;
   const note = rest > 0 ? `${rest} more instances: \`pointsman status SERVICE\` lists all of one service` : null;
   const head = ['service', 'instance', 'state', 'since', 'health', 'weight', 'reason'];
-  add('INSTANCES', head, listed.map((instance) => instanceRow(instance, at)), note);
+  add(
+    'INSTANCES',
+    head,
+    listed.map((instance) => instanceRow(instance, at)),
+    note,
+  );
   if (listed.length === 0 && note !== null) parts.push(note);
-  add('PROXIES', ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'backends', 'to look at', 'last reload'], proxies.map((proxy) => proxyRow(proxy, at)));
+  add(
+    'PROXIES',
+    ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'backends', 'to look at', 'last reload'],
+    proxies.map((proxy) => proxyRow(proxy, at)),
+  );
   add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
   add('QUEUES', ['queue', 'waiting', 'active', 'delayed', 'failed'], queues.map(queueRow));
   return parts.join('\n\n');
@@ -60,21 +82,31 @@ function summary({ services, instances, proxies }: StatusReport): string {
     count(services.length, 'service'),
     `${count(instances.length, 'instance')}${states === '' ? '' : ` (${states})`}`,
     count(proxies.length, 'proxy', 'proxies'),
-    backends.length === 0 ? 'no backend yet' : unsettled === 0 ? 'every backend in sync' : `${unsettled} of ${count(backends.length, 'backend')} not in sync`,
+    backends.length === 0
+      ? 'no backend yet'
+      : unsettled === 0
+        ? 'every backend in sync'
+        : `${unsettled} of ${count(backends.length, 'backend')} not in sync`,
     ...(holds > 0 ? [`${count(holds, 'service')} HELD by the guard`] : []),
   ].join(' · ');
 }
 
 function serviceRow(service: ServiceStatus, now: number): Row {
   const { config, path, mode, check, listen, guard, lag } = service;
-  const said = { published: `${path} ${mode}, check ${check}${listen === null ? '' : `, on ${listen}`}`, unread: 'not read by a watcher yet', retired: 'no longer configured' };
+  const said = {
+    published: `${path} ${mode}, check ${check}${listen === null ? '' : `, on ${listen}`}`,
+    unread: 'not read by a watcher yet',
+    retired: 'no longer configured',
+  };
   const until = guard.until === null ? '' : `, next step in ${ageText(guard.until - now)}`;
   return [
     service.service,
     config === 'published' ? said.published : { text: said[config], tone: 'warning' },
     statesText(service.states) || { text: 'none', tone: 'warning' },
     guard.state === 'open' ? { text: 'open', tone: 'faint' } : { text: `${guard.state}: keeps ${guard.held}${until}`, tone: 'bad' },
-    lag.events === 0 ? { text: 'folded', tone: 'faint' } : { text: `${lag.events}${lag.more ? '+' : ''} behind, ${ageText(lag.ms)}`, tone: 'warning' },
+    lag.events === 0
+      ? { text: 'folded', tone: 'faint' }
+      : { text: `${lag.events}${lag.more ? '+' : ''} behind, ${ageText(lag.ms)}`, tone: 'warning' },
   ];
 }
 

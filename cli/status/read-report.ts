@@ -10,7 +10,18 @@ import { proxiesQueue, reloadsQueue, SERVICES_QUEUE } from '../../shared/redis/k
 import { ANNOUNCE_FRESH_MS, type Announcement } from '../../shared/redis/proxy-store.ts';
 import { queueCounts } from '../../shared/redis/queue-counts.ts';
 import type { Ports } from '../../workers/app.ts';
-import { backendStatus, type InstanceStatus, instanceStatus, lagOf, type ProxyStatus, type QueueStatus, type ServiceStatus, STATUS_FORMAT, type StatusReport, serviceStatus } from './report.ts';
+import {
+  backendStatus,
+  type InstanceStatus,
+  instanceStatus,
+  lagOf,
+  type ProxyStatus,
+  type QueueStatus,
+  type ServiceStatus,
+  STATUS_FORMAT,
+  type StatusReport,
+  serviceStatus,
+} from './report.ts';
 
 /** Reads in hand at once: a service's instances may be megabytes. */
 const AT_ONCE = 4;
@@ -28,14 +39,20 @@ export async function readReport(config: Config, ports: Ports, only: ServiceName
     format: STATUS_FORMAT,
     at: now,
     // A service that was retired long ago, with nothing left of it, is no news.
-    services: read.map(({ status }) => status).filter((status) => only !== null || status.config !== 'retired' || Object.keys(status.states).length > 0),
+    services: read
+      .map(({ status }) => status)
+      .filter((status) => only !== null || status.config !== 'retired' || Object.keys(status.states).length > 0),
     instances: read.flatMap(({ instances }) => instances),
     proxies: await inTurns(proxiesOf(config, announced), (proxy) => readProxy(ports, proxy, only, now)),
     queues: only === null ? await readQueues(config, ports, announced) : [],
   };
 }
 
-async function readService(ports: Ports, service: ServiceName, now: number): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
+async function readService(
+  ports: Ports,
+  service: ServiceName,
+  now: number,
+): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
   const [head, stored] = await Promise.all([ports.store.head(service), ports.store.instances(service, 'all')]);
   const instances = [...stored]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -60,7 +77,11 @@ function proxiesOf(config: Config, announced: readonly Announcement[]): KnownPro
 }
 
 async function readProxy(ports: Ports, proxy: KnownProxy, only: ServiceName | null, now: number): Promise<ProxyStatus> {
-  const [state, stored, dirty] = await Promise.all([ports.proxies.state(proxy.id), ports.proxies.backends(proxy.id), ports.proxies.dirty(proxy.id)]);
+  const [state, stored, dirty] = await Promise.all([
+    ports.proxies.state(proxy.id),
+    ports.proxies.backends(proxy.id),
+    ports.proxies.dirty(proxy.id),
+  ]);
   const worker = state['worker'] === undefined ? null : (JSON.parse(state['worker']) as WorkerIdentity);
   const lastSeen = proxy.announcement?.at ?? null;
   const backends = [...stored]

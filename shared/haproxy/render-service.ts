@@ -99,11 +99,21 @@ function backendLines(config: ServiceConfig): string[] {
   return [
     `backend ${config.name} from pointsman-${config.mode}`,
     ...balanceLines(config.balance).map((line) => `    ${line}`),
+    ...repeatLines(config.mode),
     ...checkLines(config),
     ...timeoutLine('connect', timeouts.connect),
     ...timeoutLine('server', timeouts.server),
     ...timeoutLine('check', timeouts.check),
     ...timeoutLine('queue', timeouts.queue),
+  ];
+}
+
+/** `retry-on` may name failures after the request was sent; the manual leaves it to the config to keep what is not safe to repeat out of that. */
+function repeatLines(mode: ServiceConfig['mode']): string[] {
+  if (mode !== 'http') return [];
+  return [
+    '    # Whatever retry-on says: only these are sent again once they were sent; others only when no connection came about.',
+    '    http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
   ];
 }
 

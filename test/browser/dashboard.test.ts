@@ -82,6 +82,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the dashboard in a browser', () => {
     await keep('job');
     const text = await body.innerText();
     expect(text).toMatch(/"?key"?:? ?"?edge/);
+    expect(text).toMatch(/returnValue[\s\S]*outcome[\s\S]*done/);
     for (const verb of ['Clean', 'Retry', 'Promote', 'Obliterate', 'Pause', 'Empty', 'Add job', 'Duplicate']) {
       expect(await page.getByRole('button', { name: verb, exact: false }).count(), verb).toBe(0);
     }

@@ -1,7 +1,8 @@
 /** The dashboard's HTTP side on a real Redis: what it shows, whom it answers, what it refuses. */
+
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../shared/config/config.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
@@ -59,7 +60,11 @@ interface BoardQueue {
   readonly name: string;
   readonly readOnlyMode: boolean;
   readonly allowRetries: boolean;
-  readonly jobs: readonly { readonly name: string; readonly data: { key: string; cause: { why: string } }; readonly returnValue: unknown }[];
+  readonly jobs: readonly {
+    readonly name: string;
+    readonly data: { key: string; cause: { why: string } };
+    readonly returnValue: unknown;
+  }[];
 }
 
 async function queues(active = ''): Promise<BoardQueue[]> {
@@ -78,7 +83,10 @@ describe('the board', () => {
         const [found] = (await queues('proxies.edge')).find(({ name }) => name === 'proxies.edge')?.jobs ?? [];
         return found?.returnValue === undefined || found.returnValue === null ? null : found;
       });
-      expect(job).toMatchObject({ name: 'reconcile edge', data: { key: 'edge', cause: { why: 'web: 10.0.0.1:80 serving', events: ['1-1'] } } });
+      expect(job).toMatchObject({
+        name: 'reconcile edge',
+        data: { key: 'edge', cause: { why: 'web: 10.0.0.1:80 serving', events: ['1-1'] } },
+      });
       expect(job.returnValue).toEqual({ outcome: 'done', services: [] });
       const all = await queues();
       expect(all.map(({ name }) => name)).toEqual(['services', 'proxies.edge', 'reloads.edge']);
@@ -91,7 +99,10 @@ describe('the board', () => {
   it('shows the queues of a pool that is announced later', async () => {
     await app.start();
     await app.ports.proxies.announce({ id: 'far', pool: 'north', services: ['*'], version: null, at: Date.now() });
-    await until('its queues', async () => (await queues()).some(({ name }) => name === 'reloads.north'), { timeoutMs: 12_000, everyMs: 200 });
+    await until('its queues', async () => (await queues()).some(({ name }) => name === 'reloads.north'), {
+      timeoutMs: 12_000,
+      everyMs: 200,
+    });
   });
 
   it('starts without Redis, answers with an error meanwhile, and shows the queues when it is there', async () => {
@@ -164,8 +175,15 @@ describe('a request', () => {
 
 describe('the address', () => {
   it('is refused off loopback', () => {
-    for (const listen of [{ host: '0.0.0.0', port }, { host: '*', port }, { host: '10.0.0.1', port }, { host: '::', port }]) {
-      expect(() => new Dashboard({ ...config, dashboard: { listen } }, app.ports)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    for (const listen of [
+      { host: '0.0.0.0', port },
+      { host: '*', port },
+      { host: '10.0.0.1', port },
+      { host: '::', port },
+    ]) {
+      expect(() => new Dashboard({ ...config, dashboard: { listen } }, app.ports)).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID' }),
+      );
     }
     expect(() => new Dashboard({ ...config, dashboard: null }, app.ports)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   });

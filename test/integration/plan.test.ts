@@ -26,7 +26,9 @@ beforeAll(async () => {
   file = await configFile(pipeline.folder, pipeline.yaml());
   await pipeline.configure(CONFIG);
   await pipeline.tell('web', ...[0, 1].map((at) => pipeline.registered(port(at))));
-  await until('the servers', async () => (await servers()).length === 2 && (await pipeline.backendState('web')) === 'in-sync', { timeoutMs: 20_000 });
+  await until('the servers', async () => (await servers()).length === 2 && (await pipeline.backendState('web')) === 'in-sync', {
+    timeoutMs: 20_000,
+  });
   await pipeline.app.stop();
   pipeline.app = pipeline.newApp(['transition']);
   await pipeline.app.start();

@@ -1,7 +1,7 @@
 /** `pointsman resync`: the watcher reads again, and every proxy is looked at; also after Redis has lost everything. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { App } from '../../workers/app.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
+import { App } from '../../workers/app.ts';
 import { configFile, type Ended, pointsman } from '../support/command.ts';
 import { configOf } from '../support/config-text.ts';
 import { until } from '../support/poll.ts';
@@ -44,13 +44,19 @@ describe('resync', () => {
     expect(out).toMatch(/^watcher \S+ \d+ has read Zookeeper again\n/);
     expect(out).toMatch(/^web +2 +nothing new$/m);
     expect(out).toContain('looking at it now: edge');
-    await until('the weight by hand to be mended', async () => (await system.servers('web')).get(first ?? '')?.weight === 1, { timeoutMs: 8_000 });
+    await until('the weight by hand to be mended', async () => (await system.servers('web')).get(first ?? '')?.weight === 1, {
+      timeoutMs: 8_000,
+    });
   });
 
   it('of one service answers for that one', async () => {
     const { code, out } = await resync('web', '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(out) as Found).toMatchObject({ services: [{ service: 'web', znodes: 2, missing: 0, events: 0 }], woken: ['edge'], silent: [] });
+    expect(JSON.parse(out) as Found).toMatchObject({
+      services: [{ service: 'web', znodes: 2, missing: 0, events: 0 }],
+      woken: ['edge'],
+      silent: [],
+    });
   });
 
   it('of a service that no watcher has is refused', async () => {

@@ -105,7 +105,8 @@ describe('run', () => {
     const { child } = await start(text(), ['transition']);
     await told('pointsman starts');
     await stopped(child, 'SIGTERM');
-    for (const line of await log()) expect(line).toMatchObject({ level: expect.any(String), time: expect.any(String), msg: expect.any(String) });
+    for (const line of await log())
+      expect(line).toMatchObject({ level: expect.any(String), time: expect.any(String), msg: expect.any(String) });
   });
 
   it.each([

@@ -20,20 +20,30 @@ beforeAll(async () => {
   [pipeline, services] = await Promise.all([Pipeline.start(), startHttpServices(3)]);
   file = await configFile(pipeline.folder, `${pipeline.yaml()}services:\n  idle: { path: /services/idle }\n`);
   await pipeline.configure(serviceConfig({ name: 'web', check: httpCheck(200) }));
-  await pipeline.configure(serviceConfig({ name: 'other', check: { type: 'none' }, guard: { maxLoss: 0.5, window: 10_000, hold: 300_000 } }));
+  await pipeline.configure(
+    serviceConfig({ name: 'other', check: { type: 'none' }, guard: { maxLoss: 0.5, window: 10_000, hold: 300_000 } }),
+  );
   const znode = { name: 'bad\u001b[2J', czxid: '9', mzxid: '9', version: 0 };
   const rejection = { code: 'not-an-address', detail: 'no port' } as const;
   const bad = { type: 'registered', instance: 'znode:bad\u001b[2J', znode, said: { rejection } } as const;
   await pipeline.tell('web', pipeline.registered(port(0)), bad);
   await pipeline.tell('other', ...[1, 2].map((at) => pipeline.registered(port(at))));
-  await until('both to be in sync', async () => (await pipeline.backendState('web')) === 'in-sync' && (await pipeline.backendState('other')) === 'in-sync', {
-    timeoutMs: 20_000,
-  });
+  await until(
+    'both to be in sync',
+    async () => (await pipeline.backendState('web')) === 'in-sync' && (await pipeline.backendState('other')) === 'in-sync',
+    {
+      timeoutMs: 20_000,
+    },
+  );
   await pipeline.tell('other', ...[1, 2].map((at) => pipeline.deregistered(port(at))));
-  await until('the instance to serve', async () => (await json()).instances.some(({ service, state }) => service === 'web' && state === 'serving'), {
-    timeoutMs: 20_000,
-    everyMs: 200,
-  });
+  await until(
+    'the instance to serve',
+    async () => (await json()).instances.some(({ service, state }) => service === 'web' && state === 'serving'),
+    {
+      timeoutMs: 20_000,
+      everyMs: 200,
+    },
+  );
 }, 90_000);
 
 afterAll(async () => {
@@ -116,7 +126,10 @@ it('counts what no transition worker has folded yet', async () => {
 it('without Redis ends with what failed and what to do', async () => {
   const folder = await tempFolder();
   try {
-    const nowhere = await configFile(folder, `zookeeper: { connect: "127.0.0.1:1" }\nredis: { url: "redis://127.0.0.1:${await freePort()}/0" }\n`);
+    const nowhere = await configFile(
+      folder,
+      `zookeeper: { connect: "127.0.0.1:1" }\nredis: { url: "redis://127.0.0.1:${await freePort()}/0" }\n`,
+    );
     const { code, out, err } = await pointsman('status', '--config', nowhere);
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/^error: Redis does not answer: [^\n]*ECONNREFUSED[^\n]*\n[^\n]*redis\.url[^\n]*\n$/);

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { ageText } from '../../cli/age.ts';
 import { jsonText } from '../../cli/json-text.ts';
 import { printReport } from '../../cli/status/print-report.ts';
-import { type InstanceStatus, instanceStatus, lagOf, type StatusReport, serviceStatus, STATUS_FORMAT } from '../../cli/status/report.ts';
+import { type InstanceStatus, instanceStatus, lagOf, STATUS_FORMAT, type StatusReport, serviceStatus } from '../../cli/status/report.ts';
 import { newInstance, stepInstance } from '../../machines/instance.ts';
-import { serviceConfig, Story } from '../support/service-events.ts';
+import { Story, serviceConfig } from '../support/service-events.ts';
 
 const NOW = 1_700_000_000_000;
 
@@ -15,7 +15,18 @@ function report(changes: Partial<StatusReport> = {}): StatusReport {
 
 function instance(changes: Partial<InstanceStatus> = {}): InstanceStatus {
   const health = { word: 'up', up: 1, down: 0, unknown: 0 };
-  return { service: 'web', instance: '10.0.0.1:80', state: 'serving', since: NOW - 5_000, health, weight: 1, address: '10.0.0.1 port 80', znodes: [], reason: null, ...changes };
+  return {
+    service: 'web',
+    instance: '10.0.0.1:80',
+    state: 'serving',
+    since: NOW - 5_000,
+    health,
+    weight: 1,
+    address: '10.0.0.1 port 80',
+    znodes: [],
+    reason: null,
+    ...changes,
+  };
 }
 
 function instancesOf(story: Story): InstanceStatus[] {
@@ -50,7 +61,11 @@ describe('an instance', () => {
     const story = new Story();
     story.register(80);
     const kept = stepInstance(story.at(80), { type: 'reject', at: NOW, znode: null, offered: null, rejection, keep: true });
-    expect(instanceStatus('web', kept)).toMatchObject({ state: 'rejected', reason: 'bad-weight: weight "heavy" (its last good form stays, joining)', weight: 1 });
+    expect(instanceStatus('web', kept)).toMatchObject({
+      state: 'rejected',
+      reason: 'bad-weight: weight "heavy" (its last good form stays, joining)',
+      weight: 1,
+    });
   });
 });
 
@@ -59,8 +74,19 @@ describe('a service', () => {
     const story = new Story();
     for (const port of [80, 81, 82, 83]) story.register(port);
     for (const port of [80, 81, 82]) story.deregister(port);
-    const status = serviceStatus({ service: 'web', snapshot: story.state.service, revision: 7, instances: instancesOf(story), lag: lagOf([], 10, NOW) });
-    expect(status).toMatchObject({ config: 'published', revision: 7, states: { held: 3, joining: 1 }, guard: { state: 'holding', held: 3 } });
+    const status = serviceStatus({
+      service: 'web',
+      snapshot: story.state.service,
+      revision: 7,
+      instances: instancesOf(story),
+      lag: lagOf([], 10, NOW),
+    });
+    expect(status).toMatchObject({
+      config: 'published',
+      revision: 7,
+      states: { held: 3, joining: 1 },
+      guard: { state: 'holding', held: 3 },
+    });
     expect(status.guard.until).toBe(story.now + 300_000);
     const text = printReport(report({ at: story.now, services: [status] }), { colour: false, only: null });
     expect(text).toContain('1 service HELD by the guard');
@@ -121,7 +147,9 @@ describe('the text', () => {
   it('is aligned, and coloured only when asked', () => {
     const instances = [instance(), instance({ service: 'inventory_service', state: 'failing' })];
     const lines = printReport(report({ instances }), { colour: false, only: null }).split('\n');
-    const columns = lines.filter((line) => /serving|failing|^service +instance/.test(line) && !line.includes('·')).map((line) => line.search(/state|serving|failing/));
+    const columns = lines
+      .filter((line) => /serving|failing|^service +instance/.test(line) && !line.includes('·'))
+      .map((line) => line.search(/state|serving|failing/));
     expect(columns).toHaveLength(3);
     expect(new Set(columns).size).toBe(1);
     expect(printReport(report({ instances }), { colour: true, only: null })).toContain('\u001b[');

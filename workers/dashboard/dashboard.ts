@@ -34,8 +34,14 @@ export class Dashboard implements Role {
   constructor(config: Config, ports: Ports) {
     const listen = config.dashboard?.listen;
     if (listen === undefined || !isLoopback(listen.host)) {
-      const found = listen === undefined ? 'dashboard.listen is not set' : `dashboard.listen is ${formatListen(listen)}, and the dashboard has no authentication`;
-      throw new PointsmanError('CONFIG_INVALID', found, { hint: 'set dashboard.listen to a loopback address such as 127.0.0.1:9080', retry: 'after' });
+      const found =
+        listen === undefined
+          ? 'dashboard.listen is not set'
+          : `dashboard.listen is ${formatListen(listen)}, and the dashboard has no authentication`;
+      throw new PointsmanError('CONFIG_INVALID', found, {
+        hint: 'set dashboard.listen to a loopback address such as 127.0.0.1:9080',
+        retry: 'after',
+      });
     }
     this.#listen = listen;
     this.#pools = config.proxies.map((proxy) => proxy.pool);

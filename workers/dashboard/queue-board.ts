@@ -70,7 +70,8 @@ export class QueueBoard {
       // The next look follows.
     }
     const pools = [...this.#pools].sort();
-    if (pools.length > POOLS_MAX && !this.#full) this.#logger.warn({ pools: pools.length, most: POOLS_MAX }, 'the dashboard does not show the queues of all pools');
+    if (pools.length > POOLS_MAX && !this.#full)
+      this.#logger.warn({ pools: pools.length, most: POOLS_MAX }, 'the dashboard does not show the queues of all pools');
     this.#full = pools.length > POOLS_MAX;
     for (const pool of pools.slice(0, POOLS_MAX)) {
       this.#show(proxiesQueue(pool), DESCRIPTIONS.proxies);

@@ -33,7 +33,8 @@ export function guardRequests(server: FastifyInstance): void {
     if (!isLoopbackHost(request.headers.host)) {
       return reply.status(403).send({ error: 'the dashboard answers under a loopback name only, such as 127.0.0.1 or localhost' });
     }
-    if (!READING.includes(request.method)) return reply.status(405).header('allow', READING.join(', ')).send({ error: 'the dashboard only shows' });
+    if (!READING.includes(request.method))
+      return reply.status(405).header('allow', READING.join(', ')).send({ error: 'the dashboard only shows' });
   });
 }
 
