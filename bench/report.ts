@@ -16,7 +16,11 @@ export function latencyTable(title: string, results: readonly VariantResult[]): 
     }
   }
   const failed = results.map(({ variant, failedPolls }) => `${variant} ${failedPolls}`).join(', ');
-  return `${title} (ms from the call to the traffic)\n${table(rows)}\nrequests of the poller that failed: ${failed}\n`;
+  const last = results.map((result) => `${result.variant} ${result.last.p50.toFixed(1)}`).join(', ');
+  return `${title} (ms from the call to the answer that shows it)
+${table(rows)}
+last answer of what was removed, p50: ${last}
+requests of the poller that failed: ${failed}\n`;
 }
 
 export function lossTable({ churn, reload }: { readonly churn: Loss; readonly reload: Loss }): string {

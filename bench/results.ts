@@ -22,6 +22,8 @@ export interface VariantResult {
   readonly variant: Samples['variant'];
   readonly add: Side;
   readonly remove: Side;
+  /** Until the last answer of what was removed. */
+  readonly last: Summary;
   /** Zookeeper's answer to the call itself, creates and deletes together. */
   readonly zookeeper: Summary;
   /** Requests of the poller without an answer of 200. */
@@ -61,6 +63,7 @@ export function variantResult({ variant, add, remove }: Samples): VariantResult 
     variant,
     add: side(add),
     remove: side(remove),
+    last: rounded(summary(remove.map(({ moved, last }) => last ?? moved))),
     zookeeper: rounded(summary(all.map(({ answered }) => answered))),
     failedPolls: all.reduce((sum, { failed }) => sum + failed, 0),
   };
@@ -70,7 +73,8 @@ export function targetsOf({ latency, checked, loss }: Pick<Results, 'latency' | 
   const targets: Target[] = [];
   for (const change of ['add', 'remove'] as const) {
     targets.push(...ratio(latency, change, 'bare', MOST.ofBare, ''), ...ratio(latency, change, 'reload', MOST.ofReload, ''));
-    targets.push(...ratio(checked, change, 'bare', MOST.ofBareChecked, ', with checks'));
+    // A check stands before an admission only; a removal waits for none, so it is held to what holds without checks.
+    targets.push(...ratio(checked, change, 'bare', change === 'add' ? MOST.ofBareChecked : MOST.ofBare, ', with checks'));
   }
   if (loss === undefined) return targets;
   for (const [what, { kept, fresh }] of [

@@ -44,6 +44,7 @@ export function needs(
     case 'configured':
       return { all: true, instances: [], addresses: [] };
     case 'unconfigured':
+    case 'complete':
       return { all: false, instances: [], addresses: [] };
     case 'registered':
     case 'changed': {
@@ -99,6 +100,9 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
       return configure(state, event.config, at);
     case 'unconfigured':
       state.service = { ...state.service, config: null };
+      return;
+    case 'complete':
+      state.service = { ...state.service, complete: true };
       return;
     case 'registered':
     case 'changed':

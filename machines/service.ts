@@ -7,8 +7,8 @@ import type { ServiceConfig } from '../shared/model/service-config.ts';
 import { type GuardSnapshot, newGuard } from './guard.ts';
 
 export const SERVICE_SCHEMA = 1;
-/** Instances that are gone keep their server id as long as they are among the last so many. */
-export const TOMBSTONES_MAX = 1000;
+/** Instances that went are remembered as long as they are among the last so many. */
+export const TOMBSTONES_MAX = 256;
 
 export interface Tombstone {
   readonly instance: InstanceId;
@@ -20,6 +20,8 @@ export interface ServiceSnapshot {
   readonly schema: number;
   /** null: never configured, or no longer. */
   readonly config: ServiceConfig | null;
+  /** Whether the service was ever read completely: before that, who is not registered may only not have been heard of. */
+  readonly complete: boolean;
   readonly guard: GuardSnapshot;
   /** Instances with an accepted registration that stands. */
   readonly registered: number;
@@ -28,7 +30,7 @@ export interface ServiceSnapshot {
 }
 
 export function newService(): ServiceSnapshot {
-  return { schema: SERVICE_SCHEMA, config: null, guard: newGuard(), registered: 0, tombstones: [] };
+  return { schema: SERVICE_SCHEMA, config: null, complete: false, guard: newGuard(), registered: 0, tombstones: [] };
 }
 
 /** Remembers an instance that went; `dropped` is the one that is forgotten for it. */

@@ -76,9 +76,12 @@ export function haproxyBase({ folder, ports }: Layout): string {
   return `global
     stats socket ${paths.runtime(folder)} mode 600 level admin expose-fd listeners
     maxconn 2000
+    # Into logs/haproxy.log: servers that go up and down, not every request.
+    log stdout format raw local0 notice
 
 defaults
     mode http
+    log global
     timeout connect 5s
     timeout client 50s
     timeout server 50s

@@ -16,6 +16,8 @@ export type ServiceEvent =
   | { readonly type: 'configured'; readonly config: ServiceConfig }
   /** The watcher no longer has the service in its config. */
   | { readonly type: 'unconfigured' }
+  /** The watcher has read the service completely: whoever is not registered by now is not there. Before it, absence is want of knowledge. */
+  | { readonly type: 'complete' }
   /** A znode appeared. */
   | { readonly type: 'registered'; readonly instance: InstanceId; readonly znode: Znode; readonly said: Said }
   /** A znode's data changed (mzxid moved). `instance` is what it names now; a znode that names another one is deregistered first. */

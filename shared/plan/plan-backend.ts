@@ -111,7 +111,7 @@ class ServerPlanner {
     const wanted = this.#desired.servers.get(name);
     const seen = this.#observed.servers.get(name);
     if (wanted === undefined) {
-      if (seen !== undefined) this.#remove(seen, 'it is not desired');
+      if (seen !== undefined) this.#stranger(seen);
     } else if (seen === undefined) {
       if (wanted.admin === 'ready') this.#add(wanted);
     } else if (wanted.admin === 'drain') {
@@ -184,6 +184,19 @@ class ServerPlanner {
     } else {
       this.waiting.push({ server: seen.name, reason: `draining, ${this.#sessionsOf(seen)}` });
     }
+  }
+
+  /**
+   * A server that is not desired. One that went by decision of the machines is removed. Of one that nobody has heard of, absence may be want of
+   * knowledge (the registry not read yet, or everything in Redis lost): it stays until the service was read completely, and then as long as no
+   * other serves.
+   */
+  #stranger(seen: ObservedServer): void {
+    const { complete, gone } = this.#desired;
+    if (gone.has(seen.name)) this.#remove(seen, 'its instance is gone');
+    else if (!complete) return;
+    else if (serves(seen) && this.#serving === 0) this.waiting.push({ server: seen.name, reason: 'no instance of its name is known, but no other server serves' });
+    else this.#remove(seen, 'no instance of its name is known');
   }
 
   /** Out now, whatever its sessions are. The delete waits until they are seen to be gone. */

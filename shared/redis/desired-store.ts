@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis';
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
+import { serverName } from '../znode/address.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { DESIRED } from './scripts.ts';
@@ -15,14 +16,22 @@ const CACHE_SERVICES_MAX = 2_000;
 
 interface Cached {
   readonly revision: number;
-  readonly config: ServiceConfig | null;
   readonly byInstance: Map<string, DesiredServer>;
   readonly servers: Map<string, DesiredServer>;
 }
 
+/** What the service's snapshot says that proxies need. */
+interface Head {
+  readonly config: ServiceConfig | null;
+  readonly complete: boolean;
+  readonly tombstones: readonly { readonly instance: string }[];
+}
+
 export interface Desired {
   readonly revision: number;
-  /** null: the service is not configured (any more), or was never folded. */
+  /** false: Redis knows nothing of the service, which says nothing about what should be. */
+  readonly known: boolean;
+  /** null: the service is not configured (any more), or not known. */
   readonly backend: DesiredBackend | null;
 }
 
@@ -44,11 +53,11 @@ export class DesiredStore {
     const [kind, revision, snapshot, ...entries] = answer as [string, string, string, ...string[]];
     // Readings may overlap; their answers come in the order in which they were asked for, each at least as new as the one before.
     const base = kind === 'delta' && known !== undefined ? known : { byInstance: new Map(), servers: new Map() };
-    const config = snapshot === '' ? null : (JSON.parse(snapshot) as { config: ServiceConfig | null }).config;
-    const next: Cached = { revision: Number(revision), config, byInstance: base.byInstance, servers: base.servers };
+    const head = snapshot === '' ? null : (JSON.parse(snapshot) as Head);
+    const next: Cached = { revision: Number(revision), byInstance: base.byInstance, servers: base.servers };
     for (let at = 0; at + 1 < entries.length; at += 2) update(next, entries[at] as string, entries[at + 1] as string);
     this.#keep(service, next);
-    return { revision: next.revision, backend: config === null ? null : { service, revision: next.revision, config, servers: next.servers } };
+    return { revision: next.revision, known: head !== null, backend: head === null ? null : backendOf(service, next, head) };
   }
 
   /** Nothing is remembered of any service: after an outage of Redis. */
@@ -72,4 +81,9 @@ function update(cached: Cached, instance: string, json: string): void {
   const server = JSON.parse(json) as DesiredServer;
   cached.byInstance.set(instance, server);
   cached.servers.set(server.name, server);
+}
+
+function backendOf(service: ServiceName, { revision, servers }: Cached, { config, complete, tombstones }: Head): DesiredBackend | null {
+  if (config === null) return null;
+  return { service, revision, config, complete, gone: new Set(tombstones.map((tombstone) => serverName(tombstone.instance))), servers };
 }

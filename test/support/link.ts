@@ -10,10 +10,13 @@ export interface TestLink extends AsyncDisposable {
   readonly told: string[];
 }
 
+/** ms; long, so that a busy machine does not look like a dead link; tests of what ends sessions ask for less. */
+const SESSION_MS = 8_000;
+
 /** Started; `connect` may name a server that does not answer yet. */
 export function openLink(connect: string, options: Partial<LinkOptions> = {}): TestLink {
   const logger = createLogger({ level: (process.env.TEST_LOG as 'silent' | undefined) ?? 'silent' });
-  const link = new ZookeeperLink({ connect, sessionTimeout: 2_000, auth: null, logger, ...options });
+  const link = new ZookeeperLink({ connect, sessionTimeout: SESSION_MS, auth: null, logger, ...options });
   const told: string[] = [];
   link.on('up', ({ resumed }) => told.push(resumed ? 'up resumed' : 'up new'));
   link.on('down', () => told.push('down'));

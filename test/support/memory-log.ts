@@ -28,10 +28,12 @@ export class MemoryLog implements WatcherLog {
     return ++this.#epoch;
   }
 
-  async readView(service: ServiceName): Promise<{ revision: number; children: Map<string, ViewEntry>; config: ServiceConfig | null }> {
+  async readView(
+    service: ServiceName,
+  ): Promise<{ revision: number; children: Map<string, ViewEntry>; config: ServiceConfig | null; complete: boolean }> {
     this.fault?.('readView', service);
-    const { revision, children, config } = this.#state(service);
-    return { revision, children: new Map(children), config };
+    const { revision, children, config, events } = this.#state(service);
+    return { revision, children: new Map(children), config, complete: events.some(({ event }) => event.type === 'complete') };
   }
 
   async append(service: ServiceName, change: Parameters<WatcherLog['append']>[1]): Promise<{ revision: number; ids: EventId[] }> {
@@ -65,8 +67,16 @@ export class MemoryLog implements WatcherLog {
     return [...this.states.keys()].sort();
   }
 
+  /** Without `complete`, which every story has once: see `completions`. */
   events(service: ServiceName): ServiceEvent[] {
-    return this.#state(service).events.map(({ event }) => event);
+    return this.#state(service)
+      .events.map(({ event }) => event)
+      .filter((event) => event.type !== 'complete');
+  }
+
+  /** How often it was told that the service was read completely. */
+  completions(service: ServiceName): number {
+    return this.#state(service).events.filter(({ event }) => event.type === 'complete').length;
   }
 
   /** One line per event: `registered 10.0.0.1:80`; `configured`. */

@@ -39,8 +39,22 @@ export function desiredServer(id: number, overrides: Partial<DesiredServer> = {}
   return { instance: `${address}:80`, name: `${address}:80`, id, address, port: 80, weight: 1, admin: 'ready', ...overrides };
 }
 
-export function desiredBackend(servers: readonly DesiredServer[], config: ServiceConfig = serviceConfig()): DesiredBackend {
-  return { service: config.name, revision: 1, config, servers: new Map(servers.map((server) => [server.name, server])) };
+/** Read completely; the instances of the sample servers that are not listed went by decision. */
+export function desiredBackend(
+  servers: readonly DesiredServer[],
+  config: ServiceConfig = serviceConfig(),
+  overrides: Partial<DesiredBackend> = {},
+): DesiredBackend {
+  const gone = new Set(Array.from({ length: 255 }, (_, id) => `10.0.0.${id}:80`));
+  return {
+    service: config.name,
+    revision: 1,
+    config,
+    complete: true,
+    gone,
+    servers: new Map(servers.map((server) => [server.name, server])),
+    ...overrides,
+  };
 }
 
 /** Up, ready, checked, at 10.0.0.<id>:80. */

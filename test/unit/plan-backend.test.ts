@@ -143,6 +143,29 @@ describe('servers that leave', () => {
   });
 });
 
+describe('a server that nobody has heard of', () => {
+  const unheard = { gone: new Set<string>() };
+
+  it('stays while the service was not read completely', () => {
+    const desired = desiredBackend([desiredServer(2)], serviceConfig(), { ...unheard, complete: false });
+    const observed = observedBackend([observedServer(1), observedServer(2)]);
+    expect(isEmpty(plan({ desired, observed }))).toBe(true);
+  });
+
+  it('is removed once it was, if another serves', () => {
+    const desired = desiredBackend([desiredServer(2)], serviceConfig(), unheard);
+    const observed = observedBackend([observedServer(1), observedServer(2)]);
+    expect(commands({ desired, observed, sessions: new Map() })[0]).toBe(`maint ${A}`);
+  });
+
+  it('stays when no other serves, and says so', () => {
+    const desired = desiredBackend([desiredServer(2)], serviceConfig(), unheard);
+    const observed = observedBackend([observedServer(1), observedServer(2, { operation: 'stopped', check: 'failed' })]);
+    expect(commands({ desired, observed })).toEqual([]);
+    expect(plan({ desired, observed }).waiting).toEqual([{ server: A, reason: 'no instance of its name is known, but no other server serves' }]);
+  });
+});
+
 describe('order', () => {
   it('what brings capacity first, by name; what takes it last', () => {
     const desired = desiredBackend(

@@ -37,6 +37,8 @@ interface Wanted {
   readonly files: Map<string, string>;
   /** Services' files as they run now, with the servers of now, in case the new one is refused. */
   readonly lastGood: ReadonlyMap<string, string>;
+  /** Services that run, and of which Redis knows nothing: their files stay as they are. */
+  readonly unknown: ReadonlySet<ServiceName>;
   /** Services whose file cannot even be rendered, with the reason. */
   readonly unrendered: ReadonlyMap<ServiceName, string>;
   /** Why a reload is needed, a line per reason; empty: it is not. */
@@ -170,6 +172,7 @@ async function wantedFiles(agent: ProxyAgent, proxy: ObservedProxy, backends: Re
     files: new Map([[GLOBAL_FILE, globalFile(ports.keys.prefix, config)]]),
     lastGood: new Map<string, string>(),
     unrendered: new Map<ServiceName, string>(),
+    unknown: new Set<ServiceName>(),
     reasons: proxy.identity.stamp === proxyStamp(ports.keys.prefix, config) ? [] : ['the managed defaults changed'],
     changed: [] as ServiceName[],
   };
@@ -193,7 +196,9 @@ async function wantedFiles(agent: ProxyAgent, proxy: ObservedProxy, backends: Re
     wanted.reasons.push(loaded === null ? `${service}: the backend is not loaded` : `${service}: its options changed`);
   }
   for (const service of proxy.structures.keys()) {
-    if (!wanted.services.has(service)) wanted.reasons.push(`${service}: no longer configured`);
+    if (wanted.services.has(service)) continue;
+    if ((await ports.desired.read(service)).known) wanted.reasons.push(`${service}: no longer configured`);
+    else wanted.unknown.add(service);
   }
   return wanted;
 }
@@ -207,6 +212,7 @@ async function tryFiles(
   await removeStale(folder, Date.now());
   const { ours, foreign } = await readManaged(folder);
   const present = new Map([...ours, ...wanted.lastGood]);
+  for (const [name, text] of ours) if (wanted.unknown.has(serviceOfFile(name) ?? '')) wanted.files.set(name, text);
   const loadedFiles = new Map([...present].filter(([name]) => proxy.structures.has(serviceOfFile(name) ?? '')));
   const listeners = new Map<ServiceName, string>();
   for (const service of wanted.changed) {

@@ -48,11 +48,13 @@ export interface Look {
 
 export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
   const { agent, journal } = context;
-  const [{ revision, backend: desired }, observed] = await Promise.all([
+  const [{ revision, known, backend: desired }, observed] = await Promise.all([
     agent.ports.desired.read(service),
     observeBackend(context.connection, service),
     journal.load([service]),
   ]);
+  // Redis has nothing of it (lost, or not told yet): that is no reason to change anything.
+  if (!known) return { service, revision, commands: 0, plan: { backend: service, commands: [], waiting: [], reload: null, blocked: null } };
   const first = await judge(context, service, desired, observed);
   if (first.plan.commands.length === 0) {
     remember(agent, service, desired, first);

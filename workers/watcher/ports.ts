@@ -7,7 +7,10 @@ import type { ViewEntry } from '../../shared/znode/view.ts';
 export interface WatcherLog {
   /** Rises with each call: the fence. */
   nextEpoch(): Promise<number>;
-  readView(service: ServiceName): Promise<{ revision: number; children: Map<string, ViewEntry>; config: ServiceConfig | null }>;
+  /** `complete`: the log was told at some time that the service was read completely. */
+  readView(
+    service: ServiceName,
+  ): Promise<{ revision: number; children: Map<string, ViewEntry>; config: ServiceConfig | null; complete: boolean }>;
   /**
    * Updates the view and appends the events, in one step, if the epoch is not older than the last one that wrote, and the view is
    * still at `viewRevision`. Throws PointsmanError LOG_FENCED or LOG_STALE_REVISION.

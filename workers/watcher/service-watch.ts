@@ -153,6 +153,12 @@ export class ServiceWatch {
     return [{ type: 'configured', config: this.#config }];
   }
 
+  /** Said once, when a whole reading of a parent that is there leaves nothing in doubt. */
+  #completed(reading: Reading, missing: readonly string[]): ServiceEvent[] {
+    const whole = reading.kind === 'full' && reading.parent.present && missing.length === 0;
+    return whole && !this.#writer.complete ? [{ type: 'complete' }] : [];
+  }
+
   async #take(reading: Reading): Promise<void> {
     if (reading.at.session !== this.#session) this.#trust = { state: 'unread' };
     const firstOfConnection = reading.at.connection !== this.#connection;
@@ -168,7 +174,7 @@ export class ServiceWatch {
         const difference = diffView(this.#writer.children, reading, decoded, { confirmed, restated });
         missing = difference.unconfirmed;
         mzxid = latest([...difference.set.values()].map((entry) => entry.mzxid));
-        return { ...difference, events: [...this.#configured(), ...difference.events] };
+        return { ...difference, events: [...this.#configured(), ...difference.events, ...this.#completed(reading, missing)] };
       },
       { reread: reading.kind === 'full' },
     );

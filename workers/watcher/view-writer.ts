@@ -39,6 +39,7 @@ const RETRY_MS = { first: 50, most: 2_000 };
 export class ViewWriter {
   children = new Map<string, ViewEntry>();
   config: ServiceConfig | null = null;
+  complete = false;
   readonly #service: ServiceName;
   readonly #log: WatcherLog;
   readonly #tenure: Tenure;
@@ -82,10 +83,11 @@ export class ViewWriter {
 
   async #load(): Promise<void> {
     if (this.#loaded) return;
-    const { revision, children, config } = await this.#bounded(this.#log.readView(this.#service));
+    const { revision, children, config, complete } = await this.#bounded(this.#log.readView(this.#service));
     this.#revision = revision;
     this.children = children;
     this.config = config;
+    this.complete = complete;
     this.#loaded = true;
     this.#loads++;
   }
@@ -98,7 +100,10 @@ export class ViewWriter {
     this.#revision = revision;
     for (const [name, entry] of set) this.children.set(name, entry);
     for (const name of remove) this.children.delete(name);
-    for (const event of events) if (event.type === 'configured') this.config = event.config;
+    for (const event of events) {
+      if (event.type === 'configured') this.config = event.config;
+      if (event.type === 'complete') this.complete = true;
+    }
     return ids;
   }
 
