@@ -78,8 +78,18 @@ async function measure(variant: Variant, what: string, change: () => Promise<unk
     }, reject);
   });
   try {
-    const { moved, last } = await within(WITHIN_MS, shown, () => new Error(`${variant.name}: ${what}: no traffic moved within ${WITHIN_MS} ms`));
-    return { moved: moved - from, last: last === null ? null : Math.max(0, last - from), answered: answered - from, from, failed: poller.failed };
+    const { moved, last } = await within(
+      WITHIN_MS,
+      shown,
+      () => new Error(`${variant.name}: ${what}: no traffic moved within ${WITHIN_MS} ms`),
+    );
+    return {
+      moved: moved - from,
+      last: last === null ? null : Math.max(0, last - from),
+      answered: answered - from,
+      from,
+      failed: poller.failed,
+    };
   } finally {
     poller.stop();
   }

@@ -72,7 +72,7 @@ function ask(count: Count, agent: Agent | undefined): void {
     },
   );
   request.once('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`)));
-  request.on('error', (error) => settle(error.message));
+  request.on('error', (error: NodeJS.ErrnoException) => settle(error.code ?? error.message));
 }
 
 /** What came of it since the last report. With `last`, once every request is answered. */

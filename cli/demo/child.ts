@@ -5,6 +5,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { pause } from '../../shared/runtime/wait.ts';
 
 /** ms between SIGTERM and SIGKILL */
@@ -21,11 +23,27 @@ export interface ChildOptions {
   readonly messages?: boolean;
 }
 
-/** Children that still run, so that none outlives this process, however it ends by itself. */
+/** Children that still run, so that none outlives this process when it ends by itself; when it is killed, the janitor sees to them. */
 const running = new Set<ChildProcess>();
+let janitor: ChildProcess | null = null;
 process.on('exit', () => {
   for (const child of running) killGroup(child);
 });
+
+/** Starts the process that ends our children should we be killed (janitor-main.ts). It ends with us. */
+export async function startJanitor(): Promise<void> {
+  if (janitor !== null) return;
+  const file = fileURLToPath(new URL(`./janitor-main${extname(import.meta.url)}`, import.meta.url));
+  janitor = spawn(process.execPath, [file], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], detached: true, cwd: '/' });
+  janitor.on('error', () => undefined);
+  await once(janitor, 'spawn');
+  janitor.unref();
+  janitor.channel?.unref();
+}
+
+function tellJanitor(news: { readonly started: number } | { readonly ended: number }): void {
+  if (janitor?.connected === true) janitor.send(news, () => undefined);
+}
 
 export class Child {
   readonly name: string;
@@ -41,6 +59,7 @@ export class Child {
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         running.delete(child);
+        tellJanitor({ ended: child.pid ?? 0 });
         resolve(signal === null ? `exit code ${code}` : signal);
       });
     });
@@ -61,6 +80,7 @@ export class Child {
     child.on('error', () => undefined);
     await once(child, 'spawn');
     running.add(child);
+    tellJanitor({ started: started.pid });
     return started;
   }
 

@@ -2,6 +2,7 @@
  * The life of one demo: the folder, the parts, and the end of all of them, whatever ends it: done, failed, Ctrl-C, SIGTERM, a closed
  * terminal. Signals abort; whoever waits returns; then everything is stopped by its pid.
  */
+import { startJanitor } from './child.ts';
 import type { Programs } from './programs.ts';
 import { Stack } from './stack.ts';
 
@@ -28,6 +29,7 @@ export async function runSession(options: SessionOptions, play: (stack: Stack) =
   let good = false;
   let failed = false;
   try {
+    await startJanitor();
     stack = await Stack.create(programs, calledOff.signal);
     good = await play(stack);
     failed = !good;

@@ -60,7 +60,8 @@ export async function applyCommands(
   try {
     const batches = inBatches(commands, options.capabilities);
     if (batches.length === 0) return { results, failed: null };
-    if (performance.now() - (options.provenAt ?? Number.NEGATIVE_INFINITY) > PROOF_FRESH_MS) await assertLiving(connection, options.expected);
+    if (performance.now() - (options.provenAt ?? Number.NEGATIVE_INFINITY) > PROOF_FRESH_MS)
+      await assertLiving(connection, options.expected);
     for (const batch of batches) {
       assertClaimed(connection, options);
       const strange = await sendBatch(connection, batch, options, results);

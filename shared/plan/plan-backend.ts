@@ -195,7 +195,8 @@ class ServerPlanner {
     const { complete, gone } = this.#desired;
     if (gone.has(seen.name)) this.#remove(seen, 'its instance is gone');
     else if (!complete) return;
-    else if (serves(seen) && this.#serving === 0) this.waiting.push({ server: seen.name, reason: 'no instance of its name is known, but no other server serves' });
+    else if (serves(seen) && this.#serving === 0)
+      this.waiting.push({ server: seen.name, reason: 'no instance of its name is known, but no other server serves' });
     else this.#remove(seen, 'no instance of its name is known');
   }
 

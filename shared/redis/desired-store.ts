@@ -49,7 +49,12 @@ export class DesiredStore {
   async read(service: ServiceName): Promise<Desired> {
     const keys = this.#keys.service(service);
     const known = this.#cache.get(service);
-    const answer = (await runScript(this.#redis, DESIRED, [keys.meta, keys.desired, keys.changed], [String(known?.revision ?? -1)])) as string[];
+    const answer = (await runScript(
+      this.#redis,
+      DESIRED,
+      [keys.meta, keys.desired, keys.changed],
+      [String(known?.revision ?? -1)],
+    )) as string[];
     const [kind, revision, snapshot, ...entries] = answer as [string, string, string, ...string[]];
     // Readings may overlap; their answers come in the order in which they were asked for, each at least as new as the one before.
     const base = kind === 'delta' && known !== undefined ? known : { byInstance: new Map(), servers: new Map() };

@@ -1,6 +1,5 @@
 /** What is known of a proxy in Redis: who announced it, what it has to look at, how its backends stand, what was sent to it. */
 import type { Redis } from 'ioredis';
-import { must } from '../errors.ts';
 import { EVENT_FORMAT } from '../model/event.ts';
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ProxyEvent } from '../model/proxy-event.ts';
@@ -8,6 +7,7 @@ import type { ServiceConfig } from '../model/service-config.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { CLEAN, MARK } from './scripts.ts';
+import { execute } from './transaction.ts';
 
 /** Entries of a proxy's own stream. */
 const PROXY_EVENTS_MAX = 20_000;
@@ -54,8 +54,9 @@ export class ProxyStore {
   /** What a pass begins with, in one round trip: what is dirty, and the worker that was last seen. */
   async begin(proxy: ProxyId): Promise<{ dirty: Map<ServiceName, number>; worker: string | null }> {
     const keys = this.#keys.proxy(proxy);
-    const replies = must(await this.#redis.multi().hgetall(keys.dirty).hget(keys.state, 'worker').exec(), 'the reply of MULTI');
-    return { dirty: marks(replies[0]?.[1] as Record<string, string>), worker: replies[1]?.[1] as string | null };
+    const replies = await execute(this.#redis.multi().hgetall(keys.dirty).hget(keys.state, 'worker'));
+    const [dirty, worker] = replies as [Record<string, string>, string | null];
+    return { dirty: marks(dirty), worker };
   }
 
   async dirty(proxy: ProxyId): Promise<Map<ServiceName, number>> {
@@ -106,7 +107,7 @@ export class ProxyStore {
       if (json === null) transaction.hdel(keys.backends, service);
       else transaction.hset(keys.backends, service, json);
     }
-    for (const [error] of must(await transaction.exec(), 'the reply of MULTI')) if (error) throw error;
+    await execute(transaction);
   }
 
   /** The config that a service's backend was last loaded with; null: not known. */

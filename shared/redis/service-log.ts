@@ -11,6 +11,7 @@ import type { ViewEntry } from '../znode/view.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { APPEND, HEALTH, NEXT_EPOCH } from './scripts.ts';
+import { execute } from './transaction.ts';
 
 /** View entries in one Lua call: bounds how long Redis is held. */
 const CHANGES_PER_CALL = 1_000;
@@ -57,13 +58,12 @@ export class ServiceLog {
   /** What the last watcher saw, and the config it published. */
   async readView(service: ServiceName): Promise<View> {
     const { meta, view } = this.#keys.service(service);
-    const replies = must(await this.#redis.multi().hmget(meta, 'view', 'config', 'complete').hgetall(view).exec(), 'the reply of MULTI');
-    const [revision, config, complete] = replies[0]?.[1] as [string | null, string | null, string | null];
-    const children = replies[1]?.[1] as Record<string, string>;
+    const replies = await execute(this.#redis.multi().hmget(meta, 'view', 'config', 'complete').hgetall(view));
+    const [[revision, config, complete], children] = replies as [(string | null)[], Record<string, string>];
     return {
       revision: Number(revision ?? '0'),
       children: new Map(Object.entries(children).map(([name, entry]) => [name, JSON.parse(entry) as ViewEntry])),
-      config: config === null ? null : (JSON.parse(config) as ServiceConfig),
+      config: typeof config === 'string' ? (JSON.parse(config) as ServiceConfig | null) : null,
       complete: complete === '1',
     };
   }
@@ -94,7 +94,7 @@ export class ServiceLog {
       const { type, ...data } = event;
       pipeline.xadd(log, '*', 'v', String(EVENT_FORMAT), 'type', type, 'data', JSON.stringify(data));
     }
-    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
+    await execute(pipeline);
   }
 
   async verdicts(service: ServiceName, proxy: ProxyId): Promise<Map<InstanceId, Verdict>> {

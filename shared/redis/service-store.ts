@@ -70,7 +70,14 @@ export class ServiceStore {
   async fetch(service: ServiceName, now: number, most: { due: number; events: number }): Promise<Fetched> {
     const { meta, deadlines, log } = this.#keys.service(service);
     const answer = await runScript(this.#redis, FETCH, [meta, deadlines, log], [String(now), String(most.due), String(most.events)]);
-    const [revision, cursor, published, snapshot, due, entries] = answer as [string, string, string, string, string[], [string, string[]][]];
+    const [revision, cursor, published, snapshot, due, entries] = answer as [
+      string,
+      string,
+      string,
+      string,
+      string[],
+      [string, string[]][],
+    ];
     return {
       head: { revision: Number(revision), cursor, published: Number(published), service: snapshot === '' ? null : snapshot },
       due,

@@ -34,6 +34,15 @@ describe('a demo', () => {
     expect((await readdir(demo.parent)).filter((name) => name.startsWith('pointsman-demo-'))).toEqual([]);
   });
 
+  it('leaves no process behind when it is killed itself', { timeout: 90_000 }, async () => {
+    await using demo = await startDemo(['--tour']);
+    await demo.folder();
+    expect(processesIn(demo.parent).length).toBeGreaterThan(3);
+    demo.process.kill('SIGKILL');
+    expect(await demo.ended(ENDS_WITHIN_MS)).toBe(null);
+    await until('its processes to end', () => processesIn(demo.parent).length === 0);
+  });
+
   it('fails with the step that did not hold, and keeps its folder', { timeout: 120_000 }, async () => {
     await using demo = await startDemo(['--tour']);
     const folder = await demo.folder();

@@ -90,7 +90,9 @@ describe('the example config', () => {
     const files = managedFiles({ prefix: config.redis.prefix, proxy, services });
     for (const [name, text] of files) await writeFile(join(folder.path, name), text);
     await run('haproxy', ['-c', '-f', folder.path]);
-    const lines = sections([...files.values()].join('\n')).get(`backend ${SERVICE}`)?.filter((line) => line.startsWith('server '));
+    const lines = sections([...files.values()].join('\n'))
+      .get(`backend ${SERVICE}`)
+      ?.filter((line) => line.startsWith('server '));
     expect(lines).toHaveLength(2);
     for (const [index, address] of ['10.0.0.5', '10.0.0.6'].entries()) {
       const line = lines?.[index] ?? '';

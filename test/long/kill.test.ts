@@ -12,8 +12,8 @@ it(`${ROUNDS} kills in the middle of an apply: each converges within 10 s, no se
   } finally {
     await story.stop();
     const times = rounds.map((round) => Math.round(round.convergedMs)).sort((a, b) => a - b);
-    console.log(
-      `kill to convergence, ms, n=${times.length}: median ${times[Math.floor(times.length / 2)]}, most ${times.at(-1)}; all ${times.join(' ')}`,
+    process.stdout.write(
+      `${`kill to convergence, ms, n=${times.length}: median ${times[Math.floor(times.length / 2)]}, most ${times.at(-1)}; all ${times.join(' ')}`}\n`,
     );
   }
   expect(rounds.map((round) => round.during)).toEqual(rounds.map(() => 'patching'));

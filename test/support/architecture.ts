@@ -32,7 +32,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   xstate: ['machines'],
   pino: ['shared/observability'],
   commander: ['cli'],
-  'cli-table3': ['cli'],
   picocolors: ['cli'],
   fastify: ['workers/dashboard'],
 };

@@ -42,7 +42,7 @@ export class ManagedHaproxy {
     const managed = join(folder.path, 'managed');
     await syncManaged(managed, managedFiles({ prefix: 'test', proxy: proxyConfig({}), services }));
     const haproxy = await TestHaproxy.start({ sections: '', argv: ['-f', managed] });
-    return new ManagedHaproxy(haproxy, managed, folder.remove);
+    return new ManagedHaproxy(haproxy, managed, () => folder.remove());
   }
 
   files(services: readonly ManagedService[]): Map<string, string> {

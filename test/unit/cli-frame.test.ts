@@ -52,7 +52,11 @@ describe('the frame', () => {
     const [asked, bare, word] = await Promise.all([pointsman('--help'), pointsman(), pointsman('help')]);
     expect([asked.code, asked.err, bare.code, bare.out, word.code]).toEqual([0, '', 2, '', 0]);
     expect([bare.err, word.out]).toEqual([asked.out, asked.out]);
-    for (const { name, summary } of COMMANDS) expect(asked.out.replace(/\s+/g, ' ')).toContain(`${name} `).and.toContain(summary);
+    const text = asked.out.replace(/\s+/g, ' ');
+    for (const { name, summary } of COMMANDS) {
+      expect(text).toContain(`${name} `);
+      expect(text).toContain(summary);
+    }
   });
 
   it('helps with each command, both ways', async () => {

@@ -1,3 +1,4 @@
+/** The parsers of HAProxy's replies, on captured and on broken texts. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { capabilitiesOf } from '../../shared/haproxy/capabilities.ts';

@@ -1,3 +1,4 @@
+/** The plan of one backend, case by case. */
 import { describe, expect, it } from 'vitest';
 import type { ObservedServer } from '../../shared/model/observed.ts';
 import { isEmpty } from '../../shared/plan/backend-plan.ts';
@@ -162,7 +163,9 @@ describe('a server that nobody has heard of', () => {
     const desired = desiredBackend([desiredServer(2)], serviceConfig(), unheard);
     const observed = observedBackend([observedServer(1), observedServer(2, { operation: 'stopped', check: 'failed' })]);
     expect(commands({ desired, observed })).toEqual([]);
-    expect(plan({ desired, observed }).waiting).toEqual([{ server: A, reason: 'no instance of its name is known, but no other server serves' }]);
+    expect(plan({ desired, observed }).waiting).toEqual([
+      { server: A, reason: 'no instance of its name is known, but no other server serves' },
+    ]);
   });
 });
 

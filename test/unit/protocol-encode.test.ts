@@ -1,3 +1,4 @@
+/** Commands as text: whitelisted, one line each, never syntax from data. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encode } from '../../shared/haproxy/encode.ts';

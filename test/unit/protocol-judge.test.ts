@@ -1,3 +1,4 @@
+/** HAProxy's real replies, and what each means. */
 import { describe, expect, it } from 'vitest';
 import { PointsmanError } from '../../shared/errors.ts';
 import { encode } from '../../shared/haproxy/encode.ts';

@@ -47,7 +47,7 @@ export async function takeProxyLock(runtime: SocketAddress): Promise<ProxyLock |
 
 /** Node before 24 says on stderr that its SQLite is experimental; what is used here is not in question. */
 async function sqlite(): Promise<typeof import('node:sqlite')> {
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = ((warning: string | Error, ...rest: never[]) => {
     if (!String(warning).includes('SQLite')) (emitWarning as (...all: unknown[]) => void)(warning, ...rest);
   }) as typeof emitWarning;

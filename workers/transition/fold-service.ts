@@ -10,7 +10,7 @@ import { canonical } from '../../machines/snapshot.ts';
 import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import { type Commit, GUARD_DEADLINE, type Fetched, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
+import { type Commit, type Fetched, GUARD_DEADLINE, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
 
 /** Events in one commit, and due deadlines appended at once. */
 const PER_FOLD = { due: 1_000, events: 1_000 };
