@@ -86,7 +86,7 @@ function shown(lines: readonly string[]): string {
 }
 
 function traceJobs(): void {
-  const { work } = Queues.prototype;
+  const work = Object.getOwnPropertyDescriptor(Queues.prototype, 'work')?.value as Queues['work'];
   Queues.prototype.work = function (name, run, options) {
     const kind = name.split('.')[0] ?? name;
     const traced: typeof run = async (job, signal) => {

@@ -6,17 +6,12 @@ import { must, unreachable } from '../shared/errors.ts';
 import type { Logged, Said, ServiceEvent } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
 import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
+import { type AddressClaim, addressKey, serverIdKey } from './claims.ts';
 import { type GuardSnapshot, stepGuard } from './guard.ts';
 import { type InstanceEvent, type InstanceSnapshot, newInstance, stepInstance } from './instance.ts';
 import { judge } from './policy.ts';
 import { serverIdCandidates } from './server-id.ts';
 import { bury, exhume, type ServiceSnapshot } from './service.ts';
-
-/** Who has an `address port` or a server id, and who would like to (an address registered under another name): oldest first. */
-export interface AddressClaim {
-  readonly owner: InstanceId;
-  readonly waiting: readonly InstanceId[];
-}
 
 export interface FoldState {
   service: ServiceSnapshot;
@@ -33,53 +28,6 @@ export interface Transition {
   readonly to: InstanceSnapshot['state'];
   readonly time: number;
   readonly cause: string;
-}
-
-/** What has to be loaded before the event can be folded. `all`: every instance (the config changed, or a guard's list may). */
-export function needs(
-  service: ServiceSnapshot,
-  event: ServiceEvent,
-): { all: boolean; instances: readonly InstanceId[]; addresses: readonly string[] } {
-  switch (event.type) {
-    case 'configured':
-      return { all: true, instances: [], addresses: [] };
-    case 'unconfigured':
-    case 'complete':
-      return { all: false, instances: [], addresses: [] };
-    case 'registered':
-    case 'changed': {
-      const addresses =
-        'registration' in event.said ? [addressKey(event.said.registration), ...serverIdCandidates(event.instance).map(serverIdKey)] : [];
-      return { all: false, instances: [event.instance], addresses };
-    }
-    case 'deregistered':
-      return { all: false, instances: [event.instance, ...service.guard.context.losses.map((loss) => loss.instance)], addresses: [] };
-    case 'health':
-      return { all: false, instances: event.verdicts.map((verdict) => verdict.instance), addresses: [] };
-    case 'timer':
-      return {
-        all: false,
-        instances: event.instance === null ? service.guard.context.losses.map((loss) => loss.instance) : [event.instance],
-        addresses: [],
-      };
-    default:
-      return unreachable(event, 'event');
-  }
-}
-
-function addressKey(registration: Registration): string {
-  return `${registration.address} ${registration.port}`;
-}
-
-/** Server ids are claimed beside the addresses. */
-function serverIdKey(id: number): string {
-  return `#${id}`;
-}
-
-/** The claims that concern an instance: of its addresses, and of the server ids that it may be given. */
-export function claimKeys({ context }: InstanceSnapshot): string[] {
-  const addresses = [context.registration, context.offered].filter((one) => one !== null).map(addressKey);
-  return context.serverId === null ? [...addresses, ...serverIdCandidates(context.id).map(serverIdKey)] : addresses;
 }
 
 /** Folds one event into `state` (changed in place) and says which instances changed their state. */

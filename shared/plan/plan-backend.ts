@@ -8,6 +8,7 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
 import type { BackendPlan, PlannedCommand, Waiting } from './backend-plan.ts';
+import { misfit, serves } from './fit.ts';
 import { sameAddress } from './same-address.ts';
 import { isQuiet, type ServerSessions } from './sessions.ts';
 
@@ -19,23 +20,11 @@ export interface BackendInput {
   readonly structure: string | null;
   /** null: HAProxy has no such backend. */
   readonly observed: ObservedBackend | null;
-  /** By server name; needed for `leavingServers`, the others are not asked for. */
+  /** By server name; needed for `leavingServers` (fit.ts), the others are not asked for. */
   readonly sessions: ReadonlyMap<string, ServerSessions>;
   readonly capabilities: Capabilities;
   /** No files and no reloads: what a reload would do is `blocked`, and every backend of a service counts as ours. */
   readonly runtimeOnly: boolean;
-}
-
-/** The servers whose sessions the plan depends on: what is leaving or must be replaced. Empty in the common case, and then nothing needs to be asked. */
-export function leavingServers(desired: DesiredBackend, observed: ObservedBackend): readonly string[] {
-  const leaving: string[] = [];
-  for (const seen of observed.servers.values()) {
-    const wanted = desired.servers.get(seen.name);
-    // One that still takes requests is put in drain first, whatever its sessions are.
-    if (seen.admin === 'ready' && wanted?.admin === 'drain') continue;
-    if (wanted === undefined || wanted.admin === 'drain' || misfit(desired, wanted, seen) !== null) leaving.push(seen.name);
-  }
-  return leaving.sort();
 }
 
 export function planBackend(input: BackendInput): BackendPlan {
@@ -58,19 +47,6 @@ export function planBackend(input: BackendInput): BackendPlan {
   const restructured = !runtimeOnly && observed.structure !== input.structure;
   const reason = restructured ? 'the structure differs from what is loaded' : planner.reloadReason;
   return { backend, commands: planner.commands, waiting: planner.waiting, reload: reason === null ? null : { reason }, blocked: null };
-}
-
-/** What makes a server one that no command can turn into the desired one. */
-function misfit(desired: DesiredBackend, wanted: DesiredServer, seen: ObservedServer): string | null {
-  if (seen.id !== wanted.id) return `its id is ${seen.id}, not ${wanted.id}`;
-  if (desired.config.check.type !== 'none' && seen.check === 'none') return 'it was made without a check';
-  if (desired.config.check.type === 'none' && seen.check !== 'none') return 'it was made with a check';
-  return null;
-}
-
-/** Whether HAProxy gives it new requests. */
-function serves(seen: ObservedServer): boolean {
-  return seen.admin === 'ready' && seen.operation !== 'stopped';
 }
 
 /** One run over one backend's servers. */

@@ -5,6 +5,8 @@ export interface ServerSessions {
   readonly current: number;
   /** ms for which every look saw none; 0 at the first such look. */
   readonly quietMs: number;
+  /** ms from the first look that counted it to this one: how long it has been leaving, where only leaving servers are counted. */
+  readonly countedMs?: number;
 }
 
 /**
@@ -23,7 +25,8 @@ export function foldSessions(
   for (const [server, current] of counts) {
     const before = previous.get(server);
     const quietMs = current === 0 && before !== undefined && before.current === 0 ? before.quietMs + elapsedMs : 0;
-    next.set(server, { current, quietMs });
+    const countedMs = before === undefined ? 0 : (before.countedMs ?? 0) + elapsedMs;
+    next.set(server, { current, quietMs, countedMs });
   }
   return next;
 }

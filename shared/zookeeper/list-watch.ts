@@ -8,20 +8,8 @@ import type { Logger } from '../observability/logger.ts';
 import { backoff, pause } from '../runtime/wait.ts';
 import { hasCode, zookeeperError } from './errors.ts';
 import type { WatchEvent, ZookeeperLink } from './link.ts';
-import { type ChildReading, type ChildrenRead, readChildren } from './read-children.ts';
-
-export interface Reading {
-  /** full: `read` and `unread` name every child; delta: only what changed. */
-  readonly kind: 'full' | 'delta';
-  readonly parent: { readonly present: boolean; readonly cversion: number | null };
-  readonly read: ReadonlyMap<string, ChildReading>;
-  /** Children seen on this connection that have gone since (delta only). */
-  readonly gone: readonly string[];
-  /** Children that are there and may not be read (no permission). */
-  readonly unread: readonly string[];
-  /** Where it was read. `synced`: a write of ours went ahead of it, so it is no older than that, whichever server answered. */
-  readonly at: { readonly session: string; readonly connection: number; readonly synced: boolean };
-}
+import { type ChildrenRead, readChildren } from './read-children.ts';
+import type { Reading } from './reading.ts';
 
 export interface ListWatchOptions {
   readonly path: string;

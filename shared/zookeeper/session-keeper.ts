@@ -7,7 +7,8 @@ import { PointsmanError } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { backoff } from '../runtime/wait.ts';
 import type { RawClient } from './client-internals.ts';
-import { GuardedClient, type SessionKeys } from './guarded-client.ts';
+import type { SessionKeys } from './client-settings.ts';
+import { GuardedClient } from './guarded-client.ts';
 
 export interface KeeperOptions {
   /** `host:port,host:port/chroot` */

@@ -1,82 +1,30 @@
-/** The watcher on real Zookeeper, writing into a log in memory: what it says happened, and what it does not say too soon. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ServiceConfig } from '../../shared/model/service-config.ts';
+/** The watcher on real Zookeeper: what it says happened, and what it does not say too soon. */
+import { describe, expect, test } from 'vitest';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { NameResolver } from '../../workers/watcher/name-resolver.ts';
 import { ServiceWatch } from '../../workers/watcher/service-watch.ts';
-import { Watcher } from '../../workers/watcher/watcher.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
-import { connectedLink, type TestLink } from '../support/link.ts';
-import { MemoryLog, MemoryWake, serviceConfig } from '../support/memory-log.ts';
-import { type PlainClient, plainClient } from '../support/plain-client.ts';
+import { connectedLink } from '../support/link.ts';
+import { serviceConfig } from '../support/memory-log.ts';
 import { until } from '../support/poll.ts';
-import { startZookeeper, type Zookeeper } from '../support/zookeeper.ts';
+import {
+  addresses,
+  fresh,
+  freshly,
+  log,
+  path,
+  plain,
+  root,
+  SESSION_MS,
+  start,
+  story,
+  tells,
+  useWatching,
+  wake,
+  zookeeper,
+} from '../support/watching.ts';
 
-const SESSION_MS = 3_000;
-
-interface Running {
-  readonly proxy: FaultProxy;
-  readonly opened: TestLink;
-  readonly watcher: Watcher;
-}
-
-let zookeeper: Zookeeper;
-let plain: PlainClient;
-let root: string;
-let path: string;
-let tests = 0;
-let log: MemoryLog;
-let wake: MemoryWake;
-let running: Running[];
-let addresses: Record<string, string[]>;
-
-beforeAll(async () => {
-  zookeeper = await startZookeeper();
-  plain = await plainClient(zookeeper.connect);
-});
-afterAll(async () => {
-  await plain?.close();
-  await zookeeper?.stop();
-});
-beforeEach(async () => {
-  root = `/pointsman-${++tests}`;
-  path = `/services-${tests}/web`;
-  await plain.ensure(path);
-  log = new MemoryLog();
-  wake = new MemoryWake();
-  running = [];
-  addresses = {};
-});
-afterEach(async () => {
-  for (const { watcher, opened, proxy } of running) {
-    await watcher.stop();
-    await opened.link.stop();
-    await proxy.close();
-  }
-});
-
-async function start(services: readonly ServiceConfig[] = [serviceConfig('web', path)], rereadMs = 60_000): Promise<Running> {
-  const proxy = await FaultProxy.start(zookeeper.servers[0]?.port ?? 0);
-  const opened = await connectedLink(proxy.connect, { sessionTimeout: SESSION_MS });
-  const lookup = async (host: string): Promise<string[]> => {
-    const found = addresses[host];
-    if (found === undefined) throw new Error(`ENOTFOUND ${host}`);
-    return found;
-  };
-  const logger = createLogger({ level: (process.env.TEST_LOG as 'silent' | undefined) ?? 'silent' });
-  const watcher = new Watcher({ link: opened.link, root, id: 'test', services, log, wake, logger, rereadMs, lookup });
-  await watcher.start();
-  const run = { proxy, opened, watcher };
-  running.push(run);
-  return run;
-}
-
-const story = (service = 'web'): string[] => log.story(service);
-const fresh = (run: Running, service = 'web'): boolean =>
-  run.watcher.status.services.find((one) => one.service === service)?.fresh === true;
-const freshly = (run: Running, service = 'web'): Promise<boolean> => until(`${service} to be fresh`, () => fresh(run, service));
-const tells = (...lines: string[]): Promise<boolean> =>
-  until(`the log to end with ${lines.join(', ')}`, () => JSON.stringify(story().slice(-lines.length)) === JSON.stringify(lines));
+useWatching();
 
 describe('while all is well', () => {
   test('it publishes the config, and tells what registers, changes and ends', async () => {
@@ -304,177 +252,5 @@ describe('when it does not know', () => {
     await until('no doubt to be left', () => fresh(run), { timeoutMs: 3 * SESSION_MS });
     const about = story().filter((line) => line.endsWith('10.0.0.1:80'));
     expect(about).toEqual(['registered 10.0.0.1:80', 'registered 10.0.0.1:80', 'deregistered 10.0.0.1:80']);
-  });
-});
-
-describe('when the log or the queue is away', () => {
-  test('a reading waits, and is recorded once, also when only an answer was lost', async () => {
-    const run = await start();
-    await freshly(run);
-    let refused = 0;
-    log.fault = (call) => {
-      if (call !== 'append' || refused >= 3) return undefined;
-      refused++;
-      throw new Error('redis is away');
-    };
-    await plain.create(`${path}/10.0.0.1:80`);
-    await tells('registered 10.0.0.1:80');
-    expect(refused).toBe(3);
-
-    let lost = 0;
-    log.fault = (call) => (call === 'append' && lost++ === 0 ? 'lose-answer' : undefined);
-    const wakes = wake.causes.length;
-    await plain.create(`${path}/10.0.0.2:80`);
-    await until('the service to be woken all the same', () => wake.causes.length > wakes);
-    await plain.create(`${path}/10.0.0.3:80`);
-    await tells('registered 10.0.0.3:80');
-    expect(story()).toEqual(['configured', 'registered 10.0.0.1:80', 'registered 10.0.0.2:80', 'registered 10.0.0.3:80']);
-  });
-
-  test('a wake that fails is sent again until it is taken', async () => {
-    const run = await start();
-    await freshly(run);
-    wake.failing = true;
-    await plain.create(`${path}/10.0.0.1:80`);
-    await until('failures', () => wake.failures >= 3);
-    await plain.create(`${path}/10.0.0.2:80`);
-    await tells('registered 10.0.0.2:80');
-    expect(run.watcher.status.services[0]?.wakeWaiting).toBe(true);
-    wake.failing = false;
-    const ids =
-      log.states
-        .get('web')
-        ?.events.slice(-2)
-        .map(({ id }) => id) ?? [];
-    await until('both events to be named', () => ids.every((id) => wake.causes.some(({ events }) => events.includes(id))));
-    await until('no wake to wait', () => !run.watcher.status.services[0]?.wakeWaiting);
-  });
-
-  test('a log that was emptied is filled again', async () => {
-    const run = await start(undefined, 500);
-    await plain.create(`${path}/10.0.0.1:80`);
-    await plain.create(`${path}/10.0.0.2:80`);
-    await tells('registered 10.0.0.2:80');
-    log.forget();
-    await until('all of it to be told again', () => story().length === 3);
-    expect(story()).toEqual(['configured', 'registered 10.0.0.1:80', 'registered 10.0.0.2:80']);
-    // And when the loss is noticed by a change, before the next full reading.
-    log.forget();
-    await plain.create(`${path}/10.0.0.3:80`);
-    await until('all of it to be told again', () => story().length >= 4);
-    expect(story().sort()).toEqual(['configured', 'registered 10.0.0.1:80', 'registered 10.0.0.2:80', 'registered 10.0.0.3:80']);
-    await freshly(run);
-  });
-});
-
-describe('two watchers', () => {
-  test('one leads; the other takes over with a later epoch when it stops', async () => {
-    const first = await start();
-    await freshly(first);
-    const second = await start();
-    await plain.create(`${path}/10.0.0.1:80`);
-    await tells('registered 10.0.0.1:80');
-    expect([first.watcher.status.leader, second.watcher.status.leader]).toEqual([true, false]);
-    expect(await second.watcher.resync()).toBe(false);
-    await first.watcher.stop();
-    await plain.create(`${path}/10.0.0.2:80`);
-    await tells('registered 10.0.0.2:80');
-    expect(second.watcher.status).toMatchObject({ leader: true, epoch: 2 });
-    expect(story()).toEqual(['configured', 'registered 10.0.0.1:80', 'registered 10.0.0.2:80']);
-  });
-
-  test('an elder leader that was cut off and thinks that it leads writes nothing any more', async () => {
-    const first = await start();
-    await freshly(first);
-    await start();
-    // It holds a reading that it could not record, is cut off, and is heard again only after the other has written.
-    let holds = 0;
-    let release = (): void => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const append = log.append.bind(log);
-    log.append = async (service, change) => {
-      if (change.epoch === 1) {
-        holds++;
-        await held;
-      }
-      return append(service, change);
-    };
-    await plain.create(`${path}/10.0.0.1:80`);
-    await until('the first to hold its reading', () => holds === 1);
-    first.proxy.mode = 'blackhole';
-    await until('the second to write', () => story().includes('registered 10.0.0.1:80'));
-    release();
-    await until('the first to have given up', () => !first.watcher.status.leader && first.watcher.status.epoch === null);
-    expect(story()).toEqual(['configured', 'registered 10.0.0.1:80']);
-    const events = log.states.get('web')?.events.filter(({ event }) => event.type !== 'complete');
-    expect(events?.map(({ epoch }) => epoch)).toEqual([1, 2]);
-    expect(log.completions('web')).toBe(1);
-  });
-
-  test('a leader that is fenced by mistake takes a new epoch, once it is sure that it leads', async () => {
-    const run = await start();
-    await freshly(run);
-    const state = log.states.get('web');
-    if (state === undefined) throw new Error('no log');
-    state.epoch = await log.nextEpoch();
-    await plain.create(`${path}/10.0.0.1:80`);
-    await tells('registered 10.0.0.1:80');
-    expect(run.watcher.status.epoch).toBe(3);
-  });
-});
-
-describe('when its config changes', () => {
-  test('it begins, ends and changes services while it runs', async () => {
-    const other = `/services-${tests}/other`;
-    await plain.ensure(other);
-    await plain.create(`${other}/10.0.1.1:80`);
-    await plain.create(`${path}/10.0.0.1:80`);
-    await plain.create(`${path}/one.internal:80`);
-    addresses['one.internal'] = ['10.1.0.5'];
-    const web = serviceConfig('web', path, { allow: { cidrs: ['0.0.0.0/0'], loopback: false, names: false } });
-    const run = await start([web]);
-    await freshly(run);
-    expect(log.events('web').at(-1)).toMatchObject({ instance: 'one.internal:80', said: { rejection: { code: 'address-not-allowed' } } });
-
-    const changed = { ...web, balance: 'leastconn', allow: { ...web.allow, names: true } };
-    await run.watcher.reconfigure([changed, serviceConfig('other', other)]);
-    await freshly(run, 'other');
-    expect(story('other')).toEqual(['configured', 'registered 10.0.1.1:80']);
-    await tells('configured', 'changed one.internal:80');
-    expect(log.states.get('web')?.config?.balance).toBe('leastconn');
-
-    await run.watcher.reconfigure([changed]);
-    await until('the other to be unconfigured', () => story('other').at(-1) === 'unconfigured');
-    await plain.create(`${other}/10.0.1.2:80`);
-    await plain.create(`${path}/10.0.0.2:80`);
-    await tells('registered 10.0.0.2:80');
-    expect(story('other')).toEqual(['configured', 'registered 10.0.1.1:80', 'unconfigured']);
-
-    // It comes back, at another path too: what is new is told, what is missing is confirmed first.
-    await run.watcher.reconfigure([changed, serviceConfig('other', other)]);
-    await until('the other to be told', () => story('other').length === 5);
-    expect(story('other').slice(3)).toEqual(['configured', 'registered 10.0.1.2:80']);
-    const moved = `/services-${tests}/moved`;
-    await plain.ensure(moved);
-    await run.watcher.reconfigure([changed, serviceConfig('other', moved)]);
-    await until('the doubt', () => run.watcher.status.services.find((one) => one.service === 'other')?.missing === 2);
-    await until('the end of both', () => story('other').length === 8);
-    expect(story('other').slice(5)).toEqual(['configured', 'deregistered 10.0.1.1:80', 'deregistered 10.0.1.2:80']);
-  });
-
-  test('a watcher that starts says of services that are not configured any more that they are not', async () => {
-    const run = await start([serviceConfig('web', path), serviceConfig('old', `${path}-old`)]);
-    await until('both to be configured', () => story('old').length === 1 && story().length === 1);
-    await run.watcher.stop();
-    const next = await start();
-    await until('the old one to be unconfigured', () => story('old').at(-1) === 'unconfigured');
-    await next.watcher.resync('web');
-    expect(await next.watcher.resync('old')).toBe(false);
-    await next.watcher.stop();
-    await freshly(await start());
-    expect(story('old')).toEqual(['configured', 'unconfigured']);
-    expect(story()).toEqual(['configured']);
   });
 });

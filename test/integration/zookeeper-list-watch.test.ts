@@ -1,7 +1,8 @@
 /** ListWatch on real Zookeeper: its readings, played back, are always what is there. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createLogger } from '../../shared/observability/logger.ts';
-import { ListWatch, type Reading } from '../../shared/zookeeper/list-watch.ts';
+import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
+import type { Reading } from '../../shared/zookeeper/reading.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { connectedLink, type TestLink } from '../support/link.ts';
 import { type PlainClient, plainClient } from '../support/plain-client.ts';

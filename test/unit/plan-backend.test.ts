@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ObservedServer } from '../../shared/model/observed.ts';
 import { isEmpty } from '../../shared/plan/backend-plan.ts';
-import { type BackendInput, leavingServers, planBackend } from '../../shared/plan/plan-backend.ts';
+import { leavingServers } from '../../shared/plan/fit.ts';
+import { type BackendInput, planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions } from '../../shared/plan/sessions.ts';
 import { desiredBackend, desiredServer, HAPROXY_2_6, observedBackend, observedServer, serviceConfig } from '../support/samples.ts';
 

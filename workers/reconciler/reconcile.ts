@@ -3,14 +3,14 @@
  * backend, write down how each stands, and take the marks away that are done. One bad backend never stops the others.
  */
 import { AssertionFailure, errorText, PointsmanError } from '../../shared/errors.ts';
-import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
-import { type ObservedProxy, observeProxy, sameWorker } from '../../shared/haproxy/observe.ts';
+import { type ObservedProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
+import { begin, type Start } from './contact.ts';
 import { writeMissingFiles, writeServiceFile } from './files.ts';
 import { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
@@ -31,20 +31,6 @@ export interface PassReport {
   readonly detail: string | null;
 }
 
-interface Contact {
-  readonly connection: RuntimeConnection;
-  readonly proxy: ObservedProxy;
-  /** When that was read (performance.now()). */
-  readonly provenAt: number;
-}
-
-/** What a pass begins with: the marks, the worker that was last seen, and a connection of its own to the living one, or why there is none. */
-interface Start {
-  readonly dirty: ReadonlyMap<ServiceName, number>;
-  readonly worker: string | null;
-  readonly contact: Contact | PointsmanError;
-}
-
 export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options: { full: boolean }): Promise<PassReport> {
   let starting: Promise<Start> | null = null;
   const start = (): Promise<Start> => (starting ??= begin(agent));
@@ -60,36 +46,6 @@ export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options:
   }
   await agent.later(TAKEN_MS, 'another worker has the proxy');
   return { outcome: 'taken', services: [], detail: 'another worker has the proxy' };
-}
-
-async function begin(agent: ProxyAgent): Promise<Start> {
-  const reaching = reach(agent);
-  try {
-    const { dirty, worker } = await agent.ports.proxies.begin(agent.config.id);
-    return { dirty, worker, contact: await reaching };
-  } catch (error) {
-    const contact = await reaching;
-    if (!(contact instanceof PointsmanError)) contact.connection.close();
-    throw error;
-  }
-}
-
-async function reach(agent: ProxyAgent): Promise<Contact | PointsmanError> {
-  let connection: RuntimeConnection | null = null;
-  try {
-    connection = await RuntimeConnection.open(agent.config.runtime);
-    const provenAt = performance.now();
-    const proxy = await observeProxy(connection);
-    if (!proxy.stopping) return { connection, proxy, provenAt };
-    throw new PointsmanError('HAPROXY_NOT_LIVING_WORKER', 'the worker that answers is stopping', {
-      hint: 'it is looked at again',
-      retry: 'transient',
-    });
-  } catch (error) {
-    connection?.close();
-    if (error instanceof PointsmanError) return error;
-    throw error;
-  }
 }
 
 async function passProxy(

@@ -3,24 +3,23 @@
  * until the new worker answers with our stamp, and mark everything to be looked at. A service that is refused keeps its last good file (or
  * none) and is blocked with the reason; the others go on. Nothing is reloaded when the running worker already has what is wanted.
  */
-import { AssertionFailure, errorText, PointsmanError } from '../../shared/errors.ts';
+import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { listenersOf, probeListeners } from '../../shared/haproxy/bind-probe.ts';
 import { type CandidateResult, tryCandidate } from '../../shared/haproxy/candidate.ts';
 import { readManaged, removeStale, syncManaged } from '../../shared/haproxy/managed-folder.ts';
 import { type ObservedProxy, observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
 import { awaitWorker, reload } from '../../shared/haproxy/reload.ts';
-import { GLOBAL_FILE, globalFile, proxyStamp, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
-import { serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
+import { proxyStamp, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
+import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ReloadWay } from '../../shared/model/proxy-config.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
-import { renderDesired } from './files.ts';
 import { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { noteRejections, RETRY_REJECTED_MS, type Rejected, rejectionOf, wantReload } from './reload-request.ts';
+import { type Wanted, wantedFiles } from './wanted-files.ts';
 
 /** From the order to the new worker's first answer; HAProxy took 1.4 s with 10,000 servers. */
 const RELOAD_DEADLINE_MS = 30_000;
@@ -30,21 +29,6 @@ export interface ReloadReport {
   readonly reasons: readonly string[];
   readonly detail: string | null;
   readonly ms: number;
-}
-
-interface Wanted {
-  readonly services: ReadonlyMap<ServiceName, DesiredBackend>;
-  readonly files: Map<string, string>;
-  /** Services' files as they run now, with the servers of now, in case the new one is refused. */
-  readonly lastGood: ReadonlyMap<string, string>;
-  /** Services that run, and of which Redis knows nothing: their files stay as they are. */
-  readonly unknown: ReadonlySet<ServiceName>;
-  /** Services whose file cannot even be rendered, with the reason. */
-  readonly unrendered: ReadonlyMap<ServiceName, string>;
-  /** Why a reload is needed, a line per reason; empty: it is not. */
-  readonly reasons: string[];
-  /** Services whose section changes. */
-  readonly changed: readonly ServiceName[];
 }
 
 export async function reloadProxy(agent: ProxyAgent, way: ReloadWay, signal: AbortSignal, why: string): Promise<ReloadReport> {
@@ -163,44 +147,6 @@ async function order(
   );
   await ports.proxies.mark([config.id], new Map([...wanted.services].map(([service, desired]) => [service, desired.revision])));
   return { outcome: 'reloaded', reasons: wanted.reasons, detail: null };
-}
-
-async function wantedFiles(agent: ProxyAgent, proxy: ObservedProxy, backends: ReadonlyMap<string, ObservedBackend>): Promise<Wanted> {
-  const { config, ports } = agent;
-  const wanted = {
-    services: new Map<ServiceName, DesiredBackend>(),
-    files: new Map([[GLOBAL_FILE, globalFile(ports.keys.prefix, config)]]),
-    lastGood: new Map<string, string>(),
-    unrendered: new Map<ServiceName, string>(),
-    unknown: new Set<ServiceName>(),
-    reasons: proxy.identity.stamp === proxyStamp(ports.keys.prefix, config) ? [] : ['the managed defaults changed'],
-    changed: [] as ServiceName[],
-  };
-  for (const service of await agent.carried()) {
-    const { backend } = await ports.desired.read(service);
-    if (backend === null) continue;
-    wanted.services.set(service, backend);
-    const loaded = proxy.structures.get(service) ?? null;
-    const observed = backends.get(service) ?? null;
-    try {
-      wanted.files.set(serviceFileName(service), renderDesired(agent, backend, backend.config, observed));
-    } catch (error) {
-      if (!(error instanceof AssertionFailure)) throw error;
-      wanted.unrendered.set(service, errorText(error));
-      continue;
-    }
-    const running = await agent.running(backend, loaded);
-    if (running !== null) wanted.lastGood.set(serviceFileName(service), renderDesired(agent, backend, running, observed));
-    if (loaded === structureOf(backend.config, config.defaults)) continue;
-    wanted.changed.push(service);
-    wanted.reasons.push(loaded === null ? `${service}: the backend is not loaded` : `${service}: its options changed`);
-  }
-  for (const service of proxy.structures.keys()) {
-    if (wanted.services.has(service)) continue;
-    if ((await ports.desired.read(service)).known) wanted.reasons.push(`${service}: no longer configured`);
-    else wanted.unknown.add(service);
-  }
-  return wanted;
 }
 
 async function tryFiles(

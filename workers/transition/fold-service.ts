@@ -2,8 +2,10 @@
  * Folds what stands behind a service's cursor through the machines and commits it: snapshots, desired servers, deadlines and cursor in one
  * compare-and-set. A lost one reads and folds again. Nothing is done to the world here; marks and wakes follow from what is committed.
  */
-import { type AddressClaim, claimKeys, type FoldState, fold, needs, type Transition } from '../../machines/fold.ts';
+import { type AddressClaim, claimKeys } from '../../machines/claims.ts';
+import { type FoldState, fold, type Transition } from '../../machines/fold.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { needs } from '../../machines/needs.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import { newService, type ServiceSnapshot } from '../../machines/service.ts';
 import { canonical } from '../../machines/snapshot.ts';

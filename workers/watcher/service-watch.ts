@@ -11,7 +11,8 @@ import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { diffView } from '../../shared/znode/view.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
-import { ListWatch, type Reading } from '../../shared/zookeeper/list-watch.ts';
+import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
+import type { Reading } from '../../shared/zookeeper/reading.ts';
 import { decodeReading, isVolatile } from './decode-reading.ts';
 import type { NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
@@ -153,9 +154,9 @@ export class ServiceWatch {
     return [{ type: 'configured', config: this.#config }];
   }
 
-  /** Said once, when a whole reading of a parent that is there leaves nothing in doubt. */
+  /** Said once, when a whole reading of a parent that is there leaves nothing in doubt and nothing unread. */
   #completed(reading: Reading, missing: readonly string[]): ServiceEvent[] {
-    const whole = reading.kind === 'full' && reading.parent.present && missing.length === 0;
+    const whole = reading.kind === 'full' && reading.parent.present && missing.length === 0 && reading.unread.length === 0;
     return whole && !this.#writer.complete ? [{ type: 'complete' }] : [];
   }
 
