@@ -19,6 +19,7 @@ import {
   start,
   story,
   tells,
+  tests,
   useWatching,
   wake,
   zookeeper,
