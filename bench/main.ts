@@ -13,9 +13,9 @@ import { measureLatency } from './latency.ts';
 import { measureLoss } from './loss.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
 import { plot } from './plot.ts';
-import { latencyTable, lossTable, stagesTable, targetsTable } from './report.ts';
+import { latencyTable, lossTable, perRoundLine, stagesTable, targetsTable } from './report.ts';
 import { type Results, round, targetsOf, variantResult } from './results.ts';
-import { traceStages } from './stages.ts';
+import { type Stages, traceStages } from './stages.ts';
 import type { Stage } from './timeline.ts';
 import { type Recipe, type Variant, WITH_CHECKS, WITHOUT_CHECKS } from './variants/variant.ts';
 import { World } from './world.ts';
@@ -75,13 +75,17 @@ async function measure(world: World, { parts, ...amounts }: Options): Promise<Pi
   }
   if (parts.includes('stages')) {
     progress('where the time goes');
-    const { add, remove, cpuPerRound } = await traceStages(world, amounts);
+    const { add, remove, perRound } = await traceStages(world, amounts);
     told(stagesTable('a create', add));
     told(stagesTable('a delete', remove));
-    told(`CPU of the process per create and delete: ${cpuPerRound.toFixed(1)} ms\n`);
-    found.stages = { add: add.map(roundedStage), remove: remove.map(roundedStage), cpuPerRound: round(cpuPerRound) };
+    told(perRoundLine(perRound));
+    found.stages = { add: add.map(roundedStage), remove: remove.map(roundedStage), perRound: roundedPerRound(perRound) };
   }
   return found;
+}
+
+function roundedPerRound({ cpu, redisCommands, serviceJobs, proxyJobs }: Stages['perRound']): Stages['perRound'] {
+  return { cpu: round(cpu), redisCommands: round(redisCommands), serviceJobs: round(serviceJobs), proxyJobs: round(proxyJobs) };
 }
 
 function roundedStage(stage: Stage): Stage {

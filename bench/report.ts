@@ -1,6 +1,7 @@
 /** PURE. What a run found, as tables for people. */
 import type { LoadCount, Loss } from './loss.ts';
 import type { Results, VariantResult } from './results.ts';
+import type { Stages } from './stages.ts';
 import type { Stage } from './timeline.ts';
 
 const NAMES = { pointsman: 'pointsman', bare: 'bare script on the socket', reload: 'rewrite and reload (-x -sf)' };
@@ -41,6 +42,11 @@ export function stagesTable(what: string, stages: readonly Stage[]): string {
   const rows = [['begins', 'ends', 'took', 'n', '']];
   for (const { starts, ends, took, n, name } of stages) rows.push([starts.toFixed(2), ends.toFixed(2), took.toFixed(2), String(n), name]);
   return `Where the time of ${what} goes in pointsman (traced; medians, ms after the call)\n${table(rows, 4)}\n`;
+}
+
+export function perRoundLine({ cpu, redisCommands, serviceJobs, proxyJobs }: Stages['perRound']): string {
+  const jobs = `${serviceJobs.toFixed(1)} folds of the service, ${proxyJobs.toFixed(1)} looks at the proxy`;
+  return `One create and one delete, until all is quiet: ${cpu.toFixed(1)} ms of CPU, ${redisCommands.toFixed(0)} commands to Redis, ${jobs}\n`;
 }
 
 export function targetsTable({ targets }: Pick<Results, 'targets'>): string {

@@ -11,8 +11,14 @@ import type { World } from './world.ts';
 export interface Stages {
   readonly add: readonly Stage[];
   readonly remove: readonly Stage[];
-  /** ms of the process per round of one create and one delete, everything included. */
-  readonly cpuPerRound: number;
+  /** Of one create and one delete with all that follows from them, per round. */
+  readonly perRound: {
+    /** ms of CPU of the process. */
+    readonly cpu: number;
+    readonly redisCommands: number;
+    readonly serviceJobs: number;
+    readonly proxyJobs: number;
+  };
 }
 
 const ROUNDS_MAX = 40;
@@ -25,7 +31,7 @@ export async function traceStages(world: World, options: Pick<Options, 'rounds' 
     const add: TracedChange[] = [];
     const remove: TracedChange[] = [];
     const rounds = Math.min(ROUNDS_MAX, options.rounds);
-    let cpu = 0;
+    const sum = { cpu: 0, redisCommands: 0, serviceJobs: 0, proxyJobs: 0 };
     for (let round = 1 - options.warmUp; round <= rounds; round += 1) {
       const instance = world.nextPort();
       await variant.settled(1);
@@ -36,12 +42,25 @@ export async function traceStages(world: World, options: Pick<Options, 'rounds' 
       const first = await variant.trace();
       const removed = await measureRemove(world.tree, variant, instance);
       const second = await variant.trace();
+      await variant.settled(1);
+      const settled = await variant.trace();
       if (round < 1) continue;
-      cpu += second.cpu - before.cpu;
+      const marks = [...first.marks, ...second.marks, ...settled.marks];
+      sum.cpu += settled.cpu - before.cpu;
+      sum.redisCommands += settled.commands - before.commands;
+      sum.serviceJobs += marks.filter(({ name }) => name === 'job.services').length;
+      sum.proxyJobs += marks.filter(({ name }) => name === 'job.proxies').length;
       add.push({ ...added, marks: first.marks });
       remove.push({ ...removed, marks: second.marks });
     }
-    return { add: timeline(add), remove: timeline(remove), cpuPerRound: cpu / rounds };
+    const { cpu, redisCommands, serviceJobs, proxyJobs } = sum;
+    const perRound = {
+      cpu: cpu / rounds,
+      redisCommands: redisCommands / rounds,
+      serviceJobs: serviceJobs / rounds,
+      proxyJobs: proxyJobs / rounds,
+    };
+    return { add: timeline(add), remove: timeline(remove), perRound };
   } finally {
     await endings.run();
   }

@@ -2,6 +2,7 @@
  * A bench-only look into a running pointsman: the calls of its adapters are wrapped from outside, and each is noted with its times. The code that
  * is measured knows nothing of it.
  */
+import { Redis } from 'ioredis';
 import { RuntimeConnection } from '../shared/haproxy/connection.ts';
 import { Claim } from '../shared/redis/claim.ts';
 import { DesiredStore } from '../shared/redis/desired-store.ts';
@@ -25,6 +26,7 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
 const MARKS_MAX = 5_000;
 
 const marks: Mark[] = [];
+let commands = 0;
 
 function note(name: string, start: number): void {
   marks.push({ name, start, end: clock() });
@@ -34,6 +36,11 @@ function note(name: string, start: number): void {
 /** What was noted since the last call. */
 export function takeMarks(): Mark[] {
   return marks.splice(0);
+}
+
+/** Commands sent to Redis so far, BullMQ's among them. */
+export function redisCommands(): number {
+  return commands;
 }
 
 /** Before anything is started. */
@@ -52,6 +59,11 @@ export function traceAdapters(): void {
   wrap(RuntimeConnection.prototype, 'send', (lines) => `runtime.send ${shown(lines as readonly string[])}`);
   for (const name of ['wakeService', 'wakeProxy', 'wakeServiceLater', 'wakeProxyLater'])
     wrap(Queues.prototype, name, () => `queues.${name}`);
+  const sendCommand = Object.getOwnPropertyDescriptor(Redis.prototype, 'sendCommand')?.value as Redis['sendCommand'];
+  Redis.prototype.sendCommand = function (...args) {
+    commands += 1;
+    return sendCommand.apply(this, args);
+  };
   traceJobs();
   traceWatches();
 }

@@ -11,6 +11,8 @@ import { DesiredStore } from '../shared/redis/desired-store.ts';
 import { Keys } from '../shared/redis/keys.ts';
 import { ProxyStore } from '../shared/redis/proxy-store.ts';
 import { Queues } from '../shared/redis/queues.ts';
+import { loadScripts } from '../shared/redis/script.ts';
+import { SCRIPTS } from '../shared/redis/scripts.ts';
 import { ServiceLog } from '../shared/redis/service-log.ts';
 import { ServiceStore } from '../shared/redis/service-store.ts';
 import { within } from '../shared/runtime/deadline.ts';
@@ -47,7 +49,10 @@ export function createPorts(config: Config, logger: Logger): Ports {
   const keys = new Keys(config.redis.prefix);
   const desired = new DesiredStore(redis, keys);
   // What Redis says after an outage may be older than what is remembered, or of another Redis.
-  redis.on('ready', () => desired.forget());
+  redis.on('ready', () => {
+    desired.forget();
+    loadScripts(redis, SCRIPTS).catch(() => undefined);
+  });
   return {
     redis,
     keys,
@@ -55,7 +60,7 @@ export function createPorts(config: Config, logger: Logger): Ports {
     store: new ServiceStore(redis, keys, { eventsMax: LOG_EVENTS_MAX }),
     desired,
     proxies: new ProxyStore(redis, keys),
-    queues: new Queues(config.redis, logger),
+    queues: new Queues(config.redis, redis, logger),
     logger,
   };
 }

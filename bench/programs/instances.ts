@@ -1,27 +1,43 @@
 /**
- * The sample instances, all in one process: an HTTP server per port, which answers at once and names its port in `x-instance`; after
- * `/once` it closes the connection. They serve from beginning to end, whatever is registered.
+ * The sample instances, all in one process: a server per port, which answers every request at once and names its port in `x-instance`; after
+ * `/once` it closes the connection. They serve from beginning to end, whatever is registered. Just enough of HTTP for HAProxy's requests without a
+ * body, because what they cost is taken from what is measured.
  */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { onEnd, say, settingsOf } from './program-end.ts';
 
-const KEEP_ALIVE_MS = 120_000;
+const END_OF_HEAD = '\r\n\r\n';
 
 const { count } = settingsOf<{ count: number }>();
 const servers: Server[] = [];
-/** By port. */
+const sockets = new Set<Socket>();
+/** By port; checks are not counted. */
 const requests = new Map<number, number>();
-for (let made = 0; made < count; made += 1) {
-  const server = createServer((request, response) => {
-    const { port } = server.address() as AddressInfo;
-    if (request.url !== '/health') requests.set(port, (requests.get(port) ?? 0) + 1);
-    if (request.url === '/once') response.setHeader('connection', 'close');
-    response.writeHead(200, { 'content-length': '3', 'x-instance': String(port) });
-    response.end('ok\n');
+
+function serve(socket: Socket): void {
+  const port = socket.localPort ?? 0;
+  let said = '';
+  sockets.add(socket);
+  socket.setNoDelay(true);
+  socket.on('error', () => undefined);
+  socket.on('close', () => sockets.delete(socket));
+  socket.on('data', (chunk) => {
+    said += chunk.toString('latin1');
+    for (let end = said.indexOf(END_OF_HEAD); end >= 0; end = said.indexOf(END_OF_HEAD)) {
+      const [, path] = said.split(' ', 2);
+      said = said.slice(end + END_OF_HEAD.length);
+      if (path !== '/health') requests.set(port, (requests.get(port) ?? 0) + 1);
+      const closing = path === '/once';
+      const head = `HTTP/1.1 200 OK\r\ncontent-length: 3\r\nx-instance: ${port}\r\n${closing ? 'connection: close\r\n' : ''}\r\nok\n`;
+      if (closing) socket.end(head);
+      else socket.write(head);
+    }
   });
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
+}
+
+for (let made = 0; made < count; made += 1) {
+  const server = createServer(serve);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   servers.push(server);
@@ -32,5 +48,6 @@ process.on('message', (order: { type: string }) => {
 });
 onEnd(() => {
   for (const server of servers) server.close();
+  for (const socket of sockets) socket.destroy();
 });
 say({ type: 'ready' });

@@ -2,7 +2,7 @@
 import { loadConfig } from '../../shared/config/load-config.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { App, rolesOf } from '../../workers/app.ts';
-import { takeMarks, traceAdapters } from '../trace.ts';
+import { redisCommands, takeMarks, traceAdapters } from '../trace.ts';
 import { onEnd, say, settingsOf } from './program-end.ts';
 
 const settings = settingsOf<{ config: string; trace: boolean }>();
@@ -15,7 +15,7 @@ process.on('message', (order: { type: string }) => void obey(order.type));
 async function obey(order: string): Promise<void> {
   if (order === 'trace') {
     const { user, system } = process.cpuUsage();
-    say({ type: 'trace', marks: takeMarks(), cpu: (user + system) / 1_000 });
+    say({ type: 'trace', marks: takeMarks(), commands: redisCommands(), cpu: (user + system) / 1_000 });
   }
   if (order === 'reconfigure') {
     await app.reconfigure(await loadConfig(settings.config));

@@ -15,10 +15,18 @@ import type { Recipe, Variant } from './variant.ts';
 
 const SERVICE = 'inventory';
 
+export interface Trace {
+  readonly marks: readonly Mark[];
+  /** ms of CPU since the process's start. */
+  readonly cpu: number;
+  /** Sent to Redis since then. */
+  readonly commands: number;
+}
+
 export interface PointsmanVariant extends Variant {
   readonly haproxy: TestHaproxy;
-  /** What was traced since the last call, and the process's CPU time (ms) since its start. */
-  trace(): Promise<{ readonly marks: readonly Mark[]; readonly cpu: number }>;
+  /** What was traced since the last call. */
+  trace(): Promise<Trace>;
   /** Gives the service another queue timeout, which HAProxy has to be reloaded for. */
   changeOptions(queueMs: number): Promise<void>;
 }
@@ -60,8 +68,8 @@ export async function startPointsman(
     haproxy,
     settled: (servers) => hasServers(haproxy, SERVICE, servers),
     trace: async () => {
-      const { marks, cpu } = await program.ask({ type: 'trace' }, 'trace');
-      return { marks: marks as Mark[], cpu: cpu as number };
+      const { marks, cpu, commands } = await program.ask({ type: 'trace' }, 'trace');
+      return { marks: marks as Mark[], cpu: cpu as number, commands: commands as number };
     },
     changeOptions: async (queueMs) => {
       await writeFile(file, text(queueMs));

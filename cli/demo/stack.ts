@@ -147,7 +147,8 @@ export class Stack {
   /** Ends everything, what brings news first. The folder is left when `keep`. */
   async stop(options: { keep: boolean }): Promise<void> {
     const samples = [...this.instances.map((instance) => instance.child), ...this.registrars.map((registrar) => registrar.child)];
-    await Promise.all([...samples, this.parts.get('pointsman')].map((child) => child?.stop()));
+    const pointsman = this.parts.get('pointsman');
+    await Promise.all([...samples, ...(pointsman === undefined ? [] : [pointsman])].map((child) => child.stop()));
     await Promise.all([...this.parts.values()].map((child) => child.stop()));
     if (!options.keep) await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }

@@ -7,8 +7,9 @@ export function leavingServers(desired: DesiredBackend, observed: ObservedBacken
   const leaving: string[] = [];
   for (const seen of observed.servers.values()) {
     const wanted = desired.servers.get(seen.name);
-    // One that still takes requests is put in drain first, whatever its sessions are.
-    if (seen.admin === 'ready' && wanted?.admin === 'drain') continue;
+    // One that still takes requests is put in drain first, whatever its sessions are; only one that is gone for good is not.
+    const drains = wanted === undefined ? !desired.gone.has(seen.name) : wanted.admin === 'drain';
+    if (seen.admin === 'ready' && drains) continue;
     if (wanted === undefined || wanted.admin === 'drain' || misfit(desired, wanted, seen) !== null) leaving.push(seen.name);
   }
   return leaving.sort();

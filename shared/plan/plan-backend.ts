@@ -165,7 +165,7 @@ class ServerPlanner {
   /**
    * A server that is not desired. One that went by decision of the machines is removed. Of one that nobody has heard of, absence may be want of
    * knowledge (the registry not read yet, or everything in Redis lost): it stays until the service was read completely, and then as long as no
-   * other serves.
+   * other serves. Then it drains.
    */
   #stranger(seen: ObservedServer): void {
     const { complete, gone } = this.#desired;
@@ -173,7 +173,20 @@ class ServerPlanner {
     else if (!complete) return;
     else if (serves(seen) && this.#serving === 0)
       this.waiting.push({ server: seen.name, reason: 'no instance of its name is known, but no other server serves' });
-    else this.#remove(seen, 'no instance of its name is known');
+    else this.#seeOff(seen, 'no instance of its name is known');
+  }
+
+  /** As an instance that deregisters: no new requests, and drainTimeout for those that it has. No machine keeps the time, so the looks do. */
+  #seeOff(seen: ObservedServer, reason: string): void {
+    const sessions = this.#input.sessions.get(seen.name);
+    if (seen.admin === 'ready') {
+      this.#drains.push({ command: { kind: 'drain', ...this.#at(seen.name) }, reason });
+      this.waiting.push({ server: seen.name, reason: `draining, ${reason}` });
+    } else if (seen.admin === 'maint' || isQuiet(sessions) || (sessions?.countedMs ?? 0) >= this.#desired.config.drainTimeout) {
+      this.#remove(seen, reason);
+    } else {
+      this.waiting.push({ server: seen.name, reason: `draining, ${this.#sessionsOf(seen)}` });
+    }
   }
 
   /** Out now, whatever its sessions are. The delete waits until they are seen to be gone. */

@@ -2,10 +2,12 @@
  * The queues. A job carries a key, never news: whoever runs it reads the world. Deduplicated by that key, keeping the last one that comes
  * while a job runs, so that at most one job per key runs and no wake is lost (docs/adr/0004).
  */
+
 import { type Job, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { Logger } from '../observability/logger.ts';
-import { producerOptions, queueOptions, type RedisSettings } from './connection.ts';
+import { queueOptions, type RedisSettings } from './connection.ts';
 import { Keys, proxiesQueue, reloadsQueue, SERVICES_QUEUE } from './keys.ts';
 
 /** A crashed worker's job starts elsewhere within lock + 2 x stalled = 9 s, measured 5.4..6.6 s. The same everywhere: the slowest setting rules. */
@@ -37,10 +39,13 @@ export class Queues {
   readonly #settings: RedisSettings;
   readonly #keys: Keys;
   readonly #logger: Logger;
+  readonly #redis: Redis;
   readonly #queues = new Map<string, Queue<JobData>>();
 
-  constructor(settings: RedisSettings, logger: Logger) {
+  /** Jobs are added over `redis`, the connection of our own data: what was sent on it before is done before the job can be seen. */
+  constructor(settings: RedisSettings, redis: Redis, logger: Logger) {
     this.#settings = settings;
+    this.#redis = redis;
     this.#keys = new Keys(settings.prefix);
     this.#logger = logger;
   }
@@ -96,7 +101,7 @@ export class Queues {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
     const options: QueueOptions = {
-      connection: producerOptions(this.#settings),
+      connection: this.#redis,
       prefix: this.#keys.queue(name),
       defaultJobOptions: {
         attempts: ATTEMPTS,

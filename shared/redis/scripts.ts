@@ -153,3 +153,6 @@ export const NEXT_EPOCH = `
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
 redis.call('SET', KEYS[1], string.format('%.0f', epoch))
 return string.format('%.0f', epoch)`;
+
+/** All of them, to be loaded beforehand. */
+export const SCRIPTS = [APPEND, COMMIT, CLEAN, MARK, RENEW, LET_GO, HEALTH, FETCH, DESIRED, NEXT_EPOCH];

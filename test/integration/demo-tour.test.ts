@@ -21,7 +21,7 @@ it('the tour holds, tells its story and leaves nothing', { timeout: 150_000 }, a
   const output = demo.output();
   expect(code, output).toBe(0);
   const story = output.match(/^[✓✗] .*$/gm) ?? [];
-  expect(story.map((line) => line.replace(/[\d.]+ s/, 'N s'))).toEqual([
+  expect(story.map((line) => line.replace(/[\d.]+ s\b/, 'N s'))).toEqual([
     '✓ join: an instance registers (N s)',
     '✓ traffic: requests are spread over the instances (N s)',
     '✓ drain: an instance deregisters, its process lives on (N s)',

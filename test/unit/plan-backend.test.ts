@@ -154,10 +154,21 @@ describe('a server that nobody has heard of', () => {
     expect(isEmpty(plan({ desired, observed }))).toBe(true);
   });
 
-  it('is removed once it was, if another serves', () => {
-    const desired = desiredBackend([desiredServer(2)], serviceConfig(), unheard);
-    const observed = observedBackend([observedServer(1), observedServer(2)]);
-    expect(commands({ desired, observed, sessions: new Map() })[0]).toBe(`maint ${A}`);
+  it.each<[string, Partial<ObservedServer>, { current: number; quietMs: number; countedMs: number } | null, string[]]>([
+    ['drains', {}, null, [`drain ${A}`]],
+    ['waits for its sessions', { admin: 'drain' }, { current: 1, quietMs: 0, countedMs: 29_000 }, []],
+    ['is deleted when they have ended', { admin: 'drain' }, { ...QUIET, countedMs: 500 }, [`maint ${A}`, `delete ${A}`]],
+    [
+      'does not wait longer than a drain',
+      { admin: 'drain' },
+      { current: 1, quietMs: 0, countedMs: 30_000 },
+      [`maint ${A}`, `shutdown-sessions ${A}`],
+    ],
+    ['is deleted when it takes none', { admin: 'maint' }, { ...QUIET, countedMs: 0 }, [`delete ${A}`]],
+  ])('once it was, and another serves, %s', (_, seen, sessions, expected) => {
+    const desired = desiredBackend([desiredServer(2)], serviceConfig({ drainTimeout: 30_000 }), unheard);
+    const observed = observedBackend([observedServer(1, seen), observedServer(2)]);
+    expect(commands({ desired, observed, sessions: new Map(sessions === null ? [] : [[A, sessions]]) })).toEqual(expected);
   });
 
   it('stays when no other serves, and says so', () => {
@@ -278,12 +289,12 @@ describe('backends', () => {
 describe('foldSessions', () => {
   it('counts the time without sessions from the first look that saw none', () => {
     let known = foldSessions(new Map(), new Map([['a', 0]]), 50);
-    expect(known.get('a')).toEqual({ current: 0, quietMs: 0 });
+    expect(known.get('a')).toEqual({ current: 0, quietMs: 0, countedMs: 0 });
     known = foldSessions(known, new Map([['a', 0]]), 60);
     known = foldSessions(known, new Map([['a', 0]]), 60);
-    expect(known.get('a')).toEqual({ current: 0, quietMs: 120 });
+    expect(known.get('a')).toEqual({ current: 0, quietMs: 120, countedMs: 120 });
     known = foldSessions(known, new Map([['a', 1]]), 60);
-    expect(known.get('a')).toEqual({ current: 1, quietMs: 0 });
+    expect(known.get('a')).toEqual({ current: 1, quietMs: 0, countedMs: 180 });
     expect(foldSessions(known, new Map([['b', 0]]), 60).has('a')).toBe(false);
   });
 });

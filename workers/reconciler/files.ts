@@ -2,6 +2,7 @@
  * The managed files follow the runtime (I5): after a look at a service its file is written, at most once a second; until it is, the
  * service stays dirty, so that a crash in between is noticed by whoever comes next.
  */
+import { isIP } from 'node:net';
 import { readManaged, syncManaged, writeManaged } from '../../shared/haproxy/managed-folder.ts';
 import { GLOBAL_FILE, globalFile, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { type RenderedServer, renderService, serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
@@ -16,11 +17,24 @@ const WRITE_EVERY_MS = 1_000;
 /** A server is rendered so that it takes requests from the start only if HAProxy sees it up now (or does not check). */
 export function renderedServers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
   const unchecked = desired.config.check.type === 'none';
-  return [...desired.servers.values()].map((server) => {
+  const known = [...desired.servers.values()].map((server): RenderedServer => {
     const seen = observed?.servers.get(server.name);
     const up = server.admin === 'ready' && (unchecked || (seen !== undefined && seen.admin === 'ready' && seen.operation !== 'stopped'));
     const { name, id, instance, address, port, weight } = server;
     return { name, id, instance, address, port, weight, up, draining: server.admin === 'drain' };
+  });
+  const ids = new Set(known.map(({ id }) => id));
+  return [...known, ...strangers(desired, observed).filter(({ id }) => !ids.has(id))];
+}
+
+/** Servers that nobody has heard of and that the plan leaves in rotation (plan-backend.ts): a reload or a restart must leave them there too. */
+function strangers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
+  const seen = [...(observed?.servers.values() ?? [])].filter(
+    ({ name, address, port, admin }) =>
+      admin === 'ready' && isIP(address) !== 0 && port > 0 && !desired.servers.has(name) && !desired.gone.has(name),
+  );
+  return seen.map(({ name, id, address, port, weight, operation }) => {
+    return { name, id, instance: name, address, port, weight, up: operation !== 'stopped' };
   });
 }
 

@@ -54,15 +54,23 @@ export class Reconciler implements Role {
       );
     }
     await this.#fullPass('start');
+    this.#ports.redis.on('ready', this.#redisIsBack);
     this.#timers.push(setInterval(() => void this.#announce(), ANNOUNCE_EVERY_MS));
     this.#timers.push(setInterval(() => void this.#fullPass('periodic'), FULL_PASS_EVERY_MS * (1 - JITTER / 2 + Math.random() * JITTER)));
   }
 
   async stop(): Promise<void> {
+    this.#ports.redis.off('ready', this.#redisIsBack);
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await Promise.all(this.#workers.splice(0).map((worker) => worker.close()));
     await Promise.all(this.#supervisors.splice(0).map((supervisor) => supervisor.stop()));
   }
+
+  /** It may have lost who we are and what there was to look at. */
+  readonly #redisIsBack = (): void => {
+    void this.#announce();
+    void this.#fullPass('redis is back');
+  };
 
   async #reconcile(job: WakeJob, signal: AbortSignal): Promise<unknown> {
     const agent = this.#agents.get(job.data.key);

@@ -35,8 +35,16 @@ interface Loaded {
   readonly addresses: ReadonlyMap<string, string>;
 }
 
-/** One fold. @throws PointsmanError LOG_CAS_LOST: another worker was first. */
-export async function foldService(ports: { log: ServiceLog; store: ServiceStore }, service: ServiceName, now: number): Promise<Folded> {
+/**
+ * One fold. `alongside` is begun when the commit is on its way and before it is answered: marks and wakes that are sent then arrive after it, and do
+ * no harm should it be lost. @throws PointsmanError LOG_CAS_LOST: another worker was first.
+ */
+export async function foldService(
+  ports: { log: ServiceLog; store: ServiceStore },
+  service: ServiceName,
+  now: number,
+  alongside: (folded: Folded) => Promise<void> = async () => {},
+): Promise<Folded> {
   const { store } = ports;
   let fetched = await store.fetch(service, now, PER_FOLD);
   if (fetched.due.length > 0) {
@@ -44,24 +52,31 @@ export async function foldService(ports: { log: ServiceLog; store: ServiceStore 
     fetched = await store.fetch(service, now, PER_FOLD);
   }
   const { head, events } = fetched;
+  const { revision, published } = head;
   const last = events.at(-1);
-  if (last === undefined)
-    return { revision: head.revision, published: head.published, events: 0, transitions: [], desiredChanged: false, more: false };
-
+  if (last === undefined) {
+    const nothing = { revision, published, events: 0, transitions: [], desiredChanged: false, more: false };
+    await alongside(nothing);
+    return nothing;
+  }
   const before = head.service === null ? newService() : (JSON.parse(head.service) as ServiceSnapshot);
   const loaded = await load(store, service, before, events);
   const transitions = events.flatMap((event) => fold(loaded.state, event));
+  const after = loaded.state.service;
   const commit = difference(head, last.id, before, loaded);
-  const revision = await store.commit(service, commit);
-  const desiredChanged = commit.desired.size > 0 || canonical(before.config) !== canonical(loaded.state.service.config);
-  return {
-    revision,
-    published: head.published,
+  const settings = canonical([before.config, before.complete]) !== canonical([after.config, after.complete]);
+  const folded = {
+    revision: revision + 1,
+    published,
     events: events.length,
     transitions,
-    desiredChanged,
+    desiredChanged: commit.desired.size > 0 || settings,
     more: events.length === PER_FOLD.events,
   };
+  const [committed, told] = await Promise.allSettled([store.commit(service, commit), alongside(folded)]);
+  if (committed.status === 'rejected') throw committed.reason;
+  if (told.status === 'rejected') throw told.reason;
+  return folded;
 }
 
 /** A due deadline becomes an event before it is folded. Appended twice, the second has a stale token and changes nothing. */

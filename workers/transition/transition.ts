@@ -21,6 +21,8 @@ const CAS_TRIES = 10;
 const CONCURRENCY = 16;
 /** How long the list of announced proxies is believed; a new one marks everything dirty by itself. */
 const PROXIES_FRESH_MS = 1_000;
+/** Older than this it is read before it is used. */
+const PROXIES_STALE_MS = 60_000;
 /** Every service is looked at again, so that a lost wake or an overdue deadline waits no longer. */
 const SWEEP_EVERY_MS = 30_000;
 
@@ -65,9 +67,9 @@ export class Transition implements Role {
     let folded: Folded | null = null;
     for (let turn = 0; turn < FOLDS_PER_JOB && !signal.aborted; turn += 1) {
       folded = await this.#fold(service);
+      if (folded.published < folded.revision) await this.#ports.store.published(service, folded.revision);
       events += folded.events;
       transitions.push(...folded.transitions.map(({ instance, from, to }) => `${instance}: ${from} -> ${to}`));
-      await this.#publish(service, folded);
       if (!folded.more) break;
     }
     await this.#arm(service, job.name === 'deadline');
@@ -89,7 +91,7 @@ export class Transition implements Role {
   async #fold(service: ServiceName): Promise<Folded> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await foldService(this.#ports, service, Date.now());
+        return await foldService(this.#ports, service, Date.now(), (folded) => this.#publish(service, folded));
       } catch (error) {
         const lost = error instanceof PointsmanError && error.code === 'LOG_CAS_LOST';
         if (!lost || attempt >= CAS_TRIES) throw error;
@@ -97,36 +99,34 @@ export class Transition implements Role {
     }
   }
 
-  /** Marks and wakes every proxy that carries the service; told once per revision, again after a crash in between. */
+  /**
+   * Marks and wakes every proxy that carries the service; told once per revision, again after a crash in between. Marks and wakes go over one
+   * connection, in this order, and are not waited for one by one.
+   */
   async #publish(service: ServiceName, folded: Folded): Promise<void> {
-    const { store, proxies, queues } = this.#ports;
-    const { published, revision } = folded;
-    if (published >= revision) return;
-    const owed = folded.desiredChanged || published < revision - 1 || folded.events === 0;
-    if (owed) {
-      const carriers = (await this.#carriers()).filter((proxy) => matchesAny(proxy.services, service));
-      await proxies.mark(
-        carriers.map((proxy) => proxy.id),
-        new Map([[service, folded.revision]]),
-      );
-      const why =
-        folded.transitions.length > 0
-          ? folded.transitions
-              .slice(0, 5)
-              .map((t) => `${t.instance} ${t.to}`)
-              .join(', ')
-          : 'config';
-      const cause = { why: `${service}: ${why}`, events: folded.transitions.slice(0, 5).map((t) => t.cause), time: Date.now() };
-      await Promise.all(carriers.map((proxy) => queues.wakeProxy(proxy.pool, proxy.id, cause)));
-    }
-    await store.published(service, folded.revision);
+    const { proxies, queues } = this.#ports;
+    const { published, revision, transitions } = folded;
+    const owed = published < revision && (folded.desiredChanged || published < revision - 1 || folded.events === 0);
+    if (!owed) return;
+    const carriers = (await this.#carriers()).filter((proxy) => matchesAny(proxy.services, service));
+    const first = transitions.slice(0, 5);
+    const why = first.length > 0 ? first.map((change) => `${change.instance} ${change.to}`).join(', ') : 'config';
+    const cause = { why: `${service}: ${why}`, events: first.map((change) => change.cause), time: Date.now() };
+    const marks = new Map([[service, revision]]);
+    await Promise.all(carriers.flatMap(({ id, pool }) => [proxies.mark([id], marks), queues.wakeProxy(pool, id, cause)]));
   }
 
+  /** Known ones are used at once, and read again for the next time: who is new marks everything dirty by itself. */
   async #carriers(): Promise<Announcement[]> {
-    if (performance.now() - this.#announced.at > PROXIES_FRESH_MS) {
-      this.#announced = { at: performance.now(), proxies: await this.#ports.proxies.announced() };
-    }
-    return this.#announced.proxies;
+    const { at, proxies } = this.#announced;
+    if (performance.now() - at < PROXIES_FRESH_MS) return proxies;
+    const fresh = this.#ports.proxies.announced().then((announced) => {
+      this.#announced = { at: performance.now(), proxies: announced };
+      return announced;
+    });
+    if (performance.now() - at > PROXIES_STALE_MS) return fresh;
+    fresh.catch(() => undefined);
+    return proxies;
   }
 
   async #wakeAll(): Promise<void> {

@@ -16,6 +16,8 @@ export class WatcherRole implements Role {
   readonly #link: ZookeeperLink;
   readonly #watcher: Watcher;
   readonly #tellWaiting: () => void;
+  readonly #reread: () => void;
+  readonly #redis: Ports['redis'];
   #waitTimer: NodeJS.Timeout | undefined;
 
   constructor(config: Config, ports: Ports) {
@@ -36,16 +38,21 @@ export class WatcherRole implements Role {
     this.#tellWaiting = () => {
       if (!this.#link.connected) ports.logger.warn({ connect }, 'waiting for zookeeper');
     };
+    this.#redis = ports.redis;
+    // After an outage Redis may be older than what was recorded in it, or empty. It rejects only when the watch is stopped.
+    this.#reread = () => void this.#watcher.resync().catch(() => undefined);
   }
 
   async start(): Promise<void> {
     this.#waitTimer = setTimeout(this.#tellWaiting, WAIT_TOLD_MS);
     this.#link.start();
     await this.#watcher.start();
+    this.#redis.on('ready', this.#reread);
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#waitTimer);
+    this.#redis.off('ready', this.#reread);
     await this.#watcher.stop();
     await this.#link.stop();
   }
