@@ -41,7 +41,10 @@ function createContext(program: Command): CliContext {
       const { loadConfig } = await import('../shared/config/load-config.ts');
       return loadConfig(this.configFile);
     },
-    desiredSource: async () => null,
+    async desiredSource(config) {
+      const { redisDesiredSource } = await import('./redis-desired-source.ts');
+      return redisDesiredSource(config);
+    },
     print: (line) => void process.stdout.write(`${line}\n`),
     tell: (line) => void process.stderr.write(`${line}\n`),
   };

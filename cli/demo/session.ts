@@ -2,6 +2,7 @@
  * The life of one demo: the folder, the parts, and the end of all of them, whatever ends it: done, failed, Ctrl-C, SIGTERM, a closed
  * terminal. Signals abort; whoever waits returns; then everything is stopped by its pid.
  */
+import { rmSync } from 'node:fs';
 import { startJanitor } from './child.ts';
 import type { Programs } from './programs.ts';
 import { Stack } from './stack.ts';
@@ -28,6 +29,15 @@ export async function runSession(options: SessionOptions, play: (stack: Stack) =
   let stack: Stack | null = null;
   let good = false;
   let failed = false;
+  // When this process ends without its turn to clean up, as when the terminal or the reader of its output goes away.
+  const onUncaught = (error: Error & { code?: string }): void => {
+    if (error.code !== 'EIO' && error.code !== 'EPIPE') failed = true;
+  };
+  const onExit = (): void => {
+    if (stack !== null && !keep && !failed) rmSync(stack.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  };
+  process.on('uncaughtExceptionMonitor', onUncaught);
+  process.on('exit', onExit);
   try {
     await startJanitor();
     stack = await Stack.create(programs, calledOff.signal);
@@ -44,6 +54,8 @@ export async function runSession(options: SessionOptions, play: (stack: Stack) =
     await stack?.stop({ keep: folderKept });
     if (stack !== null && folderKept) tell(`logs, config and data are kept in ${stack.folder}`);
     for (const signal of SIGNALS) process.off(signal, onSignal);
+    process.off('uncaughtExceptionMonitor', onUncaught);
+    process.off('exit', onExit);
   }
   return good;
 }

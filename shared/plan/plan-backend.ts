@@ -62,6 +62,8 @@ class ServerPlanner {
   readonly #observed: ObservedBackend;
   readonly #byId = new Map<number, ObservedServer>();
   #serving = 0;
+  /** Of those that nobody has heard of. */
+  #servingStrangers = 0;
   #replacing = false;
 
   constructor(input: BackendInput, desired: DesiredBackend, observed: ObservedBackend) {
@@ -70,7 +72,9 @@ class ServerPlanner {
     this.#observed = observed;
     for (const seen of observed.servers.values()) {
       this.#byId.set(seen.id, seen);
-      if (serves(seen) && desired.servers.get(seen.name)?.admin === 'ready') this.#serving += 1;
+      if (!serves(seen)) continue;
+      if (desired.servers.get(seen.name)?.admin === 'ready') this.#serving += 1;
+      else if (!desired.servers.has(seen.name) && !desired.gone.has(seen.name)) this.#servingStrangers += 1;
     }
   }
 
@@ -173,6 +177,14 @@ class ServerPlanner {
     else if (!complete) return;
     else if (serves(seen) && this.#serving === 0)
       this.waiting.push({ server: seen.name, reason: 'no instance of its name is known, but no other server serves' });
+    else if (
+      serves(seen) &&
+      this.#servingStrangers > Math.floor(this.#desired.config.guard.maxLoss * (this.#serving + this.#servingStrangers))
+    )
+      this.waiting.push({
+        server: seen.name,
+        reason: `no instance of its name is known, nor of ${this.#servingStrangers - 1} others that serve: more than maxLoss`,
+      });
     else this.#seeOff(seen, 'no instance of its name is known');
   }
 

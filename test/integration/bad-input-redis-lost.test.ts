@@ -76,7 +76,7 @@ function watch(system: System, names: readonly string[]): { stop(): Promise<{ lo
 }
 
 describe('Redis killed and started empty', () => {
-  it('under churn: all is built again, nothing registered is taken out, no request fails', async () => {
+  it('under churn: all is built again, nothing registered is taken out, no request fails', async ({ annotate }) => {
     const { system, services, listen } = await start(7);
     const [leaver, come, go, ...stay] = services as [HttpService, HttpService, HttpService, ...HttpService[]];
     const stable = stay.map(nameOf);
@@ -134,7 +134,7 @@ describe('Redis killed and started empty', () => {
       const server = (await system.servers(SERVICE)).get(name);
       if (server !== undefined) expect(server.id, name).toBe(id);
     }
-    console.info(
+    await annotate(
       `converged ${Math.round(performance.now() - back)} ms after Redis came back (the one that left was gone after ${Math.round(gone)} ms), reloads: ${reloads.length}`,
     );
   }, 90_000);

@@ -74,7 +74,7 @@ describe('names that are no address', () => {
     ['127.0.0.1:80; shutdown sessions server web', 'bad-port'],
     ['127.0.0.1:80%0a  http-request deny', 'bad-port'],
     ['a b"c\':80', 'not-an-address'],
-    ['$(reboot)"${HOME}":80', 'not-an-address'],
+    [`$(reboot)"\${HOME}":80`, 'not-an-address'],
     ['unix@admin.sock:80', 'not-an-address'],
     ['127.1:80', 'not-an-address'],
     ['0x7f000001:80', 'not-an-address'],

@@ -34,6 +34,14 @@ describe('a demo', () => {
     expect((await readdir(demo.parent)).filter((name) => name.startsWith('pointsman-demo-'))).toEqual([]);
   });
 
+  it('ends when nobody reads it any more', { timeout: 90_000 }, async () => {
+    await using demo = await startDemo(['--tour'], { pipedInto: 'head -n 3' });
+    await until('its first processes', () => processesIn(demo.parent).length > 3, { timeoutMs: 60_000 });
+    await demo.ended(ENDS_WITHIN_MS * 2);
+    await until('its processes to end', () => processesIn(demo.parent).length === 0);
+    expect((await readdir(demo.parent)).filter((name) => name.startsWith('pointsman-demo-'))).toEqual([]);
+  });
+
   it('leaves no process behind when it is killed itself', { timeout: 90_000 }, async () => {
     await using demo = await startDemo(['--tour']);
     await demo.folder();

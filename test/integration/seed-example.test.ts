@@ -145,7 +145,9 @@ function nameOf(service: HttpService): string {
 }
 
 describe('two instances of the example behind it', () => {
-  it('one that hangs gets no request after three checks; one whose session ends none at once; a dead address none ever', async () => {
+  it('one that hangs gets no request after three checks; one whose session ends none at once; a dead address none ever', async ({
+    annotate,
+  }) => {
     const { system, one, two, sessionTwo, traffic } = await inventory();
     const requests = traffic();
     await until('both answer', () => one.requests > 20 && two.requests > 20);
@@ -192,7 +194,7 @@ describe('two instances of the example behind it', () => {
     await pauseFor(requests, 2_500);
     expect(isServing(must((await system.servers(SERVICE)).get(dead)))).toBe(false);
     expect(summary(requests.since(registered).filter((sent) => sent.status !== 200))).toEqual({});
-    console.info(
+    await annotate(
       `hung: last request ${Math.round(lastToHung)} ms after the hang, seen down after ${Math.round(detected - hung)} ms; ended session: out after ${Math.round(outAfter)} ms, last request after ${Math.round(lastToEnded)} ms`,
     );
   }, 60_000);

@@ -25,16 +25,12 @@ export interface DemoRun extends AsyncDisposable {
 
 export async function startDemo(
   args: readonly string[],
-  options: { env?: Record<string, string>; terminal?: boolean } = {},
+  options: { env?: Record<string, string>; terminal?: boolean; pipedInto?: string } = {},
 ): Promise<DemoRun> {
   const own = await tempFolder();
   const logFile = join(own.path, 'demo.log');
   const argv = [MAIN, 'demo', ...args];
-  const {
-    command,
-    argv: rest,
-    keys,
-  } = options.terminal === true ? inTerminal(own.path, argv) : { command: process.execPath, argv, keys: null };
+  const { command, argv: rest, keys } = how(own.path, argv, options);
   // Its folder lies in the test's own, so that nothing of it is left whatever happens.
   const started = await startProcess(command, rest, { cwd: own.path, env: { CI: '', ...options.env, TMPDIR: own.path }, logFile });
   const output = (): string => readFileSync(logFile, 'utf8');
@@ -61,12 +57,28 @@ export async function startDemo(
   };
 }
 
+interface How {
+  readonly command: string;
+  readonly argv: readonly string[];
+  /** Where keys are written to; null: it has no terminal. */
+  readonly keys: number | null;
+}
+
+function how(folder: string, argv: readonly string[], options: { terminal?: boolean; pipedInto?: string }): How {
+  if (options.terminal === true) return inTerminal(folder, argv);
+  if (options.pipedInto === undefined) return { command: process.execPath, argv, keys: null };
+  return { command: 'sh', argv: ['-c', `${quoted(argv)} | ${options.pipedInto}`], keys: null };
+}
+
+function quoted(argv: readonly string[]): string {
+  return [process.execPath, ...argv].map((word) => `'${word}'`).join(' ');
+}
+
 /** Through `script`, which gives it a terminal of 80 x 24 and what is written to the pipe as keys. */
-function inTerminal(folder: string, argv: readonly string[]): { command: string; argv: readonly string[]; keys: number } {
+function inTerminal(folder: string, argv: readonly string[]): How {
   const pipe = join(folder, 'keys');
   execFileSync('mkfifo', [pipe]);
-  const quoted = [process.execPath, ...argv].map((word) => `'${word}'`).join(' ');
-  const shell = `exec script -q -e -f -c "stty cols 80 rows 24; exec ${quoted}" /dev/null < '${pipe}'`;
+  const shell = `exec script -q -e -f -c "stty cols 80 rows 24; exec ${quoted(argv)}" /dev/null < '${pipe}'`;
   // Opened for both, so that opening it does not wait for the reader.
   return { command: 'sh', argv: ['-c', shell], keys: openSync(pipe, 'r+') };
 }

@@ -171,6 +171,22 @@ describe('a server that nobody has heard of', () => {
     expect(commands({ desired, observed, sessions: new Map(sessions === null ? [] : [[A, sessions]]) })).toEqual(expected);
   });
 
+  it('stays when there are more of its kind than maxLoss allows to go, unless HAProxy sees it down', () => {
+    const desired = desiredBackend([desiredServer(5), desiredServer(6)], serviceConfig(), unheard);
+    const servers = [1, 2, 3].map((id) => observedServer(id, id === 3 ? { operation: 'stopped', check: 'failed' } : {}));
+    const known = [5, 6].map((id) => observedServer(id));
+    const most = observedBackend([...servers, ...known]);
+    expect(commands({ desired, observed: most }), 'two of four').toEqual([`drain ${A}`, 'drain 10.0.0.2:80', 'drain 10.0.0.3:80']);
+    const tooMany = observedBackend([...servers, observedServer(4), ...known]);
+    expect(commands({ desired, observed: tooMany }), 'three of five').toEqual(['drain 10.0.0.3:80']);
+    expect(plan({ desired, observed: tooMany }).waiting).toContainEqual({
+      server: A,
+      reason: 'no instance of its name is known, nor of 2 others that serve: more than maxLoss',
+    });
+    const off = desiredBackend([...desired.servers.values()], serviceConfig({ guard: { maxLoss: 1, window: 1, hold: 1 } }), unheard);
+    expect(commands({ desired: off, observed: tooMany })).toHaveLength(4);
+  });
+
   it('stays when no other serves, and says so', () => {
     const desired = desiredBackend([desiredServer(2)], serviceConfig(), unheard);
     const observed = observedBackend([observedServer(1), observedServer(2, { operation: 'stopped', check: 'failed' })]);

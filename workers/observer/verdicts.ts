@@ -13,7 +13,8 @@ export function healthNews(
   const now = new Map<InstanceId, Verdict>();
   for (const server of desired.servers.values()) {
     const seen = observed?.servers.get(server.name);
-    if (seen !== undefined) now.set(server.instance, verdictOf(seen, desired.config.check.type !== 'none'));
+    const before = known.get(server.instance) ?? 'absent';
+    if (seen !== undefined) now.set(server.instance, verdictOf(seen, desired.config.check.type !== 'none', before));
   }
   const instances = [...new Set([...known.keys(), ...now.keys()])].sort();
   return instances.flatMap((instance) => {
@@ -23,10 +24,15 @@ export function healthNews(
   });
 }
 
-/** A server in maint is not checked, and one whose first check is still out is not known. */
-export function verdictOf(server: ObservedServer, checked: boolean): Verdict {
+/**
+ * A server in maint is not checked, and one whose first check is still out is not known. One that was not up before and passes its checks is on its
+ * way (HAProxy wants `rise` of them), not down.
+ */
+export function verdictOf(server: ObservedServer, checked: boolean, before: Verdict): Verdict {
   if (server.admin === 'maint') return 'unknown';
   if (!checked) return server.operation === 'stopped' ? 'unknown' : 'up';
   if (server.check === 'pending' || server.check === 'none') return 'unknown';
-  return server.operation === 'stopped' ? 'down' : 'up';
+  if (server.operation !== 'stopped') return 'up';
+  const rising = server.check === 'passed' && (before === 'absent' || before === 'unknown');
+  return rising ? 'unknown' : 'down';
 }

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { readManaged, syncManaged, writeManaged } from '../../shared/haproxy/managed-folder.ts';
 import { GLOBAL_FILE, globalFile, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { type RenderedServer, renderService, serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
-import type { DesiredBackend } from '../../shared/model/desired.ts';
+import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
@@ -17,14 +17,17 @@ const WRITE_EVERY_MS = 1_000;
 /** A server is rendered so that it takes requests from the start only if HAProxy sees it up now (or does not check). */
 export function renderedServers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
   const unchecked = desired.config.check.type === 'none';
-  const known = [...desired.servers.values()].map((server): RenderedServer => {
+  const known = [...desired.servers.values()].map((server) => {
     const seen = observed?.servers.get(server.name);
-    const up = server.admin === 'ready' && (unchecked || (seen !== undefined && seen.admin === 'ready' && seen.operation !== 'stopped'));
-    const { name, id, instance, address, port, weight } = server;
-    return { name, id, instance, address, port, weight, up, draining: server.admin === 'drain' };
+    return renderedServer(server, unchecked || (seen !== undefined && seen.admin === 'ready' && seen.operation !== 'stopped'));
   });
   const ids = new Set(known.map(({ id }) => id));
   return [...known, ...strangers(desired, observed).filter(({ id }) => !ids.has(id))];
+}
+
+/** `healthy`: it may take requests before anybody has checked it. */
+export function renderedServer({ name, id, instance, address, port, weight, admin }: DesiredServer, healthy: boolean): RenderedServer {
+  return { name, id, instance, address, port, weight, up: healthy && admin === 'ready', draining: admin === 'drain' };
 }
 
 /** Servers that nobody has heard of and that the plan leaves in rotation (plan-backend.ts): a reload or a restart must leave them there too. */
