@@ -11,6 +11,7 @@ import type { BackendPlan, PlannedCommand, Waiting } from './backend-plan.ts';
 import { misfit, serves } from './fit.ts';
 import { sameAddress } from './same-address.ts';
 import { isQuiet, type ServerSessions } from './sessions.ts';
+import { whyStrangersStay } from './strangers.ts';
 
 export interface BackendInput {
   readonly backend: string;
@@ -62,19 +63,17 @@ class ServerPlanner {
   readonly #observed: ObservedBackend;
   readonly #byId = new Map<number, ObservedServer>();
   #serving = 0;
-  /** Of those that nobody has heard of. */
-  #servingStrangers = 0;
+  readonly #strangersStay: string | null;
   #replacing = false;
 
   constructor(input: BackendInput, desired: DesiredBackend, observed: ObservedBackend) {
     this.#input = input;
     this.#desired = desired;
     this.#observed = observed;
+    this.#strangersStay = whyStrangersStay(desired, observed);
     for (const seen of observed.servers.values()) {
       this.#byId.set(seen.id, seen);
-      if (!serves(seen)) continue;
-      if (desired.servers.get(seen.name)?.admin === 'ready') this.#serving += 1;
-      else if (!desired.servers.has(seen.name) && !desired.gone.has(seen.name)) this.#servingStrangers += 1;
+      if (serves(seen) && desired.servers.get(seen.name)?.admin === 'ready') this.#serving += 1;
     }
   }
 
@@ -166,25 +165,12 @@ class ServerPlanner {
     }
   }
 
-  /**
-   * A server that is not desired. One that went by decision of the machines is removed. Of one that nobody has heard of, absence may be want of
-   * knowledge (the registry not read yet, or everything in Redis lost): it stays until the service was read completely, and then as long as no
-   * other serves. Then it drains.
-   */
+  /** A server that is not desired. One that went by decision of the machines is removed; of another, absence may be want of knowledge. */
   #stranger(seen: ObservedServer): void {
     const { complete, gone } = this.#desired;
     if (gone.has(seen.name)) this.#remove(seen, 'its instance is gone');
     else if (!complete) return;
-    else if (serves(seen) && this.#serving === 0)
-      this.waiting.push({ server: seen.name, reason: 'no instance of its name is known, but no other server serves' });
-    else if (
-      serves(seen) &&
-      this.#servingStrangers > Math.floor(this.#desired.config.guard.maxLoss * (this.#serving + this.#servingStrangers))
-    )
-      this.waiting.push({
-        server: seen.name,
-        reason: `no instance of its name is known, nor of ${this.#servingStrangers - 1} others that serve: more than maxLoss`,
-      });
+    else if (serves(seen) && this.#strangersStay !== null) this.waiting.push({ server: seen.name, reason: this.#strangersStay });
     else this.#seeOff(seen, 'no instance of its name is known');
   }
 

@@ -5,6 +5,7 @@
 
 import { type Job, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { PointsmanError } from '../errors.ts';
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { Logger } from '../observability/logger.ts';
 import { queueOptions, type RedisSettings } from './connection.ts';
@@ -89,7 +90,11 @@ export class Queues {
       workerOptions,
     );
     worker.on('error', (error) => this.#logger.warn({ queue: name, error: error.message }, 'queue worker error'));
-    worker.on('failed', (job, error) => this.#logger.warn({ queue: name, key: job?.data.key, error: error.message }, 'job failed'));
+    worker.on('failed', (job, error) => {
+      // What is not one of our coded errors is a bug, or near one: then the stack says where.
+      const detail = error instanceof PointsmanError ? { error: error.message } : { err: error };
+      this.#logger.warn({ queue: name, key: job?.data.key, ...detail }, 'job failed');
+    });
     worker.on('lockRenewalFailed', (ids: string[]) => {
       for (const id of ids) worker.cancelJob(id);
     });

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pause } from '../../shared/runtime/wait.ts';
+import { configFile, pointsman } from '../support/command.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
@@ -24,19 +25,18 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean();
 });
 
-function text(listen: number, more = ''): string {
+function text(listen: number, more = '', guard = '\n    guard: { maxLoss: 1 }'): string {
   return `  ${SERVICE}:
     path: ${pathOf(SERVICE)}
     listen: "127.0.0.1:${listen}"
     check: { http: GET /health, interval: 300ms, rise: 1, fall: 2 }
-    guard: { maxLoss: 1 }
-    allow: { loopback: true }${more}`;
+    allow: { loopback: true }${guard}${more}`;
 }
 
-async function start(count: number): Promise<{ system: System; services: HttpService[]; listen: number }> {
+async function start(count: number, guard?: string): Promise<{ system: System; services: HttpService[]; listen: number }> {
   const listen = await freePort();
   const haproxy = '  drainTimeout: 5s\n  reload: { minInterval: 300ms, jitter: 0 }';
-  const [system, services] = await Promise.all([System.start({ services: text(listen), haproxy }), startHttpServices(count)]);
+  const [system, services] = await Promise.all([System.start({ services: text(listen, '', guard), haproxy }), startHttpServices(count)]);
   cleanups.push(
     () => Promise.all(services.map((service) => service.stop())),
     () => system.stop(),
@@ -159,6 +159,39 @@ describe('Redis killed and started empty', () => {
     });
     expect(performance.now() - back).toBeLessThan(10_000);
     expect((await watching.stop()).missed).toEqual([]);
+  }, 60_000);
+
+  it('with a mass loss that nobody recorded: the guard holds by what HAProxy sees, until they are back', async () => {
+    const { system, services, listen } = await start(5, '');
+    const names = services.map(nameOf);
+    const [first = '', ...others] = names;
+    await system.register(SERVICE, first);
+    const lost = await system.session();
+    for (const name of others) await lost.register(pathOf(SERVICE), name);
+    await system.serving(SERVICE, names);
+    const traffic = new SteadyTraffic({ port: listen, rate: 60 });
+    cleanups.push(() => traffic.stop());
+    const watching = watch(system, names);
+    await system.killRedis();
+    await lost.close();
+    await system.startRedis();
+    const file = await configFile(system.folder, system.text(text(listen, '', '')));
+    await until(
+      'the plan to say what it keeps, and why',
+      async () => /more than maxLoss/.test((await pointsman('plan', '--config', file)).out),
+      {
+        timeoutMs: CONVERGED_WITHIN_MS,
+        everyMs: 500,
+      },
+    );
+    await until('all to be read', async () => (await system.app.ports.store.instances(SERVICE, 'all')).size === 1);
+    expect((await watching.stop()).missed).toEqual([]);
+    const again = await system.session();
+    for (const name of others) await again.register(pathOf(SERVICE), name);
+    await system.inSync(SERVICE);
+    await system.serving(SERVICE, names);
+    await traffic.stop();
+    expect(summary(traffic.failed)).toEqual({});
   }, 60_000);
 
   it('and the service cannot be read again: a reload keeps the servers that nobody has heard of', async () => {

@@ -1,0 +1,17 @@
+/**
+ * PURE. Servers that HAProxy has and that nobody has heard of: no instance of their name is desired, and none is known to be gone. That is so
+ * after everything in Redis was lost, the record of a hold included. So the guard's measure is taken here by what HAProxy sees.
+ */
+import type { DesiredBackend } from '../model/desired.ts';
+import type { ObservedBackend } from '../model/observed.ts';
+import { serves } from './fit.ts';
+
+/** Why those of them that serve stay although the service was read completely; null: they may go. One that HAProxy sees down may in any case. */
+export function whyStrangersStay(desired: DesiredBackend, observed: ObservedBackend): string | null {
+  const serving = [...observed.servers.values()].filter(serves);
+  const known = serving.filter(({ name }) => desired.servers.get(name)?.admin === 'ready').length;
+  const strangers = serving.filter(({ name }) => !desired.servers.has(name) && !desired.gone.has(name)).length;
+  if (known === 0) return 'no instance of its name is known, but no other server serves';
+  if (strangers <= Math.floor(desired.config.guard.maxLoss * (known + strangers))) return null;
+  return `no instance of its name is known, nor of ${strangers - 1} others that serve: more than maxLoss`;
+}
