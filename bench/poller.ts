@@ -12,7 +12,7 @@ export interface Answer {
   readonly at: number;
 }
 
-const EVERY_MS = 1;
+const EVERY_MS = 20;
 const AT_ONCE_MAX = 4;
 const ANSWER_WITHIN_MS = 2_000;
 /** `/once`: the instance closes its side too, so that no idle connection puts off the deletion of its server. */

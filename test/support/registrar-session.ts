@@ -45,6 +45,10 @@ export class RegistrarSession {
     await call((done) => this.#client.remove(`${parent}/${name}`, -1, done));
   }
 
+  children(parent: string): Promise<string[]> {
+    return call((done) => this.#client.getChildren(parent, done));
+  }
+
   /** Its znodes are gone when it resolves. */
   async close(): Promise<void> {
     if (!this.#open) return;

@@ -113,11 +113,15 @@ async function countSessions(
   return folded;
 }
 
-/** Persist, then act: what is about to be sent is in the proxy's stream before it is. */
+/**
+ * What is about to be sent leaves for the proxy's stream first. Its answer is not waited for: the record is on its way even if this process dies with the
+ * commands sent, and what is to be done is derived again from the desired state, which is persisted.
+ */
 async function apply(context: PassContext, service: ServiceName, revision: number, plan: BackendPlan): Promise<void> {
   const { agent, journal, connection, proxy } = context;
   const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
-  await journal.write([{ type: 'patching', service, revision, commands: announced }], Date.now());
+  const recorded = journal.write([{ type: 'patching', service, revision, commands: announced }], Date.now());
+  recorded.catch(() => undefined);
   const { results, failed } = await applyCommands(connection, plan.commands, {
     capabilities: proxy.capabilities,
     expected: proxy.identity,
@@ -125,6 +129,7 @@ async function apply(context: PassContext, service: ServiceName, revision: numbe
     stillClaimed: context.stillClaimed,
     signal: context.signal,
   });
+  await recorded;
   const told = results.slice(0, RECORDED_MAX).map(({ command, reason, outcome, reply, ms }) => ({
     command: commandText(command),
     reason,
