@@ -25,10 +25,11 @@ export async function measureLatency(
   world: World,
   recipe: Recipe,
   names: readonly Variant['name'][],
-  options: Pick<Options, 'rounds' | 'warmUp'>,
+  options: Pick<Options, 'rounds' | 'warmUp' | 'everyMs'>,
   progress: (round: number) => void,
 ): Promise<Samples[]> {
   const endings = new Endings();
+  const hand = { tree: world.tree, everyMs: options.everyMs };
   try {
     const variants: Variant[] = [];
     for (const name of names) variants.push(endings.add(await start(world, recipe, name)));
@@ -40,9 +41,9 @@ export async function measureLatency(
         const instance = world.nextPort();
         await variant.settled(1);
         await gap();
-        const add = await measureAdd(world.tree, variant, instance);
+        const add = await measureAdd(hand, variant, instance);
         await gap();
-        const remove = await measureRemove(world.tree, variant, instance);
+        const remove = await measureRemove(hand, variant, instance);
         if (round < 1) continue;
         samples.get(variant.name)?.add.push(add);
         samples.get(variant.name)?.remove.push(remove);

@@ -35,7 +35,14 @@ try {
     haproxy: haproxyVersion(),
     load: [before, round(loadavg()[0] ?? 0)] as const,
   };
-  const results: Results = { format: 1, date: new Date().toISOString().slice(0, 10), machine, ...found, targets: targetsOf(found) };
+  const results: Results = {
+    format: 1,
+    date: new Date().toISOString().slice(0, 10),
+    machine,
+    everyMs: options.everyMs,
+    ...found,
+    targets: targetsOf(found),
+  };
   console.log(targetsTable(results));
   console.log(`${machine.cores} cores, load ${machine.load.join(' before and ')} after; HAProxy ${machine.haproxy}, Node ${machine.node}`);
   if (options.out !== null) write(options.out, results);

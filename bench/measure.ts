@@ -22,6 +22,13 @@ export interface Measured {
   readonly failed: number;
 }
 
+/** What a change is made and looked at with. */
+export interface Hand {
+  readonly tree: PlainClient;
+  /** ms between two requests. */
+  readonly everyMs: number;
+}
+
 /** Answers before the call, so that everything on the way is awake. */
 const WARM_ANSWERS = 20;
 /** Answers in a row without the instance that show that it is out, and that prove it. */
@@ -34,7 +41,7 @@ const WITHIN_MS = 15_000;
 /** What an answer shows: nothing yet, or when the change showed. */
 type Look = (answer: Answer) => { readonly moved: number; readonly last: number | null } | null;
 
-export function measureAdd(tree: PlainClient, variant: Variant, instance: number): Promise<Measured> {
+export function measureAdd({ tree, everyMs }: Hand, variant: Variant, instance: number): Promise<Measured> {
   let first: number | null = null;
   let more = 0;
   const look: Look = (answer) => {
@@ -43,10 +50,10 @@ export function measureAdd(tree: PlainClient, variant: Variant, instance: number
     more += 1;
     return more > WITH ? { moved: first, last: null } : null;
   };
-  return measure(variant, `add ${instance}`, () => tree.create(`${variant.path}/127.0.0.1:${instance}`, '', 'ephemeral'), look);
+  return measure(variant, `add ${instance}`, () => tree.create(`${variant.path}/127.0.0.1:${instance}`, '', 'ephemeral'), everyMs, look);
 }
 
-export function measureRemove(tree: PlainClient, variant: Variant, instance: number): Promise<Measured> {
+export function measureRemove({ tree, everyMs }: Hand, variant: Variant, instance: number): Promise<Measured> {
   let last = 0;
   let missed = 0;
   let without = 0;
@@ -56,15 +63,15 @@ export function measureRemove(tree: PlainClient, variant: Variant, instance: num
     if (without === MISSED) missed = answer.at;
     return without >= WITHOUT ? { moved: missed, last } : null;
   };
-  return measure(variant, `remove ${instance}`, () => tree.remove(`${variant.path}/127.0.0.1:${instance}`), look);
+  return measure(variant, `remove ${instance}`, () => tree.remove(`${variant.path}/127.0.0.1:${instance}`), everyMs, look);
 }
 
-async function measure(variant: Variant, what: string, change: () => Promise<unknown>, look: Look): Promise<Measured> {
+async function measure(variant: Variant, what: string, change: () => Promise<unknown>, everyMs: number, look: Look): Promise<Measured> {
   let warm = 0;
   let from = 0;
   let answered = 0;
   const { promise: shown, resolve, reject } = Promise.withResolvers<{ moved: number; last: number | null }>();
-  const poller = new Poller(variant.port, (answer) => {
+  const poller = new Poller(variant.port, everyMs, (answer) => {
     const seen = look(answer);
     if (from > 0) {
       if (seen !== null) resolve(seen);

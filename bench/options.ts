@@ -9,6 +9,8 @@ export interface Options {
   readonly rounds: number;
   /** Changes before those, not counted. */
   readonly warmUp: number;
+  /** ms between two requests of the poller. */
+  readonly everyMs: number;
   readonly churns: number;
   readonly reloads: number;
   readonly parts: readonly Part[];
@@ -17,15 +19,18 @@ export interface Options {
   readonly quick: boolean;
 }
 
-export const USAGE = `usage: npm run bench -- [--quick] [--rounds N] [--only ${PARTS.join(',')}] [--out DIR]
+export const USAGE = `usage: npm run bench -- [--quick] [--rounds N] [--every MS] [--only ${PARTS.join(',')}] [--out DIR]
   --quick     20 rounds, 20 churns, 3 reloads; writes nothing unless --out is given
   --rounds N  measured creates and deletes per variant (100)
+  --every MS  the poller asks so often (1): oftener takes CPU from what is measured, seldomer sees changes later
   --only      some parts of it
   --out DIR   where the results go (bench/results)`;
 
 const FULL = { rounds: 100, warmUp: 10, churns: 200, reloads: 10 };
 const QUICK = { rounds: 20, warmUp: 5, churns: 20, reloads: 3 };
 const ROUNDS_MAX = 10_000;
+const EVERY_MS = 1;
+const EVERY_MAX_MS = 100;
 
 /** @throws Error with a line for the reader. */
 export function parseOptions(argv: readonly string[], results: string): Options {
@@ -34,16 +39,22 @@ export function parseOptions(argv: readonly string[], results: string): Options 
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      every: { type: 'string' },
       only: { type: 'string' },
       out: { type: 'string' },
     },
   });
   const amounts = values.quick ? QUICK : FULL;
-  const rounds = values.rounds === undefined ? amounts.rounds : Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX)
-    throw new Error(`--rounds must be a whole number from 1 to ${ROUNDS_MAX}`);
+  const rounds = whole('--rounds', values.rounds ?? String(amounts.rounds), ROUNDS_MAX);
+  const everyMs = whole('--every', values.every ?? String(EVERY_MS), EVERY_MAX_MS);
   const out = values.out ?? (values.quick || values.only !== undefined ? null : results);
-  return { ...amounts, rounds, parts: partsOf(values.only), out, quick: values.quick };
+  return { ...amounts, rounds, everyMs, parts: partsOf(values.only), out, quick: values.quick };
+}
+
+function whole(option: string, text: string, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > most) throw new Error(`${option} must be a whole number from 1 to ${most}`);
+  return value;
 }
 
 function partsOf(only: string | undefined): readonly Part[] {

@@ -1,5 +1,5 @@
 /**
- * Asks at HAProxy's port with a new connection per request, one request about every millisecond, at most a few at a time, and says which instance
+ * Asks at HAProxy's port with a new connection per request, one request every so many milliseconds, at most a few at a time, and says which instance
  * answered when.
  */
 import { connect } from 'node:net';
@@ -12,7 +12,6 @@ export interface Answer {
   readonly at: number;
 }
 
-const EVERY_MS = 20;
 const AT_ONCE_MAX = 4;
 const ANSWER_WITHIN_MS = 2_000;
 /** `/once`: the instance closes its side too, so that no idle connection puts off the deletion of its server. */
@@ -22,12 +21,14 @@ export class Poller {
   /** Requests that got no answer of 200. */
   failed = 0;
   readonly #port: number;
+  readonly #everyMs: number;
   readonly #hear: (answer: Answer) => void;
   #inFlight = 0;
   #stopped = false;
 
-  constructor(port: number, hear: (answer: Answer) => void) {
+  constructor(port: number, everyMs: number, hear: (answer: Answer) => void) {
     this.#port = port;
+    this.#everyMs = everyMs;
     this.#hear = hear;
     this.#tick();
   }
@@ -39,7 +40,7 @@ export class Poller {
   #tick(): void {
     if (this.#stopped) return;
     if (this.#inFlight < AT_ONCE_MAX) this.#ask();
-    setTimeout(() => this.#tick(), EVERY_MS);
+    setTimeout(() => this.#tick(), this.#everyMs);
   }
 
   #ask(): void {

@@ -42,6 +42,8 @@ export interface Results {
   /** Of the run, e.g. 2026-11-23. */
   readonly date: string;
   readonly machine: Machine;
+  /** ms between two requests of the poller. */
+  readonly everyMs: number;
   /** Without checks; absent: not measured. */
   readonly latency?: readonly VariantResult[];
   /** With checks. */

@@ -23,8 +23,9 @@ export interface Stages {
 
 const ROUNDS_MAX = 40;
 
-export async function traceStages(world: World, options: Pick<Options, 'rounds' | 'warmUp'>): Promise<Stages> {
+export async function traceStages(world: World, options: Pick<Options, 'rounds' | 'warmUp' | 'everyMs'>): Promise<Stages> {
   const endings = new Endings();
+  const hand = { tree: world.tree, everyMs: options.everyMs };
   try {
     const variant = endings.add(await startPointsman(world, WITHOUT_CHECKS, { label: 'traced', trace: true }));
     await world.tree.create(`${variant.path}/${world.steady}`, '', 'ephemeral');
@@ -37,10 +38,10 @@ export async function traceStages(world: World, options: Pick<Options, 'rounds' 
       await variant.settled(1);
       await gap();
       const before = await variant.trace();
-      const added = await measureAdd(world.tree, variant, instance);
+      const added = await measureAdd(hand, variant, instance);
       await gap();
       const first = await variant.trace();
-      const removed = await measureRemove(world.tree, variant, instance);
+      const removed = await measureRemove(hand, variant, instance);
       const second = await variant.trace();
       await variant.settled(1);
       const settled = await variant.trace();

@@ -65,7 +65,12 @@ const haproxy = value.map({
         .describe('Timeouts of the managed sections.'),
       retries: value.count(0, 100).prefault(3).describe("HAProxy's retries."),
       redispatch: value.truth().prefault(true).describe('A retry may go to another server (option redispatch).'),
-      retryOn: value.retryOn().prefault('conn-failure').describe("HAProxy's retry-on words, with blanks between them."),
+      retryOn: value
+        .retryOn()
+        .prefault('conn-failure')
+        .describe(
+          "HAProxy's retry-on words, with blanks between them. A request that was sent is sent again only if these name its failure and it is a GET, HEAD or OPTIONS.",
+        ),
     })
     .prefault({})
     .describe('What the managed sections take where a service says nothing.'),

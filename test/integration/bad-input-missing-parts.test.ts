@@ -2,6 +2,8 @@
  * Parts that are not there: pointsman says what it waits for, takes nothing out of HAProxy for want of knowledge, and goes on once they
  * come. Under traffic; no request fails but where HAProxy itself was away.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pause } from '../../shared/runtime/wait.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
@@ -113,6 +115,10 @@ describe('not there at the start', () => {
   }, 60_000);
 
   it('HAProxy: it starts from the files, with its servers', async () => {
+    await until('the file to have them in rotation', async () => {
+      const file = await readFile(join(system.places.managed, `service-${SERVICE}.cfg`), 'utf8');
+      return names.every((name) => file.includes(` # instance ${name} ready\n`));
+    });
     const lines = (await system.log()).length;
     await restartWithout(async () => {
       process.kill(system.haproxy.pid, 'SIGKILL');

@@ -72,6 +72,7 @@ test('the tables and the drawing say what was found', () => {
     format: 1,
     date: '2026-01-02',
     machine: { cores: 2, node: 'v24', haproxy: '2.6', load: [0, 1] },
+    everyMs: 1,
     latency,
     targets: targetsOf({ latency }),
   };
