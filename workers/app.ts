@@ -16,6 +16,7 @@ import { SCRIPTS } from '../shared/redis/scripts.ts';
 import { ServiceLog } from '../shared/redis/service-log.ts';
 import { ServiceStore } from '../shared/redis/service-store.ts';
 import { within } from '../shared/runtime/deadline.ts';
+import { type Handover, newHandover } from '../shared/runtime/handover.ts';
 import type { Role } from '../shared/runtime/role.ts';
 import { backoff, pause } from '../shared/runtime/wait.ts';
 import type { WatcherRole } from './watcher/main.ts';
@@ -41,6 +42,7 @@ export interface Ports {
   readonly desired: DesiredStore;
   readonly proxies: ProxyStore;
   readonly queues: Queues;
+  readonly handover: Handover;
   readonly logger: Logger;
 }
 
@@ -61,6 +63,7 @@ export function createPorts(config: Config, logger: Logger): Ports {
     desired,
     proxies: new ProxyStore(redis, keys),
     queues: new Queues(config.redis, redis, logger),
+    handover: newHandover(),
     logger,
   };
 }

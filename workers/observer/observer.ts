@@ -56,6 +56,8 @@ export class Observer implements Role {
     if (seen.worker.stopping) return;
     const known = (await this.#ports.proxies.state(proxy.id)).worker;
     if (known === undefined || !sameWorker(JSON.parse(known) as WorkerIdentity, seen.worker.identity)) {
+      const carried = (await this.#ports.log.services()).filter((service) => matchesAny(proxy.services, service));
+      await this.#ports.proxies.mark([proxy.id], new Map(carried.map((service) => [service, 0])));
       return this.#wake(proxy, 'another worker process answers');
     }
     const dirty = await this.#ports.proxies.dirty(proxy.id);

@@ -18,9 +18,9 @@ export class Journal {
     this.#proxy = proxy;
   }
 
-  /** Reads how the backends stand. Call it under the claim. */
-  async load(services: readonly ServiceName[]): Promise<void> {
-    this.#keep(await this.#store.backendsOf(this.#proxy, services));
+  /** Reads how the backends stand. Call it under the claim. `asked`: the answer, if it was asked for already. */
+  async load(services: readonly ServiceName[], asked?: Promise<Map<ServiceName, string>>): Promise<void> {
+    this.#keep(await (asked ?? this.#store.backendsOf(this.#proxy, services)));
   }
 
   /** Reads them all, also those of services that nobody names any more; answers their names, sorted. */

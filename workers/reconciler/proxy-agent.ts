@@ -19,6 +19,7 @@ import type { Keys } from '../../shared/redis/keys.ts';
 import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
 import type { Queues } from '../../shared/redis/queues.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
+import type { Handover } from '../../shared/runtime/handover.ts';
 import { type ProxyLock, takeProxyLock } from './proxy-lock.ts';
 
 export interface ReconcilerPorts {
@@ -28,6 +29,7 @@ export interface ReconcilerPorts {
   readonly desired: DesiredStore;
   readonly proxies: ProxyStore;
   readonly queues: Queues;
+  readonly handover: Handover;
   readonly logger: Logger;
 }
 

@@ -31,9 +31,13 @@ export interface PassReport {
   readonly detail: string | null;
 }
 
-export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options: { full: boolean }): Promise<PassReport> {
+export async function reconcile(
+  agent: ProxyAgent,
+  signal: AbortSignal,
+  options: { full: boolean; about?: ServiceName },
+): Promise<PassReport> {
   let starting: Promise<Start> | null = null;
-  const start = (): Promise<Start> => (starting ??= begin(agent));
+  const start = (): Promise<Start> => (starting ??= begin(agent, options.about ?? null));
   try {
     const done = await agent.exclusively(
       async (claim) => passProxy(agent, signal, options, () => claim.held(), await start()),
@@ -53,7 +57,7 @@ async function passProxy(
   signal: AbortSignal,
   options: { full: boolean },
   stillClaimed: () => boolean,
-  { dirty, worker, contact }: Start,
+  { dirty, worker, contact, ahead }: Start,
 ): Promise<PassReport> {
   const journal = new Journal(agent.ports.proxies, agent.config.id);
   try {
@@ -64,7 +68,7 @@ async function passProxy(
     const mine = [...dirty.keys()].filter((service) => matchesAny(agent.config.services, service));
     const services = options.full || news ? await everything(agent, journal, mine) : mine;
     if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
-    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt }, services, dirty);
+    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt, ahead }, services, dirty);
   } catch (error) {
     if (!(error instanceof PointsmanError)) throw error;
     return await failed(agent, journal, [...dirty.keys()], error);

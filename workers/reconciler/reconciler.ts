@@ -4,14 +4,15 @@
  */
 import type { Worker } from 'bullmq';
 import { reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
-import type { ProxyId } from '../../shared/model/ids.ts';
+import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { proxiesQueue, reloadsQueue } from '../../shared/redis/keys.ts';
 import type { JobData, WakeJob } from '../../shared/redis/queues.ts';
 import type { Role } from '../../shared/runtime/role.ts';
+import { Turns } from '../../shared/runtime/turns.ts';
 import { writeMissingFiles } from './files.ts';
 import { ProxyAgent, type ReconcilerPorts } from './proxy-agent.ts';
-import { reconcile } from './reconcile.ts';
+import { type PassReport, reconcile } from './reconcile.ts';
 import { reloadProxy } from './reload-proxy.ts';
 
 const ANNOUNCE_EVERY_MS = 10_000;
@@ -29,6 +30,10 @@ export class Reconciler implements Role {
   #workers: Worker<JobData>[] = [];
   /** Proxies whose next pass looks at everything. */
   readonly #full = new Set<ProxyId>();
+  readonly #turns = new Turns();
+  readonly #stopping = new AbortController();
+  /** The last pass of each proxy, for the job that finds it done. */
+  readonly #done = new Map<ProxyId, PassReport>();
 
   constructor(proxies: readonly ProxyConfig[], ports: ReconcilerPorts) {
     this.#ports = ports;
@@ -53,6 +58,7 @@ export class Reconciler implements Role {
         this.#ports.queues.work(reloadsQueue(pool), (job, signal) => this.#reload(job, signal), { concurrency: PROXIES_AT_ONCE }),
       );
     }
+    this.#ports.handover.proxy = (proxy, service) => this.#told(proxy, service);
     await this.#fullPass('start');
     this.#ports.redis.on('ready', this.#redisIsBack);
     this.#timers.push(setInterval(() => void this.#announce(), ANNOUNCE_EVERY_MS));
@@ -62,6 +68,9 @@ export class Reconciler implements Role {
   async stop(): Promise<void> {
     this.#ports.redis.off('ready', this.#redisIsBack);
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
+    this.#ports.handover.proxy = null;
+    this.#stopping.abort();
+    await this.#turns.ended();
     await Promise.all(this.#workers.splice(0).map((worker) => worker.close()));
     await Promise.all(this.#supervisors.splice(0).map((supervisor) => supervisor.stop()));
   }
@@ -75,10 +84,35 @@ export class Reconciler implements Role {
   async #reconcile(job: WakeJob, signal: AbortSignal): Promise<unknown> {
     const agent = this.#agents.get(job.data.key);
     if (agent === undefined) return { outcome: 'unknown proxy' };
-    const full = this.#full.delete(agent.config.id);
-    const report = await reconcile(agent, signal, { full });
-    if (full && report.outcome !== 'done') this.#full.add(agent.config.id);
-    return report;
+    return this.#turns.run(agent.config.id, () => this.#pass(agent, job, signal));
+  }
+
+  async #pass(agent: ProxyAgent, job: WakeJob, signal: AbortSignal): Promise<unknown> {
+    const { id } = agent.config;
+    const full = this.#full.delete(id);
+    if (!full && job.name === 'reconcile' && (await this.#ports.proxies.dirty(id)).size === 0) {
+      return { outcome: 'nothing to do', already: this.#done.get(id) ?? null };
+    }
+    let outcome: PassReport['outcome'] | null = null;
+    try {
+      const report = await reconcile(agent, signal, { full });
+      outcome = report.outcome;
+      this.#done.set(id, report);
+      return report;
+    } finally {
+      if (full && outcome !== 'done') this.#full.add(id);
+    }
+  }
+
+  /** By the transition role in this process; the job that follows does what this leaves undone. */
+  #told(proxy: ProxyId, service: ServiceName): void {
+    const agent = this.#agents.get(proxy);
+    if (agent === undefined) return;
+    this.#turns
+      .run(proxy, async () => {
+        this.#done.set(proxy, await reconcile(agent, this.#stopping.signal, { full: false, about: service }));
+      })
+      .catch((error: unknown) => this.#ports.logger.debug({ proxy, error: String(error) }, 'pass failed, the job follows'));
   }
 
   async #reload(job: WakeJob, signal: AbortSignal): Promise<unknown> {
@@ -86,7 +120,7 @@ export class Reconciler implements Role {
     if (agent === undefined) return { outcome: 'unknown proxy' };
     const way = reloadWayOf(agent.config);
     if (way === null) return { outcome: 'no way to reload' };
-    const report = await reloadProxy(agent, way, signal, job.data.cause.why);
+    const report = await this.#turns.run(agent.config.id, () => reloadProxy(agent, way, signal, job.data.cause.why));
     if (report.outcome === 'reloaded') this.#full.add(agent.config.id);
     return report;
   }

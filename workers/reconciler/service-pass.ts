@@ -16,6 +16,7 @@ import type { Command } from '../../shared/plan/command.ts';
 import { leavingServers } from '../../shared/plan/fit.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
+import type { Ahead } from './contact.ts';
 import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
@@ -31,6 +32,8 @@ export interface PassContext {
   readonly signal: AbortSignal;
   /** When the connection was last proven to be to the living worker (performance.now()). */
   readonly provenAt?: number;
+  /** What was asked of Redis beforehand. */
+  readonly ahead?: Ahead | null;
 }
 
 export interface ServicePass {
@@ -49,10 +52,11 @@ export interface Look {
 
 export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
   const { agent, journal } = context;
+  const ahead = context.ahead?.service === service ? context.ahead : null;
   const [{ revision, known, backend: desired }, observed] = await Promise.all([
-    agent.ports.desired.read(service),
+    ahead?.desired ?? agent.ports.desired.read(service),
     observeBackend(context.connection, service),
-    journal.load([service]),
+    journal.load([service], ahead?.backend),
   ]);
   // Redis has nothing of it (lost, or not told yet): that is no reason to change anything.
   if (!known) return { service, revision, commands: 0, plan: { backend: service, commands: [], waiting: [], reload: null, blocked: null } };

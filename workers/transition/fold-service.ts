@@ -36,20 +36,25 @@ interface Loaded {
 }
 
 /**
- * One fold. `alongside` is begun when the commit is on its way and before it is answered: marks and wakes that are sent then arrive after it, and do
+ * One fold. `hint`: events that are on their way into the log, for which what the fold needs is asked for together with the events. `alongside` is begun when the commit is on its way and before it is answered: marks and wakes that are sent then arrive after it, and do
  * no harm should it be lost. @throws PointsmanError LOG_CAS_LOST: another worker was first.
  */
 export async function foldService(
   ports: { log: ServiceLog; store: ServiceStore },
   service: ServiceName,
   now: number,
+  hint: readonly ServiceEvent[] = [],
   alongside: (folded: Folded) => Promise<void> = async () => {},
 ): Promise<Folded> {
   const { store } = ports;
-  let fetched = await store.fetch(service, now, PER_FOLD);
+  const fetching = store.fetch(service, now, PER_FOLD);
+  // Sent right behind: what is read for the hint is no older than the head, and a commit in between is found by the compare-and-set.
+  let ahead = hint.length === 0 ? null : readAhead(store, service, hint);
+  let fetched = await fetching;
   if (fetched.due.length > 0) {
     await appendDue(ports, service, fetched, now);
     fetched = await store.fetch(service, now, PER_FOLD);
+    ahead = null;
   }
   const { head, events } = fetched;
   const { revision, published } = head;
@@ -60,7 +65,7 @@ export async function foldService(
     return nothing;
   }
   const before = head.service === null ? newService() : (JSON.parse(head.service) as ServiceSnapshot);
-  const loaded = await load(store, service, before, events);
+  const loaded = await load(store, service, before, events, await ahead);
   const transitions = events.flatMap((event) => fold(loaded.state, event));
   const after = loaded.state.service;
   const commit = difference(head, last.id, before, loaded);
@@ -102,18 +107,40 @@ async function appendDue(
   await log.appendPlain(service, events);
 }
 
+interface Ahead {
+  readonly ids: ReadonlySet<InstanceId>;
+  readonly keys: ReadonlySet<string>;
+  readonly texts: Map<InstanceId, string>;
+  readonly addresses: Map<string, string>;
+}
+
+/** null: it could not be read; then it is read when it is needed. */
+async function readAhead(store: ServiceStore, service: ServiceName, hint: readonly ServiceEvent[]): Promise<Ahead | null> {
+  const wanted = hint.map((event) => needs(newService(), event));
+  if (wanted.some((need) => need.all)) return null;
+  const ids = new Set(wanted.flatMap((need) => need.instances));
+  const keys = new Set(wanted.flatMap((need) => need.addresses));
+  const reading = Promise.all([store.instances(service, [...ids]), store.addresses(service, [...keys])]);
+  const read = await reading.catch(() => null);
+  return read === null ? null : { ids, keys, texts: read[0], addresses: read[1] };
+}
+
 /** Loads what the events need: the instances they name, the addresses these have or want, and who else wants those. */
 async function load(
   store: ServiceStore,
   service: ServiceName,
   before: ServiceSnapshot,
   events: readonly Logged<ServiceEvent>[],
+  ahead: Ahead | null,
 ): Promise<Loaded> {
   const wanted = events.map(({ event }) => needs(before, event));
   const all = wanted.some((need) => need.all);
   const ids = new Set(wanted.flatMap((need) => need.instances));
   const keys = new Set(wanted.flatMap((need) => need.addresses));
-  const [texts, addresses] = await Promise.all([store.instances(service, all ? 'all' : [...ids]), store.addresses(service, [...keys])]);
+  const enough = ahead !== null && !all && ids.isSubsetOf(ahead.ids) && keys.isSubsetOf(ahead.keys);
+  const [texts, addresses] = enough
+    ? [ahead.texts, ahead.addresses]
+    : await Promise.all([store.instances(service, all ? 'all' : [...ids]), store.addresses(service, [...keys])]);
   const instances = new Map([...texts].map(([id, json]) => [id, JSON.parse(json) as InstanceSnapshot]));
   const further = [...instances.values()].flatMap(claimKeys).filter((key) => !keys.has(key));
   for (const [key, json] of await store.addresses(service, [...new Set(further)])) addresses.set(key, json);

@@ -4,6 +4,7 @@
  */
 import type { Worker } from 'bullmq';
 import { PointsmanError } from '../../shared/errors.ts';
+import type { ServiceEvent } from '../../shared/model/event.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
@@ -12,7 +13,9 @@ import type { Announcement, ProxyStore } from '../../shared/redis/proxy-store.ts
 import type { JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { ServiceStore } from '../../shared/redis/service-store.ts';
+import type { Handover } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
+import { Turns } from '../../shared/runtime/turns.ts';
 import { type Folded, foldService } from './fold-service.ts';
 
 /** Folds of one job; what is left after them is another job's. */
@@ -26,17 +29,32 @@ const PROXIES_STALE_MS = 60_000;
 /** Every service is looked at again, so that a lost wake or an overdue deadline waits no longer. */
 const SWEEP_EVERY_MS = 30_000;
 
+/** Transitions told in a job's result. */
+const TRANSITIONS_TOLD = 50;
+
+/** What a job did, for people. */
+interface Done {
+  readonly revision: number | null;
+  readonly events: number;
+  readonly transitions: readonly string[];
+}
+
 export interface TransitionPorts {
   readonly log: ServiceLog;
   readonly store: ServiceStore;
   readonly proxies: ProxyStore;
   readonly queues: Queues;
+  readonly handover: Handover;
   readonly logger: Logger;
 }
 
 export class Transition implements Role {
   readonly name = 'transition';
   readonly #ports: TransitionPorts;
+  readonly #turns = new Turns();
+  readonly #stopping = new AbortController();
+  /** What the last fold of each service changed, for the job that finds it done. */
+  readonly #done = new Map<ServiceName, readonly string[]>();
   #worker: Worker<JobData> | null = null;
   #sweep: NodeJS.Timeout | null = null;
   /** Deadlines that this process has armed since the last sweep. */
@@ -49,6 +67,7 @@ export class Transition implements Role {
 
   async start(): Promise<void> {
     this.#worker = this.#ports.queues.work(SERVICES_QUEUE, (job, signal) => this.#run(job, signal), { concurrency: CONCURRENCY });
+    this.#ports.handover.service = (service, events) => this.#told(service, events);
     this.#sweep = setInterval(() => void this.#wakeAll(), SWEEP_EVERY_MS);
     await this.#wakeAll();
   }
@@ -56,24 +75,43 @@ export class Transition implements Role {
   async stop(): Promise<void> {
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#sweep = null;
+    this.#ports.handover.service = null;
+    this.#stopping.abort();
+    await this.#turns.ended();
     await this.#worker?.close();
     this.#worker = null;
   }
 
   async #run(job: WakeJob, signal: AbortSignal): Promise<unknown> {
     const service = job.data.key;
+    const done = await this.#turns.run(service, () => this.#work(service, signal, []));
+    await this.#arm(service, job.name === 'deadline');
+    return done.events > 0 ? done : { ...done, already: this.#done.get(service) ?? [] };
+  }
+
+  /** By the watcher in this process; the job that follows does what this leaves undone. */
+  #told(service: ServiceName, events: readonly ServiceEvent[]): void {
+    this.#turns
+      .run(service, () => this.#work(service, this.#stopping.signal, events))
+      .catch((error: unknown) => this.#ports.logger.debug({ service, error: String(error) }, 'fold failed, the job follows'));
+  }
+
+  /** Folds what there is. `hint`: events that are on their way into the log. */
+  async #work(service: ServiceName, signal: AbortSignal, hint: readonly ServiceEvent[]): Promise<Done> {
     let events = 0;
+    let revision: number | null = null;
     const transitions: string[] = [];
-    let folded: Folded | null = null;
     for (let turn = 0; turn < FOLDS_PER_JOB && !signal.aborted; turn += 1) {
-      folded = await this.#fold(service);
+      const folded = await this.#fold(service, turn === 0 ? hint : []);
       if (folded.published < folded.revision) await this.#ports.store.published(service, folded.revision);
       events += folded.events;
+      revision = folded.revision;
       transitions.push(...folded.transitions.map(({ instance, from, to }) => `${instance}: ${from} -> ${to}`));
       if (!folded.more) break;
     }
-    await this.#arm(service, job.name === 'deadline');
-    return { revision: folded?.revision ?? null, events, transitions: transitions.slice(0, 50) };
+    const told = transitions.slice(0, TRANSITIONS_TOLD);
+    if (events > 0) this.#done.set(service, told);
+    return { revision, events, transitions: told };
   }
 
   /**
@@ -88,10 +126,11 @@ export class Transition implements Role {
     this.#armed.set(service, deadline);
   }
 
-  async #fold(service: ServiceName): Promise<Folded> {
+  async #fold(service: ServiceName, hint: readonly ServiceEvent[]): Promise<Folded> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await foldService(this.#ports, service, Date.now(), (folded) => this.#publish(service, folded));
+        const ahead = attempt === 1 ? hint : [];
+        return await foldService(this.#ports, service, Date.now(), ahead, (folded) => this.#publish(service, folded));
       } catch (error) {
         const lost = error instanceof PointsmanError && error.code === 'LOG_CAS_LOST';
         if (!lost || attempt >= CAS_TRIES) throw error;
@@ -104,7 +143,7 @@ export class Transition implements Role {
    * connection, in this order, and are not waited for one by one.
    */
   async #publish(service: ServiceName, folded: Folded): Promise<void> {
-    const { proxies, queues } = this.#ports;
+    const { proxies, queues, handover } = this.#ports;
     const { published, revision, transitions } = folded;
     const owed = published < revision && (folded.desiredChanged || published < revision - 1 || folded.events === 0);
     if (!owed) return;
@@ -113,7 +152,9 @@ export class Transition implements Role {
     const why = first.length > 0 ? first.map((change) => `${change.instance} ${change.to}`).join(', ') : 'config';
     const cause = { why: `${service}: ${why}`, events: first.map((change) => change.cause), time: Date.now() };
     const marks = new Map([[service, revision]]);
-    await Promise.all(carriers.flatMap(({ id, pool }) => [proxies.mark([id], marks), queues.wakeProxy(pool, id, cause)]));
+    const sent = carriers.flatMap(({ id, pool }) => [proxies.mark([id], marks), queues.wakeProxy(pool, id, cause)]);
+    for (const { id } of carriers) handover.proxy?.(id, service);
+    await Promise.all(sent);
   }
 
   /** Known ones are used at once, and read again for the next time: who is new marks everything dirty by itself. */

@@ -6,10 +6,25 @@ import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import type { Ports } from '../app.ts';
+import type { WatcherLog } from './ports.ts';
 import { Watcher, type WatcherStatus } from './watcher.ts';
 
 /** ms without a connection at the start after which that is said; the link goes on trying, and says more later. */
 const WAIT_TOLD_MS = 3_000;
+
+/** The log, with what is appended handed over to the transition role, should it run in this process. */
+function handedOver({ log, handover }: Ports): WatcherLog {
+  return {
+    nextEpoch: () => log.nextEpoch(),
+    readView: (service) => log.readView(service),
+    services: () => log.services(),
+    append(service, change) {
+      const appended = log.append(service, change);
+      if (change.events.length > 0) handover.service?.(service, change.events);
+      return appended;
+    },
+  };
+}
 
 export class WatcherRole implements Role {
   readonly name = 'watcher';
@@ -28,7 +43,7 @@ export class WatcherRole implements Role {
       root,
       id: `${hostname()}-${process.pid}`,
       services: config.services,
-      log: ports.log,
+      log: handedOver(ports),
       wake: {
         wakeService: (service, { path, events, mzxid, time }) =>
           ports.queues.wakeService(service, { why: 'a change in Zookeeper', path, events, zxid: mzxid, time }),
