@@ -4,7 +4,8 @@
  */
 import type { Redis } from 'ioredis';
 import type { Config } from '../shared/config/config.ts';
-import { errorText } from '../shared/errors.ts';
+import { errorText, PointsmanError } from '../shared/errors.ts';
+import { END_MS } from '../shared/haproxy/process-end.ts';
 import type { Logger } from '../shared/observability/logger.ts';
 import { awaitReady, connectRedis, evictionPolicy } from '../shared/redis/connection.ts';
 import { DesiredStore } from '../shared/redis/desired-store.ts';
@@ -28,10 +29,18 @@ export type RoleName = (typeof ROLES)[number];
 /** Events kept of one service. */
 const LOG_EVENTS_MAX = 100_000;
 const REDIS_FIRST_MS = 5_000;
-/** ms that roles may take to finish what is in hand; what is left then, another process takes over. */
+const ROLE_FIRST_MS = 500;
+const ROLE_MOST_MS = 30_000;
+/**
+ * ms that roles may take to finish what is in hand; what is left then, another process takes over. First those that bring news, then those that act on
+ * them. One that has a HAProxy to end as well has the time for that on top of what its work takes, which then has to be less.
+ */
 const STOP_FIRST_MS = 3_000;
 const STOP_MS = 4_000;
+const STOP_SUPERVISING_MS = 2_000 + END_MS;
 const CLOSE_MS = 1_000;
+/** ms that `stop` takes at most. */
+export const STOP_WITHIN_MS = STOP_FIRST_MS + Math.max(STOP_MS, STOP_SUPERVISING_MS) + CLOSE_MS;
 
 /** Everything that the roles and the commands reach through Redis. */
 export interface Ports {
@@ -90,7 +99,7 @@ export class App {
   #config: Config;
   readonly #ports: Ports;
   readonly #names: readonly RoleName[];
-  readonly #roles: Role[] = [];
+  #roles: Role[] = [];
   readonly #stopping = new AbortController();
   #watcher: WatcherRole | null = null;
 
@@ -104,16 +113,41 @@ export class App {
     return this.#ports;
   }
 
-  /** Resolves when every role is at work (or trying again by itself), or when it was stopped meanwhile. */
+  /** Resolves when every role is at work (or is tried again), or when it was stopped meanwhile. A role that cannot start holds up no other one. */
   async start(): Promise<void> {
     await this.#awaitRedis();
     for (const name of this.#names) {
+      if (!(await this.#begin(name))) void this.#beginAgain(name);
+    }
+  }
+
+  /** Whether the role is at work, or is not asked for any more. What had begun of one that failed is stopped. */
+  async #begin(name: RoleName): Promise<boolean> {
+    const begun: Role[] = [];
+    try {
       for (const role of await this.#role(name)) {
-        if (this.#stopping.signal.aborted) return;
+        if (this.#stopping.signal.aborted) return true;
+        begun.push(role);
         this.#roles.push(role);
         await role.start();
       }
       this.#ports.logger.info({ role: name }, 'role started');
+      return true;
+    } catch (error) {
+      // What is not one of our coded errors may be a bug: then the stack says where.
+      const detail = error instanceof PointsmanError ? { code: error.code, error: error.message, hint: error.hint } : { err: error };
+      this.#ports.logger.error({ role: name, ...detail }, 'a role could not be started, it is tried again');
+      this.#roles = this.#roles.filter((role) => !begun.includes(role));
+      await this.#stopRoles(begun, STOP_MS);
+      return false;
+    }
+  }
+
+  async #beginAgain(name: RoleName): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      await pause(backoff(attempt, { first: ROLE_FIRST_MS, most: ROLE_MOST_MS }), signal);
+      if (signal.aborted || (await this.#begin(name))) return;
     }
   }
 
@@ -129,9 +163,10 @@ export class App {
     const roles = this.#roles.splice(0);
     const first = roles.filter((role) => BRINGS_NEWS.includes(role.name));
     await this.#stopRoles(first, STOP_FIRST_MS);
+    const supervises = this.#names.includes('reconciler') && this.#config.proxies.some((proxy) => proxy.start);
     await this.#stopRoles(
       roles.filter((role) => !first.includes(role)),
-      STOP_MS,
+      supervises ? STOP_SUPERVISING_MS : STOP_MS,
     );
     await closePorts(this.#ports);
   }
@@ -164,13 +199,15 @@ export class App {
     }
   }
 
-  /** Each role's code is loaded only where it runs. What is listed together starts in this order. */
+  /**
+   * Each role's code is loaded only where it runs. What is listed together starts in this order. The config is read after the code is there:
+   * it may have changed while that was loaded.
+   */
   async #role(name: RoleName): Promise<readonly Role[]> {
-    const config = this.#config;
     switch (name) {
       case 'watcher': {
         const { WatcherRole } = await import('./watcher/main.ts');
-        const watcher = new WatcherRole(config, this.#ports);
+        const watcher = new WatcherRole(this.#config, this.#ports);
         this.#watcher = watcher;
         return [watcher, resyncListener(watcher, this.#ports)];
       }
@@ -180,15 +217,15 @@ export class App {
       }
       case 'reconciler': {
         const { Reconciler } = await import('./reconciler/reconciler.ts');
-        return [new Reconciler(config.proxies, this.#ports)];
+        return [new Reconciler(this.#config.proxies, this.#ports)];
       }
       case 'observer': {
         const { Observer } = await import('./observer/observer.ts');
-        return [new Observer(config.proxies, this.#ports)];
+        return [new Observer(this.#config.proxies, this.#ports)];
       }
       case 'dashboard': {
         const { Dashboard } = await import('./dashboard/dashboard.ts');
-        return [new Dashboard(config, this.#ports)];
+        return [new Dashboard(this.#config, this.#ports)];
       }
     }
   }

@@ -23,6 +23,11 @@ export async function processStatus(pid: number): Promise<ProcessStatus | null> 
   return state === 'Z' || state === 'X' ? null : { pid, command, startTime };
 }
 
+/** Whether it is there still: that very process, not another one that was given its pid. */
+export async function stillRuns(known: ProcessStatus): Promise<boolean> {
+  return (await processStatus(known.pid))?.startTime === known.startTime;
+}
+
 /** Whether the process is a HAProxy: by this binary's name, or as `haproxy`, which a wrapper may have become. */
 export async function isHaproxy(pid: number, binary: string): Promise<boolean> {
   const command = (await processStatus(pid))?.command;

@@ -66,6 +66,21 @@ export function renderService(input: ServiceInput): string {
  * every server carries, and the defaults that they inherit. Nothing that a command can change is in it.
  */
 export function structureOf(config: ServiceConfig, defaults: ProxyDefaults): string {
+  const key = JSON.stringify([config, defaults]);
+  const known = structures.get(key);
+  if (known !== undefined) return known;
+  const [oldest] = structures.keys();
+  if (structures.size >= STRUCTURES_MAX && oldest !== undefined) structures.delete(oldest);
+  const structure = hashStructure(config, defaults);
+  structures.set(key, structure);
+  return structure;
+}
+
+/** It is asked for several times at every look, and rendering to compare would be most of a look's work. */
+const structures = new Map<string, string>();
+const STRUCTURES_MAX = 5_000;
+
+function hashStructure(config: ServiceConfig, defaults: ProxyDefaults): string {
   const sections = renderService({ config, structure: '0', servers: [] });
   const options = serverWords(config, CANONICAL_SERVER).join(' ');
   return shortHash([sections, options, ...defaultsLines(config.mode, defaults)].join('\n'));

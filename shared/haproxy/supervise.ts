@@ -17,9 +17,12 @@ import type { Role } from '../runtime/role.ts';
 import { backoff, pause } from '../runtime/wait.ts';
 import { alertsOf, environmentOf, toolMissing } from './config-check.ts';
 import { createFolder } from './managed-folder.ts';
-import { masterProcesses } from './master.ts';
+import { type MasterProcesses, masterProcesses } from './master.ts';
+import { identify } from './observe.ts';
+import { endHaproxy } from './process-end.ts';
 import { ProcessLog } from './process-log.ts';
-import { isHaproxy, type ProcessStatus, processStatus } from './process-status.ts';
+import { isHaproxy, type ProcessStatus, processStatus, stillRuns } from './process-status.ts';
+import { withRuntime } from './runtime.ts';
 
 const START_DEADLINE_MS = 15_000;
 const RESTART_FIRST_MS = 200;
@@ -27,9 +30,8 @@ const RESTART_MOST_MS = 10_000;
 /** One that ran this long was well: the next restart is quick again. */
 const WELL_AFTER_MS = 30_000;
 const LOOK_EVERY_MS = 100;
-/** ms from SIGUSR1 (sessions may end) to SIGTERM, and from there to SIGKILL. */
-const GRACE_MS = 10_000;
-const TERM_MS = 3_000;
+/** ms that one of an earlier start has to show that it serves: a master that executes itself again is away for a moment. */
+const SERVES_MS = 3_000;
 /** HAProxy binds a unix socket under a temporary name that is longer by a pid; a socket's path has at most 107 bytes. */
 const SOCKET_PATH_BYTES_MAX = 90;
 const REASON_CHARACTERS_MAX = 2_000;
@@ -89,20 +91,13 @@ export class Supervisor implements Role {
     await first.promise;
   }
 
-  /** Lets HAProxy finish its sessions for 10 s, then ends it. */
+  /** Ends HAProxy, within END_MS of the moment that nothing is under way: it may finish its sessions for 1.5 s. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
     const running = this.#process;
     this.#process = null;
-    if (running === null) return;
-    for (const [signal, ms] of [
-      ['SIGUSR1', GRACE_MS],
-      ['SIGTERM', TERM_MS],
-      ['SIGKILL', TERM_MS],
-    ] as const) {
-      if (await end(running, signal, ms)) return;
-    }
+    if (running !== null) await endHaproxy(running, this.#master);
   }
 
   /** Keeps one running until stop; what runs then is left to `stop`. */
@@ -131,27 +126,51 @@ export class Supervisor implements Role {
   }
 
   /**
-   * The pid of one that an earlier pointsman left running; null: there is none. Throws HAPROXY_START_FAILED when there is one whose master does not
-   * answer: a second HAProxy beside it would take a part of its connections.
+   * One that an earlier pointsman left running and that serves; null: there is none (any more). One that does not serve (in soft stop, its listeners are
+   * closed already) is ended. Throws HAPROXY_START_FAILED when there is one whose master does not answer: a second HAProxy beside it
+   * would take a part of its connections.
    */
   async #adopt(): Promise<ProcessStatus | null> {
     const pid = Number(await readFile(join(this.#managed, 'haproxy.pid'), 'utf8').catch(() => ''));
     if (!Number.isInteger(pid) || pid < 2 || !(await isHaproxy(pid, this.#proxy.binary))) return null;
+    const left = await processStatus(pid);
+    const master = await this.#masterOf(pid);
+    if (left === null || master === null || !(await stillRuns(left))) return null;
+    // Somebody else's process has got the pid, and its master socket is another one's: not ours to take up.
+    if (master.pid !== pid) return null;
+    const fault = await this.#whyNotServing();
+    if (fault === null) {
+      this.#logger.info({ pid }, 'took up the haproxy that was running');
+      return left;
+    }
+    if (this.#stopping.signal.aborted) return left;
+    this.#logger.warn({ pid, fault }, 'the haproxy of an earlier start does not serve: it is ended, and another started');
+    await endHaproxy(left, this.#master);
+    return null;
+  }
+
+  /** What answers on the master's socket while this pid is a HAProxy; null: it is none any more. Throws HAPROXY_START_FAILED. */
+  async #masterOf(pid: number): Promise<MasterProcesses | null> {
     const deadline = performance.now() + START_DEADLINE_MS;
-    let why = '';
-    while (performance.now() < deadline && !this.#stopping.signal.aborted && (await isHaproxy(pid, this.#proxy.binary))) {
+    let why = 'it was not asked';
+    while (performance.now() < deadline && !this.#stopping.signal.aborted) {
+      if (!(await isHaproxy(pid, this.#proxy.binary))) return null;
       const master = await masterProcesses(this.#master).catch((error: Error) => error);
-      if (!(master instanceof Error)) {
-        // Somebody else's process has got the pid, and its master socket is another one's: not ours to take up.
-        if (master.pid !== pid) return null;
-        this.#logger.info({ pid }, 'took up the haproxy that was running');
-        return processStatus(pid);
-      }
+      if (!(master instanceof Error)) return master;
       why = master.message;
       await pause(LOOK_EVERY_MS, this.#stopping.signal);
     }
-    if (!(await isHaproxy(pid, this.#proxy.binary))) return null;
     throw startFailed(`pid ${pid} of an earlier start runs, but its master does not answer: ${why}`);
+  }
+
+  /** Why no worker of our master takes connections, after a while of trying; null: one does. */
+  async #whyNotServing(): Promise<string | null> {
+    const deadline = performance.now() + SERVES_MS;
+    for (;;) {
+      const fault = await servingFault(this.#master, this.#proxy.runtime).catch((error: Error) => error.message);
+      if (fault === null || performance.now() > deadline || this.#stopping.signal.aborted) return fault;
+      await pause(LOOK_EVERY_MS, this.#stopping.signal);
+    }
   }
 
   /** Starts one in a session of its own, and waits until its first worker is there. */
@@ -194,9 +213,9 @@ export class Supervisor implements Role {
           .slice(0, REASON_CHARACTERS_MAX);
         throw startFailed(alerts || `it ended with ${child.signalCode ?? `code ${child.exitCode}`}`);
       }
-      if (performance.now() > deadline) {
+      if (performance.now() > deadline || this.#stopping.signal.aborted) {
         child.kill('SIGKILL');
-        throw startFailed(`no worker came up within ${START_DEADLINE_MS} ms`);
+        throw startFailed(`no worker came up within ${START_DEADLINE_MS} ms, or before it was stopped`);
       }
       await pause(LOOK_EVERY_MS / 4);
     }
@@ -204,28 +223,20 @@ export class Supervisor implements Role {
 
   /** Resolves when the process is gone, or at stop. */
   async #ended(running: ProcessStatus): Promise<void> {
-    while (!this.#stopping.signal.aborted && (await runs(running))) {
+    while (!this.#stopping.signal.aborted && (await stillRuns(running))) {
       await pause(LOOK_EVERY_MS, this.#stopping.signal);
       await this.#log.bound();
     }
   }
 }
 
-async function runs(running: ProcessStatus): Promise<boolean> {
-  return (await processStatus(running.pid))?.startTime === running.startTime;
-}
-
-/** Whether it has ended within this time of the signal. */
-async function end(running: ProcessStatus, signal: NodeJS.Signals, ms: number): Promise<boolean> {
-  if (!(await runs(running))) return true;
-  try {
-    process.kill(running.pid, signal);
-  } catch {
-    return !(await runs(running));
-  }
-  const deadline = performance.now() + ms;
-  while ((await runs(running)) && performance.now() < deadline) await pause(LOOK_EVERY_MS / 4);
-  return !(await runs(running));
+/** Why the worker that answers is not one that serves; null: it is. Throws what asking throws. */
+async function servingFault(master: SocketAddress, runtime: SocketAddress): Promise<string | null> {
+  const [{ workers, oldWorkers }, { identity, stopping }] = await Promise.all([masterProcesses(master), withRuntime(runtime, identify)]);
+  if (stopping) return `its worker ${identity.pid} is stopping`;
+  return [...workers, ...oldWorkers].includes(identity.pid)
+    ? null
+    : `the runtime socket is answered by pid ${identity.pid}, no worker of it`;
 }
 
 function startFailed(reason: string): PointsmanError {

@@ -3,7 +3,7 @@
  * (`BEGIN EXCLUSIVE`), so it ends with the process however that dies, and needs no native package (docs/adr/0006). A proxy reached over
  * tcp has only the claim in Redis.
  */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { PointsmanError } from '../../shared/errors.ts';
@@ -15,6 +15,9 @@ export interface ProxyLock {
 
 const NO_LOCK: ProxyLock = { release: () => undefined };
 
+/** Open lock files by path: opening one takes longer than locking it. */
+const opened = new Map<string, { readonly database: DatabaseSync; readonly inode: number }>();
+
 /** null: another process on this host writes to the proxy. @throws PointsmanError FILE_WRITE_FAILED: no lock file can be made. */
 export async function takeProxyLock(runtime: SocketAddress): Promise<ProxyLock | null> {
   if (runtime.kind !== 'unix') return NO_LOCK;
@@ -22,31 +25,56 @@ export async function takeProxyLock(runtime: SocketAddress): Promise<ProxyLock |
   const { DatabaseSync } = await sqlite();
   let database: DatabaseSync;
   try {
-    mkdirSync(dirname(file), { recursive: true });
-    database = new DatabaseSync(file);
+    database = open(file, DatabaseSync);
   } catch (error) {
-    throw new PointsmanError('FILE_WRITE_FAILED', `cannot make the lock file ${file}: ${message(error)}`, {
-      hint: 'pointsman must be able to write beside the runtime socket',
-      retry: 'after',
-      cause: error,
-    });
+    throw failed(`cannot make the lock file ${file}`, error);
   }
   try {
-    database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
+    database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    database.close();
-    if (/locked/.test(message(error))) return null;
-    throw new PointsmanError('FILE_WRITE_FAILED', `cannot lock ${file}: ${message(error)}`, {
-      hint: 'pointsman must be able to write beside the runtime socket',
-      retry: 'after',
-      cause: error,
-    });
+    if (/locked|within a transaction/.test(message(error))) return null;
+    forget(file);
+    throw failed(`cannot lock ${file}`, error);
   }
-  return { release: () => database.close() };
+  return { release: () => database.exec('ROLLBACK') };
+}
+
+/** The folder of a socket may be made anew by a restart of HAProxy, and the lock file with it: then the one that is there counts. */
+function open(file: string, Database: typeof DatabaseSync): DatabaseSync {
+  const known = opened.get(file);
+  if (known !== undefined && statSync(file, { throwIfNoEntry: false })?.ino === known.inode) return known.database;
+  forget(file);
+  mkdirSync(dirname(file), { recursive: true });
+  // SQLite makes the file with its first lock, too late to know its inode. (Closing a file drops the process's locks on it: none is held here.)
+  closeSync(openSync(file, 'a'));
+  const database = new Database(file);
+  database.exec('PRAGMA busy_timeout = 0');
+  opened.set(file, { database, inode: statSync(file).ino });
+  return database;
+}
+
+function forget(file: string): void {
+  opened.get(file)?.database.close();
+  opened.delete(file);
+}
+
+function failed(what: string, cause: unknown): PointsmanError {
+  return new PointsmanError('FILE_WRITE_FAILED', `${what}: ${message(cause)}`, {
+    hint: 'pointsman must be able to write beside the runtime socket',
+    retry: 'after',
+    cause,
+  });
 }
 
 /** Node before 24 says on stderr that its SQLite is experimental; what is used here is not in question. */
 async function sqlite(): Promise<typeof import('node:sqlite')> {
+  loaded ??= loadSqlite();
+  return loaded;
+}
+
+let loaded: Promise<typeof import('node:sqlite')> | null = null;
+
+async function loadSqlite(): Promise<typeof import('node:sqlite')> {
   const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = ((warning: string | Error, ...rest: never[]) => {
     if (!String(warning).includes('SQLite')) (emitWarning as (...all: unknown[]) => void)(warning, ...rest);
