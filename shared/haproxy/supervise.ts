@@ -214,7 +214,8 @@ export class Supervisor implements Role {
         throw startFailed(alerts || `it ended with ${child.signalCode ?? `code ${child.exitCode}`}`);
       }
       if (performance.now() > deadline || this.#stopping.signal.aborted) {
-        child.kill('SIGKILL');
+        const status = await processStatus(child.pid ?? 0);
+        if (status !== null) await endHaproxy(status, this.#master);
         throw startFailed(`no worker came up within ${START_DEADLINE_MS} ms, or before it was stopped`);
       }
       await pause(LOOK_EVERY_MS / 4);

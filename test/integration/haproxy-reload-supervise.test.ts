@@ -1,17 +1,24 @@
-/** HAProxy as a child of ours: started, started again, taken up after a crash of ours, and ended at stop. */
+/** HAProxy as a child of ours: started, started again, taken up after a crash of ours, and ended at stop, in time for the next pointsman. */
+import { once } from 'node:events';
 import { access, readFile, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
 import { masterProcesses } from '../../shared/haproxy/master.ts';
+import { identify } from '../../shared/haproxy/observe.ts';
+import { END_MS } from '../../shared/haproxy/process-end.ts';
 import { isHaproxy } from '../../shared/haproxy/process-status.ts';
 import { awaitWorker, reload } from '../../shared/haproxy/reload.ts';
 import { managedFiles, proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { masterSocketOf, reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { type TempFolder, tempFolder } from '../support/folder.ts';
+import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
+import { freePort } from '../support/port.ts';
 import { startProcess } from '../support/process.ts';
 import { proxyConfig, renderedServer, serviceConfig } from '../support/render-input.ts';
 
@@ -36,7 +43,11 @@ afterEach(async () => {
 });
 
 async function write(...services: string[]): Promise<void> {
-  const rendered = services.map((name) => ({ config: serviceConfig({ name }), servers: [renderedServer(1, '127.0.0.1', {})] }));
+  await writeListening(null, ...services);
+}
+
+async function writeListening(listen: string | null, ...services: string[]): Promise<void> {
+  const rendered = services.map((name) => ({ config: serviceConfig({ name, listen }), servers: [renderedServer(1, '127.0.0.1', {})] }));
   await syncManaged(managed, managedFiles({ prefix: 'test', proxy, services: rendered }));
 }
 
@@ -50,6 +61,24 @@ async function supervise(differs: Partial<ProxyConfig> = {}): Promise<Supervisor
 /** The worker that answers now, which is not the one of `before`. */
 async function worker(before: { pid: number; startTime: number; stamp: string | null } | null = null) {
   return (await awaitWorker({ runtime: proxy.runtime, before, stamp: proxyStamp('test', proxy), structures: null })).identity;
+}
+
+/** A client whose request never ends: a soft stop waits for it. */
+async function clientThatStays(port: number): Promise<Socket> {
+  const client = connect(port, '127.0.0.1').on('error', () => undefined);
+  await once(client, 'connect');
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n');
+  return client;
+}
+
+async function listens(port: number): Promise<boolean> {
+  const client = connect(port, '127.0.0.1');
+  try {
+    await once(client, 'connect');
+    return true;
+  } finally {
+    client.destroy();
+  }
 }
 
 describe('a supervised HAProxy', () => {
@@ -125,6 +154,35 @@ describe('a supervised HAProxy', () => {
     await supervisor.stop();
   });
 
+  it('is ended in bounded time when a worker does nothing any more', async () => {
+    await write('a');
+    const supervisor = await supervise();
+    const { pid } = await worker();
+    const master = supervisor.pid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    const asked = performance.now();
+    await supervisor.stop();
+    expect(performance.now() - asked).toBeLessThan(END_MS + 1_000);
+    expect(await isHaproxy(master, 'haproxy')).toBe(false);
+    expect(await isHaproxy(pid, 'haproxy')).toBe(false);
+  });
+
+  it('that is in soft stop is not taken up, but ended, and another one serves', async () => {
+    const port = await freePort();
+    await writeListening(`127.0.0.1:${port}`, 'a');
+    const first = await supervise();
+    const master = first.pid ?? 0;
+    const client = await clientThatStays(port);
+    process.kill(master, 'SIGUSR1');
+    await until('the listener to be closed', async () => !(await listens(port).catch(() => false)));
+    expect(await isHaproxy(master, 'haproxy')).toBe(true);
+    const second = await supervise();
+    expect(await isHaproxy(master, 'haproxy')).toBe(false);
+    expect(second.pid).not.toBe(master);
+    expect(await listens(port)).toBe(true);
+    client.destroy();
+  }, 30_000);
+
   it('that cannot start says why, and starts once it can', async () => {
     await write('a');
     await writeFile(join(managed, 'service-a.cfg'), 'nonsense\n');
@@ -143,3 +201,27 @@ describe('a supervised HAProxy', () => {
     await expect(access(join(managed, 'haproxy.pid'))).rejects.toThrow('ENOENT');
   });
 });
+
+it('a pointsman that stops while a client stays takes its HAProxy with it, and the next one listens within seconds', async () => {
+  const pipeline = await Pipeline.start({
+    roles: ['transition', 'reconciler'],
+    managedBy: 'others',
+    proxy: { start: true, base: null, reload: null },
+  });
+  try {
+    const port = await freePort();
+    await pipeline.configure(serviceConfig({ name: 'web', listen: `127.0.0.1:${port}` }));
+    await until('the listener', () => listens(port), { timeoutMs: 20_000 });
+    const { pid } = (await withRuntime(pipeline.proxy.runtime, identify)).identity;
+    const client = await clientThatStays(port);
+    await pipeline.app.stop();
+    expect(await isHaproxy(pid, 'haproxy')).toBe(false);
+    pipeline.app = pipeline.newApp(['transition', 'reconciler']);
+    const started = pipeline.app.start();
+    await until('the listener again', () => listens(port), { timeoutMs: 5_000 });
+    await started;
+    client.destroy();
+  } finally {
+    await pipeline.stop();
+  }
+}, 60_000);
