@@ -6,18 +6,18 @@ import { must, unreachable } from '../shared/errors.ts';
 import type { Logged, Said, ServiceEvent } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
 import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
-import { type AddressClaim, addressKey, serverIdKey } from './claims.ts';
+import { type AddressClaims, addressKey, claimAddress, leaveQueue, serverIdKey } from './claims.ts';
 import { type GuardSnapshot, stepGuard } from './guard.ts';
 import { type InstanceEvent, type InstanceSnapshot, newInstance, stepInstance } from './instance.ts';
 import { judge } from './policy.ts';
 import { serverIdCandidates } from './server-id.ts';
-import { bury, exhume, type ServiceSnapshot } from './service.ts';
+import { bury, exhume, hasRoomForRejected, reject, type ServiceSnapshot, unreject } from './service.ts';
 
 export interface FoldState {
   service: ServiceSnapshot;
   /** Of the instances that are loaded; `null` is one that is forgotten. */
   readonly instances: Map<InstanceId, InstanceSnapshot | null>;
-  readonly addresses: Map<string, AddressClaim | null>;
+  readonly addresses: AddressClaims;
   /** The instances that the present event has changed, with the state that they had before it. */
   readonly touched: Map<InstanceId, InstanceSnapshot['state']>;
 }
@@ -75,28 +75,52 @@ function configure(state: FoldState, config: NonNullable<ServiceSnapshot['config
   const ids = [...state.instances.keys()].sort();
   for (const id of ids) {
     const snapshot = state.instances.get(id);
-    if (!snapshot || snapshot.context.offered === null || !isBacked(snapshot)) continue;
-    hear(state, id, null, { registration: snapshot.context.offered }, at);
+    if (!snapshot || !isBacked(snapshot)) continue;
+    const { offered, registration } = snapshot.context;
+    if (offered !== null) hear(state, id, null, { registration: offered }, at);
+    else if (registration !== null) {
+      // Its last good form is in use, and may be forbidden now.
+      const rejection = judge(state.service, snapshot, registration);
+      if (rejection !== null) send(state, id, { type: 'reject', at, znode: null, offered: null, rejection, keep: false });
+    }
   }
 }
 
 /** A znode says something: accept it, or reject it with the reason. */
 function hear(state: FoldState, id: InstanceId, znode: Znode | null, said: Said, at: number): void {
   if ('rejection' in said) {
-    send(state, id, { type: 'reject', at, znode, offered: null, rejection: said.rejection, keep: true });
+    send(state, id, { type: 'reject', at, znode, offered: null, rejection: said.rejection, keep: mayKeep(state, id) });
     return;
   }
   const offered = said.registration;
   const refuse = (rejection: Rejection): void => send(state, id, { type: 'reject', at, znode, offered, rejection, keep: false });
   const policy = judge(state.service, state.instances.get(id) ?? null, offered);
   if (policy !== null) return refuse(policy);
-  const owner = claim(state, id, offered);
+  const owner = claimAddress(state.addresses, id, addressKey(offered), isRemembered(state, id));
   if (owner !== null)
     return refuse({ code: 'duplicate-address', detail: `${offered.address} port ${offered.port} is registered as ${owner}` });
   const serverId = serverIdOf(state, id);
-  if (serverId === null) return refuse({ code: 'too-many-instances', detail: 'all its server ids are taken by others' });
-  if (state.service.guard.context.losses.some((loss) => loss.instance === id)) guard(state, { type: 'return', instance: id }, at);
+  if (serverId === null) {
+    unclaim(state, id, offered, at);
+    return refuse({ code: 'too-many-instances', detail: 'all its server ids are taken by others' });
+  }
   send(state, id, { type: 'accept', at, znode, offered, serverId });
+}
+
+/** Whether the last good form stays in use under bad data: one that comes back must still be allowed, and have its address to itself. */
+function mayKeep(state: FoldState, id: InstanceId): boolean {
+  const snapshot = state.instances.get(id);
+  const registration = snapshot?.context.registration ?? null;
+  if (!snapshot || registration === null) return false;
+  if (isRegistered(snapshot)) return true;
+  return (
+    judge(state.service, snapshot, registration) === null && claimAddress(state.addresses, id, addressKey(registration), false) === null
+  );
+}
+
+/** Whether the instance is remembered when it is rejected: it is known already, or there is room. */
+function isRemembered(state: FoldState, id: InstanceId): boolean {
+  return (state.instances.get(id)?.state ?? 'gone') !== 'gone' || hasRoomForRejected(state.service);
 }
 
 function deregister(state: FoldState, id: InstanceId, znode: Znode, at: number): void {
@@ -125,11 +149,11 @@ function deregister(state: FoldState, id: InstanceId, znode: Znode, at: number):
   }
 }
 
-/** Steps the guard; whoever it no longer keeps drains. */
-function guard(state: FoldState, event: { type: 'timer'; token: number } | { type: 'return'; instance: InstanceId }, at: number): void {
+/** The guard's deadline; whoever it no longer keeps drains. */
+function guard(state: FoldState, event: { type: 'timer'; token: number }, at: number): void {
   const kept = state.service.guard;
   stepGuardOf(state, event, at);
-  if (event.type !== 'timer' || kept.state === 'open') return;
+  if (kept.state === 'open') return;
   const still = new Set(state.service.guard.context.losses.map((loss) => loss.instance));
   for (const loss of kept.context.losses) {
     if (!still.has(loss.instance)) send(state, loss.instance, { type: 'lose', at, znode: null, drainTimeout: drainTimeout(state) });
@@ -149,17 +173,23 @@ function stepGuardOf(
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 function send(state: FoldState, id: InstanceId, event: InstanceEvent): void {
+  if (event.type === 'reject' && !isRemembered(state, id)) return;
   const before = state.instances.get(id) ?? newInstance(id);
   const after = stepInstance(before, event);
   if (after === before) return;
   state.instances.set(id, after);
   if (!state.touched.has(id)) state.touched.set(id, before.state);
+  // Rejected or not, it is back: the guard neither keeps it nor lets it go.
+  if (isBacked(after) && !isBacked(before) && state.service.guard.context.losses.some((loss) => loss.instance === id)) {
+    stepGuardOf(state, { type: 'return', instance: id }, event.at);
+  }
   const change = Number(isRegistered(after)) - Number(isRegistered(before));
   if (change !== 0) {
     state.service = { ...state.service, registered: state.service.registered + change };
     stepGuardOf(state, { type: 'count', count: state.service.registered }, event.at);
   }
   if (before.state === 'gone' && after.state !== 'gone') state.service = exhume(state.service, id);
+  noteRejection(state, before, after);
   if (
     isRegistered(before) &&
     (!isRegistered(after) ||
@@ -168,6 +198,19 @@ function send(state: FoldState, id: InstanceId, event: InstanceEvent): void {
     unclaim(state, id, must(before.context.registration, 'registration'), event.at);
   }
   if (after.state === 'gone' && before.state !== 'gone') leave(state, after, event.at);
+}
+
+/** Who is rejected is counted, and waits for the address that it offers and no other. */
+function noteRejection(state: FoldState, before: InstanceSnapshot, after: InstanceSnapshot): void {
+  const { id, offered, serverId } = before.context;
+  const was = before.state === 'rejected';
+  const is = after.state === 'rejected';
+  if (is && !was) state.service = reject(state.service, id, serverId !== null);
+  if (!was) return;
+  if (!is) state.service = unreject(state.service, id, serverId !== null);
+  if (offered === null) return;
+  const waits = is && after.context.offered !== null && addressKey(after.context.offered) === addressKey(offered);
+  if (!waits) leaveQueue(state.addresses, id, addressKey(offered));
 }
 
 function leave(state: FoldState, snapshot: InstanceSnapshot, at: number): void {
@@ -183,19 +226,7 @@ function leave(state: FoldState, snapshot: InstanceSnapshot, at: number): void {
   state.addresses.set(serverIdKey(dropped.serverId), null);
 }
 
-/** Takes the address for the instance, or queues for it and returns who has it. */
-function claim(state: FoldState, id: InstanceId, registration: Registration): InstanceId | null {
-  const key = addressKey(registration);
-  const held = state.addresses.get(key) ?? null;
-  if (held === null || held.owner === id) {
-    state.addresses.set(key, { owner: id, waiting: held?.waiting ?? [] });
-    return null;
-  }
-  if (!held.waiting.includes(id)) state.addresses.set(key, { owner: held.owner, waiting: [...held.waiting, id] });
-  return held.owner;
-}
-
-/** Gives the address up; the one who waited longest and is still registered is heard again. */
+/** Gives the address up; those who wait are heard again, the one who waited longest first, until one is accepted. */
 function unclaim(state: FoldState, id: InstanceId, registration: Registration, at: number): void {
   const key = addressKey(registration);
   const held = state.addresses.get(key) ?? null;
@@ -207,7 +238,8 @@ function unclaim(state: FoldState, id: InstanceId, registration: Registration, a
   const offered = snapshot?.context.offered ?? null;
   if (snapshot && offered !== null && isBacked(snapshot) && addressKey(offered) === key)
     hear(state, next, null, { registration: offered }, at);
-  else unclaim(state, next, registration, at);
+  const heard = state.instances.get(next);
+  if (!heard || !isRegistered(heard)) unclaim(state, next, registration, at);
 }
 
 function serverIdOf(state: FoldState, id: InstanceId): number | null {

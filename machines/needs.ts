@@ -4,33 +4,39 @@ import type { ServiceEvent } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
 import { addressKey, serverIdKey } from './claims.ts';
 import { serverIdCandidates } from './server-id.ts';
-import type { ServiceSnapshot } from './service.ts';
 
-/** What has to be loaded before the event can be folded. `all`: every instance (the config changed, or a guard's list may). */
-export function needs(
-  service: ServiceSnapshot,
-  event: ServiceEvent,
-): { all: boolean; instances: readonly InstanceId[]; addresses: readonly string[] } {
+export interface Needs {
+  /** Every instance: the config changed. */
+  readonly all: boolean;
+  /** The instances on the guard's list too; they are many in a mass loss, and the same for every event of it. */
+  readonly losses: boolean;
+  readonly instances: readonly InstanceId[];
+  readonly addresses: readonly string[];
+}
+
+/** What has to be loaded before the event can be folded. */
+export function needs(event: ServiceEvent): Needs {
   switch (event.type) {
     case 'configured':
-      return { all: true, instances: [], addresses: [] };
+      return { all: true, losses: false, instances: [], addresses: [] };
     case 'unconfigured':
     case 'complete':
-      return { all: false, instances: [], addresses: [] };
+      return { all: false, losses: false, instances: [], addresses: [] };
     case 'registered':
     case 'changed': {
       const addresses =
         'registration' in event.said ? [addressKey(event.said.registration), ...serverIdCandidates(event.instance).map(serverIdKey)] : [];
-      return { all: false, instances: [event.instance], addresses };
+      return { all: false, losses: false, instances: [event.instance], addresses };
     }
     case 'deregistered':
-      return { all: false, instances: [event.instance, ...service.guard.context.losses.map((loss) => loss.instance)], addresses: [] };
+      return { all: false, losses: true, instances: [event.instance], addresses: [] };
     case 'health':
-      return { all: false, instances: event.verdicts.map((verdict) => verdict.instance), addresses: [] };
+      return { all: false, losses: false, instances: event.verdicts.map((verdict) => verdict.instance), addresses: [] };
     case 'timer':
       return {
         all: false,
-        instances: event.instance === null ? service.guard.context.losses.map((loss) => loss.instance) : [event.instance],
+        losses: event.instance === null,
+        instances: event.instance === null ? [] : [event.instance],
         addresses: [],
       };
     default:

@@ -10,6 +10,11 @@ export const SERVICE_SCHEMA = 1;
 /** Instances that went are remembered as long as they are among the last so many. */
 export const TOMBSTONES_MAX = 256;
 
+/** Rejected instances that had a server are named up to so many. */
+export const REFUSED_MAX = 10_000;
+/** Rejected instances that are remembered while there is no config to give `maxInstances`. */
+const REJECTED_UNCONFIGURED_MAX = 10_000;
+
 export interface Tombstone {
   readonly instance: InstanceId;
   readonly serverId: number;
@@ -25,12 +30,25 @@ export interface ServiceSnapshot {
   readonly guard: GuardSnapshot;
   /** Instances with an accepted registration that stands. */
   readonly registered: number;
+  /** Instances that are rejected and remembered. */
+  readonly rejected: number;
+  /** Those of them that had a server: no proxy should have it any more. Oldest first. */
+  readonly refused: readonly InstanceId[];
   /** Oldest first. */
   readonly tombstones: readonly Tombstone[];
 }
 
 export function newService(): ServiceSnapshot {
-  return { schema: SERVICE_SCHEMA, config: null, complete: false, guard: newGuard(), registered: 0, tombstones: [] };
+  return {
+    schema: SERVICE_SCHEMA,
+    config: null,
+    complete: false,
+    guard: newGuard(),
+    registered: 0,
+    rejected: 0,
+    refused: [],
+    tombstones: [],
+  };
 }
 
 /** Remembers an instance that went; `dropped` is the one that is forgotten for it. */
@@ -43,4 +61,19 @@ export function bury(service: ServiceSnapshot, tombstone: Tombstone): { service:
 export function exhume(service: ServiceSnapshot, instance: InstanceId): ServiceSnapshot {
   if (!service.tombstones.some((tombstone) => tombstone.instance === instance)) return service;
   return { ...service, tombstones: service.tombstones.filter((tombstone) => tombstone.instance !== instance) };
+}
+
+/** Whether one more rejected instance is remembered; as many are as may be accepted. */
+export function hasRoomForRejected(service: ServiceSnapshot): boolean {
+  return service.rejected < (service.config?.maxInstances ?? REJECTED_UNCONFIGURED_MAX);
+}
+
+export function reject(service: ServiceSnapshot, instance: InstanceId, hadServer: boolean): ServiceSnapshot {
+  const refused = hadServer ? [...service.refused, instance].slice(-REFUSED_MAX) : service.refused;
+  return { ...service, rejected: service.rejected + 1, refused };
+}
+
+export function unreject(service: ServiceSnapshot, instance: InstanceId, hadServer: boolean): ServiceSnapshot {
+  const refused = hadServer ? service.refused.filter((other) => other !== instance) : service.refused;
+  return { ...service, rejected: Math.max(0, service.rejected - 1), refused };
 }

@@ -27,7 +27,7 @@ export interface DesiredBackend {
   readonly config: ServiceConfig;
   /** false: the service was not read completely yet, so a server that is not listed may belong to an instance that was not heard of. */
   readonly complete: boolean;
-  /** Names of servers whose instances went, by decision of the machines; only the last ones. */
+  /** Names of servers whose instances went or were rejected after they had been accepted, by decision of the machines; only the last ones. */
   readonly gone: ReadonlySet<string>;
   /** By server name. */
   readonly servers: ReadonlyMap<string, DesiredServer>;

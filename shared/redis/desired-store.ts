@@ -1,6 +1,7 @@
 /**
  * Desired state as the reconcile worker reads it: the whole service once, then only what changed since the revision it has.
- * The answer is one consistent revision.
+ * Each answer is one revision as a whole when it is given. Its `servers` map is the one kept here: a later reading brings it up to date in
+ * place, so who holds an answer across a wait may see newer servers under an older revision, never older ones.
  */
 import type { Redis } from 'ioredis';
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
@@ -25,6 +26,8 @@ interface Head {
   readonly config: ServiceConfig | null;
   readonly complete: boolean;
   readonly tombstones: readonly { readonly instance: string }[];
+  /** Missing in what an earlier version wrote. */
+  readonly refused?: readonly string[];
 }
 
 export interface Desired {
@@ -88,7 +91,9 @@ function update(cached: Cached, instance: string, json: string): void {
   cached.servers.set(server.name, server);
 }
 
-function backendOf(service: ServiceName, { revision, servers }: Cached, { config, complete, tombstones }: Head): DesiredBackend | null {
+function backendOf(service: ServiceName, { revision, servers }: Cached, head: Head): DesiredBackend | null {
+  const { config, complete, tombstones, refused = [] } = head;
   if (config === null) return null;
-  return { service, revision, config, complete, gone: new Set(tombstones.map((tombstone) => serverName(tombstone.instance))), servers };
+  const gone = new Set([...tombstones.map((tombstone) => tombstone.instance), ...refused].map(serverName));
+  return { service, revision, config, complete, gone, servers };
 }

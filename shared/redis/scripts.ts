@@ -39,7 +39,7 @@ return answer`;
  *      then five lists, each #n and its items: instances set (id, json), instances deleted (id),
  *      desired set (id, json), desired deleted (id), addresses (key, json or ''), then deadlines (id, ms or '')
  * Answers 'ok' | 'lost'
- * The log is cut only behind the cursor, so an event that was not folded stays.
+ * The log is cut only behind the new cursor and to no fewer than the events kept, so an event that was not folded stays.
  */
 export const COMMIT = `
 local revision = redis.call('HGET', KEYS[1], 'revision') or '0'
@@ -59,7 +59,8 @@ for _ = 1, count() do
   if ARGV[at + 1] == '' then redis.call('ZREM', KEYS[6], ARGV[at]) else redis.call('ZADD', KEYS[6], ARGV[at + 1], ARGV[at]) end
   at = at + 2
 end
-if redis.call('XLEN', KEYS[7]) > tonumber(ARGV[5]) * 1.1 then redis.call('XTRIM', KEYS[7], 'MAXLEN', '~', ARGV[5]) end
+local excess = redis.call('XLEN', KEYS[7]) - tonumber(ARGV[5])
+if excess > tonumber(ARGV[5]) * 0.1 then redis.call('XTRIM', KEYS[7], 'MINID', '~', ARGV[3], 'LIMIT', string.format('%.0f', excess)) end
 return 'ok'`;
 
 /**

@@ -221,3 +221,24 @@ describe('idempotence', () => {
     expect(await commandsSent()).toBe(before);
   });
 });
+
+describe('a service that the proxy carries no longer', () => {
+  it('is taken away by a reload, and forgotten', async () => {
+    const on = await pipeline();
+    await on.configure(await webConfig());
+    await on.configure({ ...(await webConfig()), name: 'api', path: '/services/api/instances' });
+    await until(
+      'both are loaded',
+      async () => (await on.backendState('api')) === 'in-sync' && (await on.backendState('web')) === 'in-sync',
+    );
+    await on.app.stop();
+    on.proxy = { ...on.proxy, services: ['web'] };
+    on.app = on.newApp(['transition', 'reconciler', 'observer']);
+    await on.app.start();
+    await until('api is gone from HAProxy', async () =>
+      withRuntime(on.proxy.runtime, async (connection) => !(await observeProxy(connection)).backends.has('api')),
+    );
+    await until('api is forgotten', async () => (await on.backendState('api')) === null);
+    await until('web is in sync', async () => (await on.backendState('web')) === 'in-sync');
+  });
+});

@@ -4,12 +4,15 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import type { Config } from '../../shared/config/config.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
+import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { awaitReady } from '../../shared/redis/connection.ts';
+import { ServiceStore } from '../../shared/redis/service-store.ts';
 import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
 import { Transition } from '../../workers/transition/transition.ts';
 import { until } from '../support/poll.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
+import { HAPROXY_2_6, observedBackend, observedServer } from '../support/samples.ts';
 import { registration, serviceConfig } from '../support/service-events.ts';
 
 let server: RedisServer;
@@ -99,6 +102,69 @@ describe('a fold', () => {
   });
 });
 
+/** Events that change nothing, so that a log of them is quickly folded. */
+function nothings(count: number): ServiceEvent[] {
+  return Array.from({ length: count }, () => ({ type: 'health', proxy: 'edge', verdicts: [] }));
+}
+
+describe('a fold of much', () => {
+  it('cuts the log only behind its cursor: a backlog longer than what is kept loses nothing', async () => {
+    const store = new ServiceStore(ports.redis, ports.keys, { eventsMax: 100 });
+    await ports.log.appendPlain('web', nothings(2_500));
+    const all = await ports.log.idsAfter('web', '0-0', 10_000);
+    const folds = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      folds.push((await foldService({ log: ports.log, store }, 'web', Date.now())).events);
+      const { cursor } = await store.head('web');
+      expect(await ports.log.idsAfter('web', cursor, 10_000)).toEqual(all.slice(all.indexOf(cursor) + 1));
+    }
+    expect(folds).toEqual([1_000, 1_000, 500]);
+    const left = await ports.log.idsAfter('web', '0-0', 10_000);
+    expect(left.length, 'what is kept, and at most one node of the stream more').toBeLessThanOrEqual(200);
+    expect(left).toEqual(all.slice(-left.length));
+    expect(left.length).toBeGreaterThanOrEqual(100);
+  });
+
+  it('holds those that went in an earlier fold too', async () => {
+    const guarded = serviceConfig({ guard: { maxLoss: 0.5, window: 60_000, hold: 300_000 } });
+    await append([{ type: 'configured', config: guarded }, ...[80, 81, 82, 83].map((port) => registered(port))]);
+    await append([deregistered(80), deregistered(81)]);
+    await foldService(ports, 'web', Date.now());
+    expect((await snapshot(80))?.state).toBe('draining');
+    await append([deregistered(82)]);
+    await foldService(ports, 'web', Date.now());
+    for (const port of [80, 81, 82]) expect((await snapshot(port))?.state).toBe('held');
+  });
+});
+
+describe('what policy forbids', () => {
+  it('leaves every proxy, although more than maxLoss serve', async () => {
+    const guarded = serviceConfig({ guard: { maxLoss: 0.5, window: 60_000, hold: 300_000 } });
+    const servers = [1, 2, 3, 4].map((last) => observedServer(last));
+    const events = servers.map(({ name, address }, index): ServiceEvent => {
+      const znode = { name, czxid: String(index), mzxid: String(index), version: 0 };
+      return { type: 'registered', instance: name, znode, said: { registration: registration(80, { host: address, address }) } };
+    });
+    await append([{ type: 'configured', config: guarded }, ...events, { type: 'complete' }]);
+    await foldService(ports, 'web', Date.now());
+    await append([{ type: 'configured', config: { ...guarded, allow: { cidrs: ['10.0.0.4/32'], loopback: false, names: false } } }]);
+    await foldService(ports, 'web', Date.now());
+    const { backend } = await ports.desired.read('web');
+    expect([...(backend?.servers.keys() ?? [])]).toEqual(['10.0.0.4:80']);
+    const plan = planBackend({
+      backend: 'web',
+      desired: backend,
+      structure: 's1',
+      observed: observedBackend(servers),
+      sessions: new Map(),
+      capabilities: HAPROXY_2_6,
+      runtimeOnly: false,
+    });
+    const out = plan.commands.filter(({ command }) => command.kind === 'maint').map(({ command }) => command.server);
+    expect(out).toEqual(['10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80']);
+  });
+});
+
 describe('the append', () => {
   it('is fenced: an older epoch writes nothing', async () => {
     const change = { viewRevision: 0, set: new Map(), remove: [], events: [registered(80)] };
@@ -152,6 +218,39 @@ describe('the role', () => {
       await role.stop();
     }
   });
+
+  it('tells a proxy that announced itself just now, and one that changed what it carries', async () => {
+    const edge = { id: 'edge', pool: 'edge', services: ['db'], version: null };
+    await ports.proxies.announce({ ...edge, at: Date.now() });
+    const role = new Transition(ports);
+    await role.start();
+    try {
+      await append([{ type: 'configured', config }, registered(80)]);
+      await ports.queues.wakeService('web', { why: 'test', time: Date.now() });
+      await until('it is published', async () => (await ports.store.head('web')).published === 1);
+      await ports.proxies.announce({ ...edge, services: ['web'], at: Date.now() });
+      await ports.proxies.announce({ id: 'late', pool: 'edge', services: ['*'], version: null, at: Date.now() });
+      await append([registered(81)]);
+      await ports.queues.wakeService('web', { why: 'test', time: Date.now() });
+      await until('it is published again', async () => (await ports.store.head('web')).published === 2);
+      for (const id of ['edge', 'late']) expect(await ports.proxies.dirty(id), id).toEqual(new Map([['web', 2]]));
+    } finally {
+      await role.stop();
+    }
+  });
+
+  it('folds on by itself when there is more than one job folds', async () => {
+    const role = new Transition(ports);
+    await role.start();
+    try {
+      for (let part = 0; part < 10; part += 1) await ports.log.appendPlain('web', nothings(5_050));
+      const last = await ports.log.last('web');
+      await ports.queues.wakeService('web', { why: 'test', time: Date.now() });
+      await until('all is folded', async () => (await ports.store.head('web')).cursor === last);
+    } finally {
+      await role.stop();
+    }
+  }, 30_000);
 
   it('rings the deadline of a drain by itself', async () => {
     const role = new Transition(ports);

@@ -1,5 +1,7 @@
 /** The life of instances, told as stories over the pure fold. */
 import { describe, expect, it } from 'vitest';
+import { WAITING_MAX } from '../../machines/claims.ts';
+import { needs } from '../../machines/needs.ts';
 import { desiredServer, visibleState } from '../../machines/projection.ts';
 import { serverIdCandidates } from '../../machines/server-id.ts';
 import { TOMBSTONES_MAX } from '../../machines/service.ts';
@@ -97,6 +99,7 @@ describe('an instance', () => {
     for (const id of serverIdCandidates('10.0.0.1:81')) story.state.addresses.set(`#${id}`, { owner: 'another', waiting: [] });
     story.register(81);
     expect(story.at(81).context.rejection?.code).toBe('too-many-instances');
+    expect(story.state.addresses.get('10.0.0.1 81')).toBeNull();
   });
 
   it('is forgotten after so many others went, and not before', () => {
@@ -168,8 +171,42 @@ describe('a bad registration', () => {
     expect(story.at(80).state).toBe('rejected');
     expect(story.at(80).context.rejection?.code).toBe('address-not-allowed');
     expect(desiredServer(story.at(80))).toBeNull();
+    expect(story.state.service.refused).toEqual(['10.0.0.1:80']);
     story.tell({ type: 'configured', config: free });
     expect(story.at(80).state).toBe('joining');
+    expect(story.state.service.refused).toEqual([]);
+  });
+
+  it('does not shield a last good form that policy forbids', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.spoil(80);
+    expect(desiredServer(story.at(80))).not.toBeNull();
+    story.tell({ type: 'configured', config: { ...free, allow: { cidrs: ['192.168.0.0/16'], loopback: false, names: true } } });
+    expect(story.at(80).state).toBe('rejected');
+  });
+
+  it('in a draining instance does not take the address back from who has it now', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.deregister(80);
+    story.register(80, { host: 'web-1' }, 'web-1:80');
+    story.spoil(80);
+    expect(story.at(80).state).toBe('rejected');
+    expect(story.instance('web-1:80').state).toBe('joining');
+  });
+
+  it('of which there are more than maxInstances is not remembered, and makes room when one ends', () => {
+    const story = new Story(serviceConfig({ maxInstances: 2 }));
+    for (const port of [80, 81, 82, 83]) story.spoil(port);
+    expect([...story.state.instances.keys()]).toEqual(['10.0.0.1:80', '10.0.0.1:81']);
+    story.deregister(83);
+    story.deregister(80);
+    story.spoil(84);
+    expect(story.at(84).state).toBe('rejected');
+    expect(story.state.service.rejected).toBe(2);
+    story.register(85);
+    expect(story.at(85).state).toBe('joining');
   });
 
   it('more than maxInstances are rejected, those before go on', () => {
@@ -203,5 +240,40 @@ describe('two names for one address', () => {
     story.deregister(80);
     expect(story.instance('web-1:80').state).toBe('gone');
     expect(story.instance('web-2:80').state).toBe('joining');
+  });
+
+  it('one that went waits no longer, and no more than so many wait', () => {
+    const story = new Story(free);
+    const waiting = (): readonly string[] => story.state.addresses.get('10.0.0.1 80')?.waiting ?? [];
+    story.register(80);
+    for (let twin = 1; twin <= WAITING_MAX + 2; twin += 1) story.register(80, { host: `web-${twin}` }, `web-${twin}:80`);
+    expect(waiting()).toHaveLength(WAITING_MAX);
+    expect(visibleState(story.instance(`web-${WAITING_MAX + 2}:80`))).toBe('rejected');
+    for (let twin = 1; twin <= WAITING_MAX; twin += 1) story.deregister(80, `web-${twin}:80`, `web-${twin}`);
+    expect(waiting()).toEqual([]);
+  });
+
+  it('a waiting one that is refused when its turn comes does not keep the address', () => {
+    const story = new Story(serviceConfig({ ...free, maxInstances: 2 }));
+    story.register(80);
+    story.register(80, { host: 'web-1' }, 'web-1:80');
+    story.register(81);
+    story.register(82);
+    story.tell({ type: 'configured', config: { ...free, maxInstances: 1 } });
+    story.deregister(80);
+    expect(story.instance('web-1:80').state).toBe('rejected');
+    expect(story.state.addresses.get('10.0.0.1 80')).toBeNull();
+  });
+});
+
+describe('what a fold needs', () => {
+  it('is the same for a loss however many are held: those are loaded once, not per event', () => {
+    const znode = { name: '10.0.0.1:80', czxid: '1', mzxid: '1', version: 0 };
+    expect(needs({ type: 'deregistered', instance: '10.0.0.1:80', znode })).toEqual({
+      all: false,
+      losses: true,
+      instances: ['10.0.0.1:80'],
+      addresses: [],
+    });
   });
 });

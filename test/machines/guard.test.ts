@@ -1,6 +1,9 @@
 /** The guard against mass loss, told as stories over the pure fold. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { addressKey, WAITING_MAX } from '../../machines/claims.ts';
+import { isRegistered } from '../../machines/fold.ts';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import { canonical } from '../../machines/snapshot.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
@@ -69,6 +72,25 @@ describe('the guard', () => {
     expect(states(story, 4)).toEqual({ serving: 4 });
   });
 
+  it('lets go of one that is back with bad data: its hold has ended, and its last good form stays', () => {
+    const story = serving(4);
+    for (let port = 1; port <= 3; port += 1) story.deregister(port);
+    story.spoil(1);
+    expect(story.at(1).state).toBe('serving');
+    for (let minute = 0; minute < 20; minute += 1) story.pass(60_000).ring();
+    expect(states(story, 4)).toEqual({ serving: 2, gone: 2 });
+  });
+
+  it('lets go of one that is back and refused: the release does not end it while its znode stands', () => {
+    const story = serving(4);
+    for (let port = 1; port <= 3; port += 1) story.deregister(port);
+    story.tell({ type: 'configured', config: serviceConfig({ allow: { cidrs: ['192.168.0.0/16'], loopback: false, names: true } }) });
+    story.register(1);
+    for (let minute = 0; minute < 20; minute += 1) story.pass(60_000).ring();
+    expect(story.at(1).state).toBe('rejected');
+    expect(story.state.service.guard.state).toBe('open');
+  });
+
   it('lets them go after hold, 15 % of the instances a minute', () => {
     const story = serving(20);
     for (let port = 1; port <= 20; port += 1) story.deregister(port);
@@ -97,32 +119,83 @@ describe('the guard', () => {
   });
 });
 
-type Act = { kind: 'register' | 'deregister' | 'up'; port: number; ms?: never } | { kind: 'pass'; ms: number };
+type Act =
+  | { kind: 'register' | 'deregister' | 'up' | 'spoil' | 'double' | 'undouble'; port: number }
+  | { kind: 'pass'; ms: number }
+  | { kind: 'allow'; cidr: string };
+
+/** Another name for the address of a port. */
+const TWIN = 'twin';
+
+/** One narrows what is allowed, so that whoever is accepted is refused; the other widens it again. */
+const CIDRS = ['192.168.0.0/16', '0.0.0.0/0'];
+
+function perform(story: Story, act: Act): void {
+  switch (act.kind) {
+    case 'pass':
+      story.pass(act.ms).ring();
+      break;
+    case 'allow':
+      story.tell({ type: 'configured', config: serviceConfig({ allow: { cidrs: [act.cidr], loopback: true, names: true } }) });
+      break;
+    case 'double':
+      story.register(act.port, { host: TWIN }, `${TWIN}:${act.port}`);
+      break;
+    case 'undouble':
+      story.deregister(act.port, `${TWIN}:${act.port}`, TWIN);
+      break;
+    default:
+      story[act.kind](act.port);
+  }
+}
+
+function checkClaims({ state }: Story, instances: readonly InstanceSnapshot[]): void {
+  const byId = new Map(instances.map((snapshot) => [snapshot.context.id, snapshot]));
+  for (const snapshot of instances.filter(isRegistered)) {
+    const { id, registration } = snapshot.context;
+    expect(registration === null ? null : state.addresses.get(addressKey(registration))?.owner).toBe(id);
+  }
+  for (const [key, claim] of state.addresses) {
+    if (claim === null || key.startsWith('#')) continue;
+    const owner = byId.get(claim.owner);
+    expect(owner !== undefined && isRegistered(owner)).toBe(true);
+    expect(claim.waiting.length).toBeLessThanOrEqual(WAITING_MAX);
+    for (const id of claim.waiting) {
+      const offered = byId.get(id)?.context.offered ?? null;
+      expect(byId.get(id)?.state).toBe('rejected');
+      expect(offered === null ? null : addressKey(offered)).toBe(key);
+    }
+  }
+}
 
 describe('any story', () => {
+  const port = fc.integer({ min: 1, max: 6 });
   const act: fc.Arbitrary<Act> = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ kind: fc.constant('register' as const), port: fc.integer({ min: 1, max: 6 }) }) },
-    { weight: 4, arbitrary: fc.record({ kind: fc.constant('deregister' as const), port: fc.integer({ min: 1, max: 6 }) }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('up' as const), port: fc.integer({ min: 1, max: 6 }) }) },
+    { weight: 5, arbitrary: fc.record({ kind: fc.constant('register' as const), port }) },
+    { weight: 5, arbitrary: fc.record({ kind: fc.constant('deregister' as const), port }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('up' as const), port }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('spoil' as const), port }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('double' as const, 'undouble' as const), port }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('allow' as const), cidr: fc.constantFrom(...CIDRS) }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 400_000 }) }) },
   );
   const play = (acts: readonly Act[]): Story => {
     const story = new Story();
-    for (const next of acts) {
-      if (next.kind === 'register') story.register(next.port);
-      else if (next.kind === 'deregister') story.deregister(next.port);
-      else if (next.kind === 'up') story.up(next.port);
-      else story.pass(next.ms ?? 0).ring();
-    }
+    for (const next of acts) perform(story, next);
     return story;
   };
 
   it('keeps its books: counts, ids and claims agree with the instances', () => {
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
-        const { state } = play(acts);
+        const story = play(acts);
+        const { state } = story;
         const instances = [...state.instances.values()].filter((snapshot) => snapshot !== null);
-        const registered = instances.filter((snapshot) => snapshot.state === 'joining' || snapshot.state === 'serving');
+        const registered = instances.filter(isRegistered);
+        const rejected = instances.filter((snapshot) => snapshot.state === 'rejected');
+        expect(state.service.rejected).toBe(rejected.length);
+        const refused = rejected.filter((snapshot) => snapshot.context.serverId !== null).map((snapshot) => snapshot.context.id);
+        expect([...state.service.refused].sort()).toEqual(refused.sort());
         expect(state.service.registered).toBe(registered.length);
         const ids = instances.map((snapshot) => snapshot.context.serverId).filter((id) => id !== null);
         expect(new Set(ids).size).toBe(ids.length);
@@ -134,9 +207,7 @@ describe('any story', () => {
         const held = instances.filter((snapshot) => snapshot.state === 'held').map((snapshot) => snapshot.context.id);
         const kept = state.service.guard.state === 'open' ? [] : state.service.guard.context.losses.map((loss) => loss.instance);
         expect(held.sort()).toEqual([...kept].sort());
-        for (const [key, claim] of state.addresses) {
-          if (claim !== null && !key.startsWith('#')) expect(registered.map((snapshot) => snapshot.context.id)).toContain(claim.owner);
-        }
+        checkClaims(story, instances);
       }),
       { numRuns: 500 },
     );
@@ -156,7 +227,10 @@ describe('any story', () => {
     fc.assert(
       fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
         const story = play(acts);
-        for (let port = 1; port <= 6; port += 1) story.deregister(port);
+        for (let port = 1; port <= 6; port += 1) {
+          story.deregister(port);
+          perform(story, { kind: 'undouble', port });
+        }
         for (let turn = 0; turn < 20; turn += 1) story.pass(400_000).ring();
         expect([...story.state.instances.values()].every((snapshot) => snapshot === null || snapshot.state === 'gone')).toBe(true);
         expect(story.state.service.guard.state).toBe('open');

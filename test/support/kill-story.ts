@@ -7,9 +7,11 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { must } from '../../shared/errors.ts';
 import { observeBackends } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
+import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { Pipeline } from './pipeline.ts';
 import { startPointsman } from './pointsman-process.ts';
 import { until } from './poll.ts';
@@ -21,10 +23,18 @@ const PROCESSES = 3;
 
 export interface Round {
   readonly killed: number;
-  /** The last event of the proxy's stream when the signal was sent: `patching` is the middle of an apply. */
-  readonly during: string;
+  /** Commands that the killed process had announced, and not said what became of. */
+  readonly announced: number;
+  /** Types of the events of the proxy's stream from that announcement to convergence, without it. Whoever takes over announces anew. */
+  readonly after: readonly string[];
   /** ms from the kill to HAProxy as desired. */
   readonly convergedMs: number;
+}
+
+/** Whether the process that announced was killed before it recorded what was answered: what comes next is not `commands`, but another announcement first. */
+export function killedInTheMiddle({ announced, after }: Round): boolean {
+  const answered = after.indexOf('commands');
+  return announced > 0 && after.includes('patching') && (answered === -1 || after.indexOf('patching') < answered);
 }
 
 export class KillStory {
@@ -62,12 +72,13 @@ export class KillStory {
 
   /** One change of many servers, one kill in the middle of it. */
   async round(turn: number): Promise<Round> {
-    const { killed, during } = await this.#killDuring(this.#change(turn));
+    const { killed, announced, id } = await this.#killDuring(this.#change(turn));
     const started = performance.now();
     await until('HAProxy has what is desired, every server whole', () => this.#converged(), { timeoutMs: 30_000, everyMs: 50 });
     const convergedMs = performance.now() - started;
+    const after = (await this.#events(id)).map((event) => event.type);
     await this.#launch();
-    return { killed, during, convergedMs };
+    return { killed, announced, after, convergedMs };
   }
 
   async stop(): Promise<void> {
@@ -93,28 +104,47 @@ export class KillStory {
     return events;
   }
 
-  async #killDuring(events: readonly ServiceEvent[]): Promise<{ killed: number; during: string }> {
-    const { keys } = this.#pipeline.app.ports;
-    const redis = this.#pipeline.redis.client;
-    const { claim, log } = keys.proxy('edge');
-    const before = (await redis.xrevrange(log, '+', '-', 'COUNT', 1))[0]?.[0] ?? '0-0';
+  /** Stops whoever applies, looks whether it is in the middle, and kills it then; else it may go on, and the next one is waited for. */
+  async #killDuring(events: readonly ServiceEvent[]): Promise<{ killed: number; announced: number; id: string }> {
+    const { claim } = this.#pipeline.app.ports.keys.proxy('edge');
+    const before = (await this.#events('-')).at(-1)?.id ?? '0-0';
     await this.#pipeline.tell('web', ...events);
     return until(
       'a process is in the middle of an apply',
       async () => {
-        const [last] = await redis.xrevrange(log, '+', `(${before}`, 'COUNT', 1);
-        const during = last?.[1][last[1].indexOf('type') + 1];
-        if (during !== 'patching') return false;
-        const pid = Number((await redis.get(claim))?.split(':').at(-2));
+        if ((await this.#announced(before)) === null) return false;
+        const pid = Number((await this.#pipeline.redis.client.get(claim))?.split(':').at(-2));
         const process = this.#processes.get(pid);
         if (process === undefined) return false;
+        process.kill('SIGSTOP');
+        const last = await this.#announced(before);
+        if (last === null) {
+          process.kill('SIGCONT');
+          return false;
+        }
         process.kill('SIGKILL');
         this.#processes.delete(pid);
         await process.exited;
-        return { killed: pid, during };
+        return { killed: pid, announced: last.commands, id: last.id };
       },
       { everyMs: 0, timeoutMs: 20_000 },
     );
+  }
+
+  /** The last event of the proxy's stream after `before`, if it says that commands are about to be sent: nobody has said yet what became of them. */
+  async #announced(before: string): Promise<{ id: string; commands: number } | null> {
+    const last = (await this.#events(before)).at(-1);
+    return last?.type === 'patching' && last.commands.length > 0 ? { id: last.id, commands: last.commands.length } : null;
+  }
+
+  /** The events of the proxy's stream after this id, all of them for `-`. */
+  async #events(after: string): Promise<({ id: string } & ProxyEvent)[]> {
+    const { log } = this.#pipeline.app.ports.keys.proxy('edge');
+    const entries = await this.#pipeline.redis.client.xrange(log, after === '-' ? '-' : `(${after}`, '+');
+    return entries.map(([id, fields]) => {
+      const field = (name: string): string => must(fields[fields.indexOf(name) + 1], name);
+      return { id, ...({ type: field('type'), ...JSON.parse(field('data')) } as ProxyEvent) };
+    });
   }
 
   async #converged(): Promise<boolean> {

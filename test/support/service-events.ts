@@ -68,6 +68,15 @@ export class Story {
     return this.tell({ type: 'registered', instance: `${said.host}:${port}`, znode: stat, said: { registration: said } });
   }
 
+  /** A znode of the instance's own name comes, or is written to, with data that cannot be read. */
+  spoil(port: number): Transition[] {
+    this.#zxid += 1;
+    const name = `10.0.0.1:${port}`;
+    const stat: Znode = { name, czxid: String(this.#zxid), mzxid: String(this.#zxid), version: 0 };
+    this.#znodes.set(name, stat);
+    return this.tell({ type: 'registered', instance: name, znode: stat, said: { rejection: { code: 'bad-data', detail: 'no JSON' } } });
+  }
+
   deregister(port: number, znode = `10.0.0.1:${port}`, host = '10.0.0.1'): Transition[] {
     const stat = this.#znodes.get(znode) ?? { name: znode, czxid: '0', mzxid: '0', version: 0 };
     return this.tell({ type: 'deregistered', instance: `${host}:${port}`, znode: stat });

@@ -6,6 +6,7 @@
 import { type ObservedProxy, observeBackends, observeProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import type { DesiredBackend } from '../../shared/model/desired.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
@@ -60,9 +61,11 @@ export class Observer implements Role {
       await this.#ports.proxies.mark([proxy.id], new Map(carried.map((service) => [service, 0])));
       return this.#wake(proxy, 'another worker process answers');
     }
-    const dirty = await this.#ports.proxies.dirty(proxy.id);
     for (const service of await this.#ports.log.services()) {
-      if (matchesAny(proxy.services, service)) await this.#service(proxy, service, seen, dirty.has(service));
+      if (!matchesAny(proxy.services, service)) continue;
+      await this.#service(proxy, service, seen).catch((error: unknown) =>
+        this.#ports.logger.debug({ proxy: proxy.id, service, error: String(error) }, 'look at a service failed'),
+      );
     }
   }
 
@@ -70,13 +73,12 @@ export class Observer implements Role {
     proxy: ProxyConfig,
     service: ServiceName,
     seen: { worker: ObservedProxy; backends: ReadonlyMap<string, ObservedBackend> },
-    dirty: boolean,
   ): Promise<void> {
     const { log, desired: store, proxies, queues } = this.#ports;
-    const { revision, backend: desired } = await store.read(service);
+    const [{ revision, backend: desired }, verdicts] = await Promise.all([store.read(service), log.verdicts(service, proxy.id)]);
     if (desired === null) return;
     const observed = seen.backends.get(service) ?? null;
-    const news = healthNews(await log.verdicts(service, proxy.id), desired, observed);
+    const news = healthNews(verdicts, desired, observed);
     if (news.length > 0 && (await log.tellHealth(service, proxy.id, news))) {
       await queues.wakeService(service, {
         why: `health on ${proxy.id}: ${news
@@ -88,19 +90,21 @@ export class Observer implements Role {
       // The managed file says which servers may start in rotation, so it follows.
       await proxies.mark([proxy.id], new Map([[service, revision]]));
       await this.#wake(proxy, `${service}: the checks changed their mind`);
-    } else if (!dirty && (await this.#drifted(proxy, service, seen.worker, observed))) {
+    } else if (await this.#drifted(proxy, desired, seen.worker, observed)) {
       await proxies.mark([proxy.id], new Map([[service, revision]]));
       await this.#wake(proxy, `${service}: not as desired`);
     }
   }
 
-  async #drifted(proxy: ProxyConfig, service: ServiceName, worker: ObservedProxy, observed: ObservedBackend | null): Promise<boolean> {
-    const { backend: desired } = await this.#ports.desired.read(service);
-    if (desired === null) return false;
+  /** Also when it is dirty already: its wake may have been lost. */
+  async #drifted(proxy: ProxyConfig, desired: DesiredBackend, worker: ObservedProxy, observed: ObservedBackend | null): Promise<boolean> {
+    const wanted = proxy.runtimeOnly ? null : structureOf(desired.config, proxy.defaults);
+    // Until a reload has loaded new options, servers are judged by those that their backend runs with.
+    const loaded = wanted !== null && observed?.structure !== wanted ? await this.#ports.proxies.loaded(proxy.id, desired.service) : null;
     const plan = planBackend({
-      backend: service,
-      desired,
-      structure: proxy.runtimeOnly ? null : structureOf(desired.config, proxy.defaults),
+      backend: desired.service,
+      desired: loaded === null ? desired : { ...desired, config: loaded },
+      structure: wanted,
       observed,
       sessions: new Map(),
       capabilities: worker.capabilities,

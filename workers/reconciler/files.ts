@@ -2,13 +2,15 @@
  * The managed files follow the runtime (I5): after a look at a service its file is written, at most once a second; until it is, the
  * service stays dirty, so that a crash in between is noticed by whoever comes next.
  */
-import { isIP } from 'node:net';
+import { AssertionFailure } from '../../shared/errors.ts';
 import { readManaged, syncManaged, writeManaged } from '../../shared/haproxy/managed-folder.ts';
 import { GLOBAL_FILE, globalFile, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { type RenderedServer, renderService, serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
+import { addressWord, serverNameWord } from '../../shared/haproxy/render-words.ts';
+import { serverWords } from '../../shared/haproxy/server-words.ts';
 import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import type { ObservedBackend } from '../../shared/model/observed.ts';
+import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
@@ -33,18 +35,40 @@ export function renderedServer({ name, id, instance, address, port, weight, admi
 /** Servers that nobody has heard of and that the plan leaves in rotation (plan-backend.ts): a reload or a restart must leave them there too. */
 function strangers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
   const seen = [...(observed?.servers.values() ?? [])].filter(
-    ({ name, address, port, admin }) =>
-      admin === 'ready' && isIP(address) !== 0 && port > 0 && !desired.servers.has(name) && !desired.gone.has(name),
+    (server) => server.admin === 'ready' && !desired.servers.has(server.name) && !desired.gone.has(server.name) && isRenderable(server),
   );
   return seen.map(({ name, id, address, port, weight, operation }) => {
     return { name, id, instance: name, address, port, weight, up: operation !== 'stopped' };
   });
 }
 
+/** Of a server made by hand: its name, address and numbers may be such as no file of ours can say. */
+function isRenderable({ name, id, address, port, weight }: ObservedServer): boolean {
+  try {
+    serverNameWord(name);
+    addressWord(address, port);
+    serverWords({ check: { type: 'none' }, server: { maxConn: null } }, { id, weight });
+    return true;
+  } catch (error) {
+    if (error instanceof AssertionFailure) return false;
+    throw error;
+  }
+}
+
 /** The file of a service: its servers as desired, in sections of `config` (what is wanted, or what runs until that can be loaded). */
 export function renderDesired(agent: ProxyAgent, desired: DesiredBackend, config: ServiceConfig, observed: ObservedBackend | null): string {
   const structure = structureOf(config, agent.config.defaults);
   return renderService({ config, structure, servers: renderedServers(desired, observed) });
+}
+
+/** What cannot be rendered is one service's affair. */
+export function rendered<T>(render: () => T): T | AssertionFailure {
+  try {
+    return render();
+  } catch (error) {
+    if (error instanceof AssertionFailure) return error;
+    throw error;
+  }
 }
 
 /**
@@ -62,6 +86,21 @@ export async function writeServiceFile(agent: ProxyAgent, service: ServiceName):
   return 0;
 }
 
+/** By proxy and service: the structure whose config this process has stored as loaded. */
+const noted = new WeakMap<ProxyAgent, Map<ServiceName, string>>();
+
+/**
+ * Keeps the config that a backend runs with, when that is the desired one: a later change of options is rendered and patched with it until it is
+ * loaded. Once per structure and process. `structure`: the running backend's.
+ */
+export async function noteLoaded(agent: ProxyAgent, desired: DesiredBackend, structure: string | null): Promise<void> {
+  const known = noted.get(agent) ?? new Map<ServiceName, string>();
+  if (agent.config.runtimeOnly || structure === null || known.get(desired.service) === structure) return;
+  if (structureOf(desired.config, agent.config.defaults) !== structure) return;
+  await agent.ports.proxies.setLoaded(agent.config.id, [desired.config]);
+  noted.set(agent, known.set(desired.service, structure));
+}
+
 /** Before first contact: our files, if there are none. Servers that nobody has checked yet start out of rotation. */
 export async function writeMissingFiles(agent: ProxyAgent): Promise<void> {
   const folder = agent.config.managed;
@@ -71,7 +110,8 @@ export async function writeMissingFiles(agent: ProxyAgent): Promise<void> {
   const files = new Map([[GLOBAL_FILE, globalFile(agent.ports.keys.prefix, agent.config)]]);
   for (const service of await agent.carried()) {
     const { backend } = await agent.ports.desired.read(service);
-    if (backend !== null) files.set(serviceFileName(service), renderDesired(agent, backend, backend.config, null));
+    const text = backend === null ? null : rendered(() => renderDesired(agent, backend, backend.config, null));
+    if (typeof text === 'string') files.set(serviceFileName(service), text);
   }
   for (const [name, text] of ours) if (serviceOfFile(name) !== null && !files.has(name)) files.set(name, text);
   await syncManaged(folder, files);

@@ -2,28 +2,25 @@
  * One pass over one proxy, for one job: prove the worker, look at every dirty service (all of them when the worker is new), backend by
  * backend, write down how each stands, and take the marks away that are done. One bad backend never stops the others.
  */
-import { AssertionFailure, errorText, PointsmanError } from '../../shared/errors.ts';
+import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { type ObservedProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
-import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
 import { begin, type Start } from './contact.ts';
-import { writeMissingFiles, writeServiceFile } from './files.ts';
+import { writeMissingFiles } from './files.ts';
 import { Journal } from './journal.ts';
+import { oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import { rejectionOf, wantReload } from './reload-request.ts';
-import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
+import type { PassContext } from './service-pass.ts';
 
 const WAIT_FIRST_MS = 110;
 const WAIT_MOST_MS = 1_000;
+const STUCK_MOST_MS = 30_000;
 const UNREACHABLE_FIRST_MS = 500;
 const UNREACHABLE_MOST_MS = 10_000;
 const TAKEN_MS = 200;
-/** When the reconciler looks at everything anyway. */
-const FULL_PASS_MS = 30_000;
 
 export interface PassReport {
   readonly outcome: 'done' | 'taken' | 'unreachable' | 'not-managed' | 'called-off';
@@ -44,6 +41,10 @@ export async function reconcile(
       () => void start().catch(() => undefined),
     );
     if (done !== null) return done.value;
+  } catch (error) {
+    if (!(error instanceof PointsmanError)) throw error;
+    // No claim, no lock: only said. (The pass itself answers for its own errors.)
+    return await failed(agent, new Journal(agent.ports.proxies, agent.config.id), [], error);
   } finally {
     const contact = (await start().catch(() => null))?.contact;
     if (contact && !(contact instanceof PointsmanError)) contact.connection.close();
@@ -66,7 +67,7 @@ async function passProxy(
     const { proxy, connection, provenAt } = contact;
     const news = await noteWorker(agent, journal, proxy, worker);
     const mine = [...dirty.keys()].filter((service) => matchesAny(agent.config.services, service));
-    const services = options.full || news ? await everything(agent, journal, mine) : mine;
+    const services = options.full || news ? await everything(agent, journal, mine, proxy) : mine;
     if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
     return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt, ahead }, services, dirty);
   } catch (error) {
@@ -91,13 +92,22 @@ async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedPr
     [{ type: 'worker', worker: proxy.identity, detail: before === null ? 'first seen' : 'HAProxy was started or reloaded' }],
     Date.now(),
   );
+  // Everything is to be looked at, also if this pass does not get to it.
+  await proxies.mark([agent.config.id], new Map((await agent.carried()).map((service) => [service, 0])));
   await proxies.setState(agent.config.id, { worker: JSON.stringify(proxy.identity), version: proxy.version });
   return true;
 }
 
-async function everything(agent: ProxyAgent, journal: Journal, marked: readonly ServiceName[]): Promise<ServiceName[]> {
+/** What changed first; then all that the proxy carries, or still has though it carries it no longer. */
+async function everything(
+  agent: ProxyAgent,
+  journal: Journal,
+  marked: readonly ServiceName[],
+  proxy: ObservedProxy | null,
+): Promise<ServiceName[]> {
   const [carried, known] = await Promise.all([agent.carried(), journal.loadAll()]);
-  return [...new Set([...carried, ...marked, ...known])].filter((service) => matchesAny(agent.config.services, service)).sort();
+  const rest = [...new Set([...carried, ...known, ...(proxy?.structures.keys() ?? [])])].filter((service) => !marked.includes(service));
+  return [...marked, ...rest.sort()];
 }
 
 async function passServices(
@@ -110,53 +120,23 @@ async function passServices(
   const report: PassReport['services'][number][] = [];
   const restamped = !agent.config.runtimeOnly && proxy.identity.stamp !== proxyStamp(agent.ports.keys.prefix, agent.config);
   let waiting = 0;
+  let stuck = 0;
   let unwritten = 0;
   for (const service of services) {
-    if (context.signal.aborted || !context.stillClaimed()) return { outcome: 'called-off', services: report, detail: 'the claim was lost' };
+    if (context.signal.aborted || !context.stillClaimed()) {
+      await agent.later(TAKEN_MS, 'the claim was lost');
+      return { outcome: 'called-off', services: report, detail: 'the claim was lost' };
+    }
     const looked = await oneService(context, service, restamped);
     waiting += Number(looked.waiting);
+    stuck += Number(looked.stuck);
     unwritten = Math.max(unwritten, looked.unwritten);
     if (!looked.waiting && looked.unwritten === 0) applied.set(service, looked.revision);
     report.push({ service, commands: looked.commands, state: looked.state });
   }
   await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty));
-  await again(agent, waiting, unwritten);
+  await again(agent, { waiting: waiting > 0, stuck: stuck > 0, unwritten });
   return { outcome: 'done', services: report, detail: null };
-}
-
-interface Looked {
-  readonly revision: number;
-  readonly commands: number;
-  readonly state: string;
-  /** Something is left that only time brings. */
-  readonly waiting: boolean;
-  /** ms until its file may be written; 0: it is. */
-  readonly unwritten: number;
-}
-
-/** What goes wrong with one backend is its own affair (I10); what goes wrong with the proxy or the claim ends the pass. */
-async function oneService(context: PassContext, service: ServiceName, restamped: boolean): Promise<Looked> {
-  const { agent, journal } = context;
-  try {
-    const pass = await passService(context, service);
-    const event = await standing(context, pass, restamped);
-    if (event === null) await journal.forget(service);
-    else await journal.write([event], Date.now());
-    const unwritten = await writeServiceFile(agent, service);
-    const waiting = pass.plan.waiting.length > 0 || pass.plan.commands.length > 0;
-    return { revision: pass.revision, commands: pass.commands, state: event?.type ?? 'not ours', waiting, unwritten };
-  } catch (error) {
-    if (!isOfOneBackend(error)) throw error;
-    const detail = errorText(error);
-    agent.ports.logger.error({ proxy: agent.config.id, service, error: detail }, 'a backend could not be worked on');
-    await journal.write([{ type: 'blocked', service, detail, nextTry: Date.now() + FULL_PASS_MS }], Date.now());
-    return { revision: Number.MAX_SAFE_INTEGER, commands: 0, state: 'blocked', waiting: false, unwritten: 0 };
-  }
-}
-
-function isOfOneBackend(error: unknown): boolean {
-  if (error instanceof PointsmanError) return error.code === 'HAPROXY_STATE_UNREADABLE' || error.code === 'FILE_WRITE_FAILED';
-  return error instanceof AssertionFailure;
 }
 
 /** A mark of a revision that was read before it counts as seen only when the revision covers it. */
@@ -164,38 +144,15 @@ function withMarks(applied: ReadonlyMap<ServiceName, number>, dirty: ReadonlyMap
   return new Map([...applied].filter(([service]) => dirty.has(service)));
 }
 
-/** How the backend stands after the look; null: the proxy has nothing of it. */
-async function standing(context: PassContext, pass: ServicePass, restamped: boolean): Promise<ProxyEvent | null> {
-  const { agent } = context;
-  const { service, plan } = pass;
-  const config = agent.seen.get(service)?.desired.config ?? null;
-  if (plan.blocked !== null) return { type: 'blocked', service, detail: plan.blocked, nextTry: null };
-  const reason = plan.reload?.reason ?? (restamped && config !== null ? 'the managed defaults changed' : null);
-  if (reason !== null) {
-    const rejected = config === null ? null : await rejectionOf(agent, service, structureOf(config, agent.config.defaults));
-    if (rejected !== null && rejected.nextTry > Date.now())
-      return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
-    await wantReload(agent, `${service}: ${reason}`);
-    return { type: 'reload-wanted', service, detail: reason };
+async function again(agent: ProxyAgent, left: { waiting: boolean; stuck: boolean; unwritten: number }): Promise<void> {
+  if (!left.waiting && !left.stuck) {
+    agent.waits = 0;
+    if (left.unwritten > 0) await agent.later(left.unwritten, 'a managed file to write');
+    return;
   }
-  if (isSettled(pass)) return config === null ? null : { type: 'synced', service, revision: pass.revision };
-  const detail = [
-    ...plan.waiting.map((wait) => `${wait.server}: ${wait.reason}`),
-    ...plan.commands.map((next) => `${next.command.server}: ${next.reason}`),
-  ];
-  return pass.commands > 0 || plan.waiting.length > 0
-    ? { type: 'patching', service, revision: pass.revision, commands: [] }
-    : { type: 'drifted', service, detail: detail.slice(0, 5).join('; ') };
-}
-
-async function again(agent: ProxyAgent, waiting: number, unwritten: number): Promise<void> {
-  if (waiting === 0) agent.waits = 0;
-  else {
-    const delay = Math.min(WAIT_MOST_MS, WAIT_FIRST_MS * 2 ** Math.min(agent.waits, 10));
-    agent.waits += 1;
-    return agent.later(delay, 'servers that leave');
-  }
-  if (unwritten > 0) await agent.later(unwritten, 'a managed file to write');
+  const delay = Math.min(left.stuck ? STUCK_MOST_MS : WAIT_MOST_MS, WAIT_FIRST_MS * 2 ** Math.min(agent.waits, 10));
+  agent.waits += 1;
+  await agent.later(delay, left.stuck ? 'a backend that could not be brought in sync' : 'servers that leave');
 }
 
 async function notManaged(agent: ProxyAgent, journal: Journal, services: readonly ServiceName[]): Promise<PassReport> {
@@ -210,9 +167,9 @@ async function notManaged(agent: ProxyAgent, journal: Journal, services: readonl
 async function failed(agent: ProxyAgent, journal: Journal, marked: readonly ServiceName[], error: PointsmanError): Promise<PassReport> {
   const detail = errorText(error);
   agent.waits = 0;
-  if (error.code === 'CLAIM_LOST') return { outcome: 'called-off', services: [], detail };
-  if (error.code === 'HAPROXY_NOT_LIVING_WORKER') {
-    await agent.later(WAIT_FIRST_MS, detail);
+  if (error.code === 'CLAIM_LOST' || error.code === 'HAPROXY_NOT_LIVING_WORKER') {
+    await agent.later(backoff(agent.failures, { first: WAIT_FIRST_MS, most: UNREACHABLE_MOST_MS }), detail);
+    agent.failures += 1;
     return { outcome: 'called-off', services: [], detail };
   }
   const delay = backoff(agent.failures, { first: UNREACHABLE_FIRST_MS, most: UNREACHABLE_MOST_MS });
@@ -220,7 +177,7 @@ async function failed(agent: ProxyAgent, journal: Journal, marked: readonly Serv
   agent.failures += 1;
   const nextTry = Date.now() + delay;
   await journal.write(
-    (await everything(agent, journal, marked)).map((service) => ({ type: 'unreachable', service, detail, nextTry })),
+    (await everything(agent, journal, marked, null)).map((service) => ({ type: 'unreachable', service, detail, nextTry })),
     Date.now(),
   );
   await agent.later(delay, 'the proxy could not be worked on');

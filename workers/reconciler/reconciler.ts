@@ -3,6 +3,7 @@
  * at a time. Any number of processes share the work; the claim keeps one writer per proxy.
  */
 import type { Worker } from 'bullmq';
+import { errorText } from '../../shared/errors.ts';
 import { reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
@@ -10,6 +11,7 @@ import { proxiesQueue, reloadsQueue } from '../../shared/redis/keys.ts';
 import type { JobData, WakeJob } from '../../shared/redis/queues.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { Turns } from '../../shared/runtime/turns.ts';
+import { backoff, pause } from '../../shared/runtime/wait.ts';
 import { writeMissingFiles } from './files.ts';
 import { ProxyAgent, type ReconcilerPorts } from './proxy-agent.ts';
 import { type PassReport, reconcile } from './reconcile.ts';
@@ -20,6 +22,7 @@ const ANNOUNCE_EVERY_MS = 10_000;
 const FULL_PASS_EVERY_MS = 30_000;
 const JITTER = 0.2;
 const PROXIES_AT_ONCE = 16;
+const SUPERVISE_RETRY_MS = { first: 200, most: 10_000 };
 
 export class Reconciler implements Role {
   readonly name = 'reconciler';
@@ -43,13 +46,6 @@ export class Reconciler implements Role {
   async start(): Promise<void> {
     const pools = new Set([...this.#agents.values()].map((agent) => agent.config.pool));
     await this.#announce();
-    for (const agent of this.#agents.values()) {
-      if (!agent.config.start) continue;
-      await agent.exclusively(() => writeMissingFiles(agent));
-      const supervisor = new Supervisor(agent.config, this.#ports.logger);
-      this.#supervisors.push(supervisor);
-      await supervisor.start();
-    }
     for (const pool of pools) {
       this.#workers.push(
         this.#ports.queues.work(proxiesQueue(pool), (job, signal) => this.#reconcile(job, signal), { concurrency: PROXIES_AT_ONCE }),
@@ -58,6 +54,7 @@ export class Reconciler implements Role {
         this.#ports.queues.work(reloadsQueue(pool), (job, signal) => this.#reload(job, signal), { concurrency: PROXIES_AT_ONCE }),
       );
     }
+    this.#superviseAll();
     this.#ports.handover.proxy = (proxy, service) => this.#told(proxy, service);
     await this.#fullPass('start');
     this.#ports.redis.on('ready', this.#redisIsBack);
@@ -80,6 +77,29 @@ export class Reconciler implements Role {
     void this.#announce();
     void this.#fullPass('redis is back');
   };
+
+  /** Side by side, and on their own: what cannot be started yet is tried again. */
+  #superviseAll(): void {
+    for (const agent of this.#agents.values()) {
+      if (!agent.config.start) continue;
+      const supervisor = new Supervisor(agent.config, this.#ports.logger);
+      this.#supervisors.push(supervisor);
+      void this.#supervise(agent, supervisor);
+    }
+  }
+
+  /** The files first: a HAProxy is not started without them. */
+  async #supervise(agent: ProxyAgent, supervisor: Supervisor): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      try {
+        if ((await agent.exclusively(() => writeMissingFiles(agent))) !== null) return await supervisor.start();
+      } catch (error) {
+        this.#ports.logger.error({ proxy: agent.config.id, error: errorText(error) }, 'haproxy cannot be started yet');
+      }
+      await pause(backoff(attempt, SUPERVISE_RETRY_MS), signal);
+    }
+  }
 
   async #reconcile(job: WakeJob, signal: AbortSignal): Promise<unknown> {
     const agent = this.#agents.get(job.data.key);

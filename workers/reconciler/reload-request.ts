@@ -2,6 +2,7 @@
  * Wanting a reload: the first reason sets when it is due (a short while for others to join, and the minimum interval since the last one); later
  * reasons join it. And what was refused, so that the same file is not tried again and again.
  */
+import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
@@ -10,11 +11,17 @@ const SETTLE_MS = 100;
 /** A refused file is tried again after this even when it is the same: a port may be free, the base file mended. */
 export const RETRY_REJECTED_MS = 60_000;
 
+/** Beside the services' fields, which have a colon. */
+const STAMP_FIELD = 'rejectedStamp';
+
 export interface Rejected {
+  /** What was refused: a service's structure, or the proxy's stamp. */
   readonly structure: string;
   readonly message: string;
   /** ms since the epoch. */
   readonly nextTry: number;
+  /** A reload with it failed though `haproxy -c` took it: it is tried by itself (reload-turn.ts). */
+  readonly alone?: boolean;
 }
 
 export async function wantReload(agent: ProxyAgent, why: string): Promise<void> {
@@ -33,16 +40,40 @@ export async function wantReload(agent: ProxyAgent, why: string): Promise<void> 
 
 /** null: the structure was not refused. */
 export async function rejectionOf(agent: ProxyAgent, service: ServiceName, structure: string): Promise<Rejected | null> {
-  const json = (await agent.ports.proxies.state(agent.config.id))[rejectedField(service)];
+  return rejectionIn(await agent.ports.proxies.state(agent.config.id), service, structure);
+}
+
+/** What was refused of a reload that no service's section asks for (new managed defaults, a service that goes); null: nothing. */
+export async function stampRejection(agent: ProxyAgent): Promise<Rejected | null> {
+  const { keys, proxies } = agent.ports;
+  return stampRejectionIn(await proxies.state(agent.config.id), proxyStamp(keys.prefix, agent.config));
+}
+
+/** PURE. Of what is stored of the proxy. */
+export function rejectionIn(state: Readonly<Record<string, string>>, service: ServiceName, structure: string): Rejected | null {
+  return rejectedAs(state[rejectedField(service)], structure);
+}
+
+/** PURE. Of what is stored of the proxy. */
+export function stampRejectionIn(state: Readonly<Record<string, string>>, stamp: string): Rejected | null {
+  return rejectedAs(state[STAMP_FIELD], stamp);
+}
+
+/** null: no longer refused. `stamp` is the proxy's own, undefined: as it was. */
+export async function noteRejections(
+  agent: ProxyAgent,
+  services: ReadonlyMap<ServiceName, Rejected | null>,
+  stamp?: Rejected | null,
+): Promise<void> {
+  const fields = [...services].map(([service, rejected]) => [rejectedField(service), rejected === null ? '' : JSON.stringify(rejected)]);
+  if (stamp !== undefined) fields.push([STAMP_FIELD, stamp === null ? '' : JSON.stringify(stamp)]);
+  if (fields.length > 0) await agent.ports.proxies.setState(agent.config.id, Object.fromEntries(fields) as Record<string, string>);
+}
+
+function rejectedAs(json: string | undefined, structure: string): Rejected | null {
   if (json === undefined || json === '') return null;
   const rejected = JSON.parse(json) as Rejected;
   return rejected.structure === structure ? rejected : null;
-}
-
-export async function noteRejections(agent: ProxyAgent, outcomes: ReadonlyMap<ServiceName, Rejected | null>): Promise<void> {
-  if (outcomes.size === 0) return;
-  const fields = [...outcomes].map(([service, rejected]) => [rejectedField(service), rejected === null ? '' : JSON.stringify(rejected)]);
-  await agent.ports.proxies.setState(agent.config.id, Object.fromEntries(fields) as Record<string, string>);
 }
 
 function rejectedField(service: ServiceName): string {

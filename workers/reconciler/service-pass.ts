@@ -8,6 +8,7 @@ import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { type ObservedProxy, observeBackend, observeSessions } from '../../shared/haproxy/observe.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
+import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
@@ -40,6 +41,8 @@ export interface ServicePass {
   readonly service: ServiceName;
   /** The revision of the desired state that was looked at. */
   readonly revision: number;
+  /** false: Redis has nothing of the service, so there is nothing to say or do. */
+  readonly known: boolean;
   readonly commands: number;
   readonly plan: BackendPlan;
 }
@@ -53,22 +56,27 @@ export interface Look {
 export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
   const { agent, journal } = context;
   const ahead = context.ahead?.service === service ? context.ahead : null;
-  const [{ revision, known, backend: desired }, observed] = await Promise.all([
+  const [{ revision, known, backend }, observed] = await Promise.all([
     ahead?.desired ?? agent.ports.desired.read(service),
     observeBackend(context.connection, service),
     journal.load([service], ahead?.backend),
   ]);
   // Redis has nothing of it (lost, or not told yet): that is no reason to change anything.
-  if (!known) return { service, revision, commands: 0, plan: { backend: service, commands: [], waiting: [], reload: null, blocked: null } };
+  if (!known) {
+    agent.seen.delete(service);
+    return { service, revision, known, commands: 0, plan: { backend: service, commands: [], waiting: [], reload: null, blocked: null } };
+  }
+  // A service that the proxy carries no longer is taken away, whatever it should have elsewhere.
+  const desired = matchesAny(agent.config.services, service) ? backend : null;
   const first = await judge(context, service, desired, observed);
   if (first.plan.commands.length === 0) {
     remember(agent, service, desired, first);
-    return { service, revision, commands: 0, plan: first.plan };
+    return { service, revision, known, commands: 0, plan: first.plan };
   }
   await apply(context, service, revision, first.plan);
   const second = await look(context, service, desired);
   remember(agent, service, desired, second);
-  return { service, revision, commands: first.plan.commands.length, plan: second.plan };
+  return { service, revision, known, commands: first.plan.commands.length, plan: second.plan };
 }
 
 /** What a proxy's plan for a service is now; changes nothing. */

@@ -6,7 +6,8 @@ import { serviceFileName, structureOf } from '../../shared/haproxy/render-servic
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
-import { renderDesired } from './files.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { renderDesired, rendered } from './files.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 export interface Wanted {
@@ -20,8 +21,12 @@ export interface Wanted {
   readonly unrendered: ReadonlyMap<ServiceName, string>;
   /** Why a reload is needed, a line per reason; empty: it is not. */
   readonly reasons: string[];
-  /** Services whose section changes. */
-  readonly changed: readonly ServiceName[];
+  /** The managed defaults change, and with them the stamp. */
+  readonly restamped: boolean;
+  /** Services whose section changes, with the structure that it gets. */
+  readonly changed: ReadonlyMap<ServiceName, string>;
+  /** Services that run and are no longer configured. */
+  readonly removed: readonly ServiceName[];
 }
 
 export async function wantedFiles(
@@ -30,14 +35,17 @@ export async function wantedFiles(
   backends: ReadonlyMap<string, ObservedBackend>,
 ): Promise<Wanted> {
   const { config, ports } = agent;
+  const restamped = proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
   const wanted = {
     services: new Map<ServiceName, DesiredBackend>(),
     files: new Map([[GLOBAL_FILE, globalFile(ports.keys.prefix, config)]]),
     lastGood: new Map<string, string>(),
     unrendered: new Map<ServiceName, string>(),
     unknown: new Set<ServiceName>(),
-    reasons: proxy.identity.stamp === proxyStamp(ports.keys.prefix, config) ? [] : ['the managed defaults changed'],
-    changed: [] as ServiceName[],
+    reasons: restamped ? ['the managed defaults changed'] : [],
+    restamped,
+    changed: new Map<ServiceName, string>(),
+    removed: [] as ServiceName[],
   };
   for (const service of await agent.carried()) {
     const { backend } = await ports.desired.read(service);
@@ -45,23 +53,40 @@ export async function wantedFiles(
     wanted.services.set(service, backend);
     const loaded = proxy.structures.get(service) ?? null;
     const observed = backends.get(service) ?? null;
-    try {
-      wanted.files.set(serviceFileName(service), renderDesired(agent, backend, backend.config, observed));
-    } catch (error) {
-      if (!(error instanceof AssertionFailure)) throw error;
-      wanted.unrendered.set(service, errorText(error));
+    const file = serviceFileName(service);
+    const text = rendered(() => renderDesired(agent, backend, backend.config, observed));
+    if (text instanceof AssertionFailure) {
+      wanted.unrendered.set(service, errorText(text));
+      const before = loaded === null ? null : await ports.proxies.loaded(config.id, service);
+      const lastGood = before === null ? null : rendered(() => renderLoaded(agent, backend, before, loaded, observed));
+      if (typeof lastGood === 'string') wanted.lastGood.set(file, lastGood);
       continue;
     }
+    wanted.files.set(file, text);
     const running = await agent.running(backend, loaded);
-    if (running !== null) wanted.lastGood.set(serviceFileName(service), renderDesired(agent, backend, running, observed));
-    if (loaded === structureOf(backend.config, config.defaults)) continue;
-    wanted.changed.push(service);
+    if (running !== null) wanted.lastGood.set(file, renderDesired(agent, backend, running, observed));
+    const structure = structureOf(backend.config, config.defaults);
+    if (loaded === structure) continue;
+    wanted.changed.set(service, structure);
     wanted.reasons.push(loaded === null ? `${service}: the backend is not loaded` : `${service}: its options changed`);
   }
   for (const service of proxy.structures.keys()) {
     if (wanted.services.has(service)) continue;
-    if ((await ports.desired.read(service)).known) wanted.reasons.push(`${service}: no longer configured`);
-    else wanted.unknown.add(service);
+    if ((await ports.desired.read(service)).known) {
+      wanted.removed.push(service);
+      wanted.reasons.push(`${service}: no longer configured`);
+    } else wanted.unknown.add(service);
   }
   return wanted;
+}
+
+/** null: the config is not the one that the backend runs with. */
+function renderLoaded(
+  agent: ProxyAgent,
+  desired: DesiredBackend,
+  config: ServiceConfig,
+  loaded: string | null,
+  observed: ObservedBackend | null,
+): string | null {
+  return structureOf(config, agent.config.defaults) === loaded ? renderDesired(agent, desired, config, observed) : null;
 }

@@ -64,7 +64,7 @@ export async function foldService(
     await alongside(nothing);
     return nothing;
   }
-  const before = head.service === null ? newService() : (JSON.parse(head.service) as ServiceSnapshot);
+  const before: ServiceSnapshot = { ...newService(), ...(head.service === null ? {} : (JSON.parse(head.service) as ServiceSnapshot)) };
   const loaded = await load(store, service, before, events, await ahead);
   const transitions = events.flatMap((event) => fold(loaded.state, event));
   const after = loaded.state.service;
@@ -116,7 +116,7 @@ interface Ahead {
 
 /** null: it could not be read; then it is read when it is needed. */
 async function readAhead(store: ServiceStore, service: ServiceName, hint: readonly ServiceEvent[]): Promise<Ahead | null> {
-  const wanted = hint.map((event) => needs(newService(), event));
+  const wanted = hint.map(needs);
   if (wanted.some((need) => need.all)) return null;
   const ids = new Set(wanted.flatMap((need) => need.instances));
   const keys = new Set(wanted.flatMap((need) => need.addresses));
@@ -133,9 +133,10 @@ async function load(
   events: readonly Logged<ServiceEvent>[],
   ahead: Ahead | null,
 ): Promise<Loaded> {
-  const wanted = events.map(({ event }) => needs(before, event));
+  const wanted = events.map(({ event }) => needs(event));
   const all = wanted.some((need) => need.all);
   const ids = new Set(wanted.flatMap((need) => need.instances));
+  if (wanted.some((need) => need.losses)) for (const { instance } of before.guard.context.losses) ids.add(instance);
   const keys = new Set(wanted.flatMap((need) => need.addresses));
   const enough = ahead !== null && !all && ids.isSubsetOf(ahead.ids) && keys.isSubsetOf(ahead.keys);
   const [texts, addresses] = enough

@@ -10,7 +10,7 @@ import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { SERVICES_QUEUE } from '../../shared/redis/keys.ts';
 import type { Announcement, ProxyStore } from '../../shared/redis/proxy-store.ts';
-import type { JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
+import type { Cause, JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { ServiceStore } from '../../shared/redis/service-store.ts';
 import type { Handover } from '../../shared/runtime/handover.ts';
@@ -22,10 +22,6 @@ import { type Folded, foldService } from './fold-service.ts';
 const FOLDS_PER_JOB = 50;
 const CAS_TRIES = 10;
 const CONCURRENCY = 16;
-/** How long the list of announced proxies is believed; a new one marks everything dirty by itself. */
-const PROXIES_FRESH_MS = 1_000;
-/** Older than this it is read before it is used. */
-const PROXIES_STALE_MS = 60_000;
 /** Every service is looked at again, so that a lost wake or an overdue deadline waits no longer. */
 const SWEEP_EVERY_MS = 30_000;
 
@@ -59,7 +55,8 @@ export class Transition implements Role {
   #sweep: NodeJS.Timeout | null = null;
   /** Deadlines that this process has armed since the last sweep. */
   readonly #armed = new Map<ServiceName, number>();
-  #announced: { at: number; proxies: Announcement[] } = { at: Number.NEGATIVE_INFINITY, proxies: [] };
+  /** The proxies that were announced when this was last read; told first, while it is read again. */
+  #announced: readonly Announcement[] = [];
 
   constructor(ports: TransitionPorts) {
     this.#ports = ports;
@@ -101,14 +98,17 @@ export class Transition implements Role {
     let events = 0;
     let revision: number | null = null;
     const transitions: string[] = [];
+    let more = false;
     for (let turn = 0; turn < FOLDS_PER_JOB && !signal.aborted; turn += 1) {
       const folded = await this.#fold(service, turn === 0 ? hint : []);
       if (folded.published < folded.revision) await this.#ports.store.published(service, folded.revision);
       events += folded.events;
       revision = folded.revision;
       transitions.push(...folded.transitions.map(({ instance, from, to }) => `${instance}: ${from} -> ${to}`));
-      if (!folded.more) break;
+      more = folded.more;
+      if (!more) break;
     }
+    if (more) await this.#ports.queues.wakeService(service, { why: 'more events than one job folds', time: Date.now() });
     const told = transitions.slice(0, TRANSITIONS_TOLD);
     if (events > 0) this.#done.set(service, told);
     return { revision, events, transitions: told };
@@ -140,34 +140,32 @@ export class Transition implements Role {
 
   /**
    * Marks and wakes every proxy that carries the service; told once per revision, again after a crash in between. Marks and wakes go over one
-   * connection, in this order, and are not waited for one by one.
+   * connection, in this order, and are not waited for one by one. Proxies that are known already are told at once; the list is read behind the
+   * commit, in the same trip, and whoever it shows to be new or changed is told then. One that announces itself later yet reads what is committed.
    */
   async #publish(service: ServiceName, folded: Folded): Promise<void> {
-    const { proxies, queues, handover } = this.#ports;
+    const { proxies } = this.#ports;
     const { published, revision, transitions } = folded;
     const owed = published < revision && (folded.desiredChanged || published < revision - 1 || folded.events === 0);
     if (!owed) return;
-    const carriers = (await this.#carriers()).filter((proxy) => matchesAny(proxy.services, service));
     const first = transitions.slice(0, 5);
     const why = first.length > 0 ? first.map((change) => `${change.instance} ${change.to}`).join(', ') : 'config';
     const cause = { why: `${service}: ${why}`, events: first.map((change) => change.cause), time: Date.now() };
+    const known = this.#announced.filter((proxy) => matchesAny(proxy.services, service));
+    const reading = proxies.announced();
+    const [announced] = await Promise.all([reading, this.#tell(known, service, revision, cause)]);
+    this.#announced = announced;
+    const told = new Set(known.map(({ id, pool }) => `${id} ${pool}`));
+    const missed = announced.filter(({ id, pool, services }) => matchesAny(services, service) && !told.has(`${id} ${pool}`));
+    await this.#tell(missed, service, revision, cause);
+  }
+
+  async #tell(carriers: readonly Announcement[], service: ServiceName, revision: number, cause: Cause): Promise<void> {
+    const { proxies, queues, handover } = this.#ports;
     const marks = new Map([[service, revision]]);
     const sent = carriers.flatMap(({ id, pool }) => [proxies.mark([id], marks), queues.wakeProxy(pool, id, cause)]);
     for (const { id } of carriers) handover.proxy?.(id, service);
     await Promise.all(sent);
-  }
-
-  /** Known ones are used at once, and read again for the next time: who is new marks everything dirty by itself. */
-  async #carriers(): Promise<Announcement[]> {
-    const { at, proxies } = this.#announced;
-    if (performance.now() - at < PROXIES_FRESH_MS) return proxies;
-    const fresh = this.#ports.proxies.announced().then((announced) => {
-      this.#announced = { at: performance.now(), proxies: announced };
-      return announced;
-    });
-    if (performance.now() - at > PROXIES_STALE_MS) return fresh;
-    fresh.catch(() => undefined);
-    return proxies;
   }
 
   async #wakeAll(): Promise<void> {

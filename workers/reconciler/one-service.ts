@@ -1,0 +1,87 @@
+/** One service of a pass, from the look to what is written down of it. What goes wrong with it stays with it. */
+import { AssertionFailure, errorText, PointsmanError } from '../../shared/errors.ts';
+import { structureOf } from '../../shared/haproxy/render-service.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
+import { writeServiceFile } from './files.ts';
+import { rejectionOf, wantReload } from './reload-request.ts';
+import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
+
+/** When the reconciler looks at everything anyway. */
+const FULL_PASS_MS = 30_000;
+
+export interface Looked {
+  readonly revision: number;
+  readonly commands: number;
+  readonly state: string;
+  /** Something is left that only time brings. */
+  readonly waiting: boolean;
+  /** What was sent did not help, or it could not be worked on: again, but ever more slowly. */
+  readonly stuck: boolean;
+  /** ms until its file may be written; 0: it is. */
+  readonly unwritten: number;
+}
+
+/** What goes wrong with one backend is its own affair (I10); what goes wrong with the proxy or the claim ends the pass. */
+export async function oneService(context: PassContext, service: ServiceName, restamped: boolean): Promise<Looked> {
+  const { agent, journal } = context;
+  try {
+    const pass = await passService(context, service);
+    if (!pass.known) return { revision: pass.revision, commands: 0, state: 'not known', waiting: false, stuck: false, unwritten: 0 };
+    const event = await standing(context, pass, restamped);
+    if (event === null) await journal.forget(service);
+    else await journal.write([event], Date.now());
+    const unwritten = await writeServiceFile(agent, service);
+    const waiting = pass.plan.waiting.length > 0 || pass.plan.commands.length > 0;
+    const stuck = pass.commands > 0 && pass.plan.commands.length > 0;
+    return { revision: pass.revision, commands: pass.commands, state: event?.type ?? 'not ours', waiting, stuck, unwritten };
+  } catch (error) {
+    if (!isOfOneBackend(error)) throw error;
+    const detail = errorText(error);
+    agent.ports.logger.error({ proxy: agent.config.id, service, error: detail }, 'a backend could not be worked on');
+    await journal.write([{ type: 'blocked', service, detail, nextTry: Date.now() + FULL_PASS_MS }], Date.now());
+    // Its mark stays: a change that comes meanwhile is not lost, and the next full pass looks again.
+    return { revision: -1, commands: 0, state: 'blocked', waiting: false, stuck: true, unwritten: 0 };
+  }
+}
+
+/** What says that the proxy, the claim or Redis is the trouble; anything else is this backend's. */
+const OF_THE_PASS: ReadonlySet<string> = new Set([
+  'HAPROXY_UNREACHABLE',
+  'HAPROXY_TIMEOUT',
+  'HAPROXY_NOT_LIVING_WORKER',
+  'CLAIM_LOST',
+  'REDIS_UNREACHABLE',
+]);
+
+function isOfOneBackend(error: unknown): boolean {
+  if (error instanceof PointsmanError) return !OF_THE_PASS.has(error.code);
+  // ioredis throws plain Errors for its connection, and a ReplyError for what Redis refuses.
+  const ours =
+    error instanceof AssertionFailure || error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError;
+  return ours || (error instanceof Error && error.name === 'ReplyError');
+}
+
+/** How the backend stands after the look; null: the proxy has nothing of it. */
+async function standing(context: PassContext, pass: ServicePass, restamped: boolean): Promise<ProxyEvent | null> {
+  const { agent } = context;
+  const { service, plan } = pass;
+  const config = agent.seen.get(service)?.desired.config ?? null;
+  if (plan.blocked !== null) return { type: 'blocked', service, detail: plan.blocked, nextTry: null };
+  const reason = plan.reload?.reason ?? (restamped && config !== null ? 'the managed defaults changed' : null);
+  if (reason !== null) {
+    const rejected = config === null ? null : await rejectionOf(agent, service, structureOf(config, agent.config.defaults));
+    if (rejected !== null && rejected.nextTry > Date.now())
+      return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
+    await wantReload(agent, `${service}: ${reason}`);
+    return { type: 'reload-wanted', service, detail: reason };
+  }
+  if (isSettled(pass)) return config === null ? null : { type: 'synced', service, revision: pass.revision };
+  const detail = [
+    ...plan.waiting.map((wait) => `${wait.server}: ${wait.reason}`),
+    ...plan.commands.map((next) => `${next.command.server}: ${next.reason}`),
+  ];
+  return pass.commands > 0 || plan.waiting.length > 0
+    ? { type: 'patching', service, revision: pass.revision, commands: [] }
+    : { type: 'drifted', service, detail: detail.slice(0, 5).join('; ') };
+}
