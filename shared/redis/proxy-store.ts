@@ -11,7 +11,7 @@ import { execute } from './transaction.ts';
 
 /** Entries of a proxy's own stream. */
 const PROXY_EVENTS_MAX = 20_000;
-/** A proxy whose reconciler has not been heard of for so long is not woken, and shown as such. */
+/** A proxy whose reconciler has not been heard of for so long is shown as silent. It is woken all the same: its jobs wait for a worker. */
 export const ANNOUNCE_FRESH_MS = 60_000;
 
 export interface Announcement {

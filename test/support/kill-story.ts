@@ -25,16 +25,19 @@ export interface Round {
   readonly killed: number;
   /** Commands that the killed process had announced, and not said what became of. */
   readonly announced: number;
-  /** Types of the events of the proxy's stream from that announcement to convergence, without it. Whoever takes over announces anew. */
+  /** Types of the events of the proxy's stream from that announcement to convergence, without it. */
   readonly after: readonly string[];
   /** ms from the kill to HAProxy as desired. */
   readonly convergedMs: number;
 }
 
-/** Whether the process that announced was killed before it recorded what was answered: what comes next is not `commands`, but another announcement first. */
+/**
+ * Whether the process that announced was killed before it recorded what was answered. Then a `commands` that follows is another process's, which announced
+ * before; there is none when all had been sent and the others found nothing to do.
+ */
 export function killedInTheMiddle({ announced, after }: Round): boolean {
   const answered = after.indexOf('commands');
-  return announced > 0 && after.includes('patching') && (answered === -1 || after.indexOf('patching') < answered);
+  return announced > 0 && (answered === -1 || after.slice(0, answered).includes('patching'));
 }
 
 export class KillStory {

@@ -12,6 +12,7 @@ interface ComposeService {
   readonly command?: readonly string[];
   readonly volumes?: readonly string[];
   readonly ports?: readonly string[];
+  readonly network_mode?: string;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -37,6 +38,10 @@ describe('docker-compose.yml', () => {
     const mounts = (name: string): readonly string[] =>
       (service(name).volumes ?? []).filter((volume) => !volume.includes('pointsman.yaml'));
     expect(mounts('pointsman').toSorted()).toEqual(mounts('haproxy').toSorted());
+  });
+
+  it('runs both in one network namespace, so that an address which is free for one is free for the other', () => {
+    expect(service('pointsman').network_mode).toBe('service:haproxy');
   });
 
   it('publishes a port for each service, and has instances that register below its path', () => {
