@@ -29,7 +29,7 @@ export function needs(event: ServiceEvent): Needs {
       return { all: false, losses: false, instances: [event.instance], addresses };
     }
     case 'deregistered':
-      return { all: false, losses: true, instances: [event.instance], addresses: [] };
+      return { all: false, losses: true, instances: [event.instance], addresses: [likelyAddress(event.instance)] };
     case 'health':
       return { all: false, losses: false, instances: event.verdicts.map((verdict) => verdict.instance), addresses: [] };
     case 'timer':
@@ -42,4 +42,10 @@ export function needs(event: ServiceEvent): Needs {
     default:
       return unreachable(event, 'event');
   }
+}
+
+/** The claim that an instance named by its IP address has; one named by a host name has another, which is then read in a further trip. */
+function likelyAddress(instance: InstanceId): string {
+  const colon = instance.lastIndexOf(':');
+  return `${instance.slice(0, colon).replace(/^\[|\]$/g, '')} ${instance.slice(colon + 1)}`;
 }

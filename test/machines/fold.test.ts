@@ -273,7 +273,7 @@ describe('what a fold needs', () => {
       all: false,
       losses: true,
       instances: ['10.0.0.1:80'],
-      addresses: [],
+      addresses: ['10.0.0.1 80'],
     });
   });
 });
