@@ -6,21 +6,13 @@ import { must, unreachable } from '../shared/errors.ts';
 import type { Logged, Said, ServiceEvent } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
 import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
-import { type AddressClaims, addressKey, claimAddress, leaveQueue, serverIdKey } from './claims.ts';
+import { addressKey, claimAddress, serverIdKey } from './claims.ts';
+import { type FoldState, isBacked, isRegistered, isRemembered, leave, mayKeep, noteRejection } from './fold-state.ts';
 import { type GuardSnapshot, stepGuard } from './guard.ts';
 import { type InstanceEvent, type InstanceSnapshot, newInstance, stepInstance } from './instance.ts';
 import { judge } from './policy.ts';
 import { serverIdCandidates } from './server-id.ts';
-import { bury, exhume, hasRoomForRejected, reject, type ServiceSnapshot, unreject } from './service.ts';
-
-export interface FoldState {
-  service: ServiceSnapshot;
-  /** Of the instances that are loaded; `null` is one that is forgotten. */
-  readonly instances: Map<InstanceId, InstanceSnapshot | null>;
-  readonly addresses: AddressClaims;
-  /** The instances that the present event has changed, with the state that they had before it. */
-  readonly touched: Map<InstanceId, InstanceSnapshot['state']>;
-}
+import { exhume, type ServiceSnapshot } from './service.ts';
 
 export interface Transition {
   readonly instance: InstanceId;
@@ -107,22 +99,6 @@ function hear(state: FoldState, id: InstanceId, znode: Znode | null, said: Said,
   send(state, id, { type: 'accept', at, znode, offered, serverId });
 }
 
-/** Whether the last good form stays in use under bad data: one that comes back must still be allowed, and have its address to itself. */
-function mayKeep(state: FoldState, id: InstanceId): boolean {
-  const snapshot = state.instances.get(id);
-  const registration = snapshot?.context.registration ?? null;
-  if (!snapshot || registration === null) return false;
-  if (isRegistered(snapshot)) return true;
-  return (
-    judge(state.service, snapshot, registration) === null && claimAddress(state.addresses, id, addressKey(registration), false) === null
-  );
-}
-
-/** Whether the instance is remembered when it is rejected: it is known already, or there is room. */
-function isRemembered(state: FoldState, id: InstanceId): boolean {
-  return (state.instances.get(id)?.state ?? 'gone') !== 'gone' || hasRoomForRejected(state.service);
-}
-
 function deregister(state: FoldState, id: InstanceId, znode: Znode, at: number): void {
   const snapshot = state.instances.get(id);
   const known = snapshot?.context.znodes[znode.name];
@@ -200,32 +176,6 @@ function send(state: FoldState, id: InstanceId, event: InstanceEvent): void {
   if (after.state === 'gone' && before.state !== 'gone') leave(state, after, event.at);
 }
 
-/** Who is rejected is counted, and waits for the address that it offers and no other. */
-function noteRejection(state: FoldState, before: InstanceSnapshot, after: InstanceSnapshot): void {
-  const { id, offered, serverId } = before.context;
-  const was = before.state === 'rejected';
-  const is = after.state === 'rejected';
-  if (is && !was) state.service = reject(state.service, id, serverId !== null);
-  if (!was) return;
-  if (!is) state.service = unreject(state.service, id, serverId !== null);
-  if (offered === null) return;
-  const waits = is && after.context.offered !== null && addressKey(after.context.offered) === addressKey(offered);
-  if (!waits) leaveQueue(state.addresses, id, addressKey(offered));
-}
-
-function leave(state: FoldState, snapshot: InstanceSnapshot, at: number): void {
-  const { id, serverId } = snapshot.context;
-  if (serverId === null) {
-    state.instances.set(id, null);
-    return;
-  }
-  const { service, dropped } = bury(state.service, { instance: id, serverId, at });
-  state.service = service;
-  if (dropped === null) return;
-  state.instances.set(dropped.instance, null);
-  state.addresses.set(serverIdKey(dropped.serverId), null);
-}
-
 /** Gives the address up; those who wait are heard again, the one who waited longest first, until one is accepted. */
 function unclaim(state: FoldState, id: InstanceId, registration: Registration, at: number): void {
   const key = addressKey(registration);
@@ -253,13 +203,4 @@ function serverIdOf(state: FoldState, id: InstanceId): number | null {
 
 function drainTimeout(state: FoldState): number {
   return state.service.config?.drainTimeout ?? 0;
-}
-
-function isBacked(snapshot: InstanceSnapshot): boolean {
-  return Object.keys(snapshot.context.znodes).length > 0;
-}
-
-/** Accepted and standing: what the guard counts. */
-export function isRegistered(snapshot: InstanceSnapshot): boolean {
-  return snapshot.state === 'joining' || snapshot.state === 'serving';
 }

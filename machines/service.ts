@@ -74,6 +74,8 @@ export function reject(service: ServiceSnapshot, instance: InstanceId, hadServer
 }
 
 export function unreject(service: ServiceSnapshot, instance: InstanceId, hadServer: boolean): ServiceSnapshot {
-  const refused = hadServer ? service.refused.filter((other) => other !== instance) : service.refused;
+  // The oldest mostly leave first, so it is soon found.
+  const at = hadServer ? service.refused.indexOf(instance) : -1;
+  const refused = at < 0 ? service.refused : service.refused.toSpliced(at, 1);
   return { ...service, rejected: Math.max(0, service.rejected - 1), refused };
 }

@@ -119,7 +119,7 @@ enter() {
   # shellcheck disable=SC2016 # expanded inside
   unshare --mount --pid --fork --kill-child sh -c '
     chroot=$1; command=$2; shift 2
-    mount -t proc proc "$chroot/proc" && mount --bind /dev "$chroot/dev" || exit 2
+    mount -t proc proc "$chroot/proc" && mount --rbind /dev "$chroot/dev" || exit 2
     env -i "$@" chroot "$chroot" sh -c "cd /srv/pointsman && $command" < /dev/null
     status=$?
     tries=10 left=unknown

@@ -65,7 +65,8 @@ describe('with a HAProxy that somebody else runs as master and workers', () => {
 
   it("by the master's CLI", () => reloaded({ kind: 'master', socket: running.haproxy.master }));
 
-  it('by a command', () => reloaded({ kind: 'command', argv: ['kill', '-USR2', String(running.haproxy.pid)] }));
+  it('by a command', () =>
+    reloaded({ kind: 'command', argv: [process.execPath, '-e', `process.kill(${running.haproxy.pid}, 'SIGUSR2')`] }));
 
   it('by a command that leaves a process with our output behind, which is not waited for', async () => {
     const script = join(running.haproxy.folder.path, 'reload.sh');

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressKey, WAITING_MAX } from '../../machines/claims.ts';
-import { isRegistered } from '../../machines/fold.ts';
+import { isRegistered } from '../../machines/fold-state.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import { canonical } from '../../machines/snapshot.ts';

@@ -1,5 +1,6 @@
 /** Builds the events of a service's log for tests: ids rise by themselves, times are what the test says. */
-import { type FoldState, fold, type Transition } from '../../machines/fold.ts';
+import { fold, type Transition } from '../../machines/fold.ts';
+import type { FoldState } from '../../machines/fold-state.ts';
 import { type InstanceSnapshot, newInstance } from '../../machines/instance.ts';
 import { newService } from '../../machines/service.ts';
 import type { Logged, ServiceEvent } from '../../shared/model/event.ts';

@@ -1,5 +1,5 @@
 /**
- * PURE. Who takes part in a reload, and who is to blame when it fails. A reload that fails at a bind stops every listener for about 2 s, and HAProxy
+ * Who takes part in a reload, and who is to blame when it fails. A reload that fails at a bind stops every listener for about 2 s, and HAProxy
  * often does not say whose bind it was. So services whose joint reload failed are tried by themselves from then on, one a reload; those that
  * have not failed go first. New managed defaults go along with everything: they are tried before the services that failed with them.
  */

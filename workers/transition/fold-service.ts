@@ -3,7 +3,8 @@
  * compare-and-set. A lost one reads and folds again. Nothing is done to the world here; marks and wakes follow from what is committed.
  */
 import { type AddressClaim, claimKeys } from '../../machines/claims.ts';
-import { type FoldState, fold, type Transition } from '../../machines/fold.ts';
+import { fold, type Transition } from '../../machines/fold.ts';
+import type { FoldState } from '../../machines/fold-state.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { needs } from '../../machines/needs.ts';
 import { desiredServer } from '../../machines/projection.ts';
