@@ -144,7 +144,10 @@ function perform(story: Story, act: Act): void {
     case 'undouble':
       story.deregister(act.port, `${TWIN}:${act.port}`, TWIN);
       break;
-    default:
+    case 'register':
+    case 'deregister':
+    case 'spoil':
+    case 'up':
       story[act.kind](act.port);
   }
 }

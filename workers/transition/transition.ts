@@ -144,7 +144,6 @@ export class Transition implements Role {
    * commit, in the same trip, and whoever it shows to be new or changed is told then. One that announces itself later yet reads what is committed.
    */
   async #publish(service: ServiceName, folded: Folded): Promise<void> {
-    const { proxies } = this.#ports;
     const { published, revision, transitions } = folded;
     const owed = published < revision && (folded.desiredChanged || published < revision - 1 || folded.events === 0);
     if (!owed) return;
@@ -152,8 +151,7 @@ export class Transition implements Role {
     const why = first.length > 0 ? first.map((change) => `${change.instance} ${change.to}`).join(', ') : 'config';
     const cause = { why: `${service}: ${why}`, events: first.map((change) => change.cause), time: Date.now() };
     const known = this.#announced.filter((proxy) => matchesAny(proxy.services, service));
-    const reading = proxies.announced();
-    const [announced] = await Promise.all([reading, this.#tell(known, service, revision, cause)]);
+    const [, announced] = await Promise.all([this.#tell(known, service, revision, cause), this.#ports.proxies.announced()]);
     this.#announced = announced;
     const told = new Set(known.map(({ id, pool }) => `${id} ${pool}`));
     const missed = announced.filter(({ id, pool, services }) => matchesAny(services, service) && !told.has(`${id} ${pool}`));
