@@ -166,8 +166,7 @@ describe('a HAProxy without our folder', () => {
   it('is left alone and shown as blocked, with the line to add', async () => {
     const on = await pipeline({
       managed: false,
-      sections:
-        'defaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\nfrontend own\n  bind unix@own.sock\n',
+      sections: `defaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\nfrontend own\n  bind 127.0.0.1:${await freePort()}\n`,
     });
     await on.configure(await webConfig());
     await until('blocked', async () => (await on.backendState('web')) === 'blocked');

@@ -4,7 +4,7 @@ import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { writeServiceFile } from './files.ts';
-import { rejectionOf, wantReload } from './reload-request.ts';
+import { rejectionOf, stampRejection, wantReload } from './reload-request.ts';
 import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
 
 /** When the reconciler looks at everything anyway. */
@@ -70,7 +70,8 @@ async function standing(context: PassContext, pass: ServicePass, restamped: bool
   if (plan.blocked !== null) return { type: 'blocked', service, detail: plan.blocked, nextTry: null };
   const reason = plan.reload?.reason ?? (restamped && config !== null ? 'the managed defaults changed' : null);
   if (reason !== null) {
-    const rejected = config === null ? null : await rejectionOf(agent, service, structureOf(config, agent.config.defaults));
+    const own = config === null ? null : await rejectionOf(agent, service, structureOf(config, agent.config.defaults));
+    const rejected = own ?? (restamped ? await stampRejection(agent) : null);
     if (rejected !== null && rejected.nextTry > Date.now())
       return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
     await wantReload(agent, `${service}: ${reason}`);

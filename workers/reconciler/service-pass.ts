@@ -18,6 +18,7 @@ import { leavingServers } from '../../shared/plan/fit.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
 import type { Ahead } from './contact.ts';
+import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
@@ -70,12 +71,12 @@ export async function passService(context: PassContext, service: ServiceName): P
   const desired = matchesAny(agent.config.services, service) ? backend : null;
   const first = await judge(context, service, desired, observed);
   if (first.plan.commands.length === 0) {
-    remember(agent, service, desired, first);
+    await remember(agent, service, desired, first);
     return { service, revision, known, commands: 0, plan: first.plan };
   }
   await apply(context, service, revision, first.plan);
   const second = await look(context, service, desired);
-  remember(agent, service, desired, second);
+  await remember(agent, service, desired, second);
   return { service, revision, known, commands: first.plan.commands.length, plan: second.plan };
 }
 
@@ -159,9 +160,18 @@ async function apply(context: PassContext, service: ServiceName, revision: numbe
     agent.ports.logger.warn({ proxy: agent.config.id, service, error: failed.message }, 'haproxy gave an unexpected reply');
 }
 
-function remember(agent: ProxyAgent, service: ServiceName, desired: DesiredBackend | null, { observed, running }: Look): void {
-  if (desired === null) agent.seen.delete(service);
-  else agent.seen.set(service, { desired, observed, running });
+async function remember(
+  agent: ProxyAgent,
+  service: ServiceName,
+  desired: DesiredBackend | null,
+  { observed, running }: Look,
+): Promise<void> {
+  if (desired === null) {
+    agent.seen.delete(service);
+    return;
+  }
+  agent.seen.set(service, { desired, observed, running });
+  await noteLoaded(agent, desired, observed?.structure ?? null);
 }
 
 /** A command for people and for the record: its kind, whom it is for, and what it sets. */
