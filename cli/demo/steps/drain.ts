@@ -67,7 +67,8 @@ async function slowRequestTo({ stack, signal }: TourContext, instance: Instance)
   const sent: Promise<Answer>[] = [];
   while (sent.length < SLOW_REQUESTS_MAX && instance.traffic.slow === 0) {
     sent.push(slowRequest(port));
-    await pause(20, signal);
+    // At random times: in step with the steady load, round robin would give them all to the same other instance.
+    await pause(5 + Math.random() * 40, signal);
   }
   await until('a slow request to reach the instance', () => instance.traffic.slow > 0, { within: 1_000, signal });
   const answers = Promise.all(sent);
