@@ -76,8 +76,10 @@ const machine = setup({
 
 export const backendMachine = machine;
 
+const unseen = begin<BackendState, BackendContext>(machine, BACKEND_SCHEMA, undefined);
+
 export function newBackend(): BackendSnapshot {
-  return begin<BackendState, BackendContext>(machine, BACKEND_SCHEMA, undefined);
+  return unseen;
 }
 
 export function stepBackend(snapshot: BackendSnapshot, event: BackendEvent): BackendSnapshot {

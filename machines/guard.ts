@@ -102,8 +102,10 @@ const machine = setup({
 
 export const guardMachine = machine;
 
+const unmoved = begin<GuardState, GuardContext>(machine, GUARD_SCHEMA, undefined);
+
 export function newGuard(): GuardSnapshot {
-  return begin<GuardState, GuardContext>(machine, GUARD_SCHEMA, undefined);
+  return unmoved;
 }
 
 export function stepGuard(snapshot: GuardSnapshot, event: GuardEvent): GuardSnapshot {

@@ -197,8 +197,10 @@ const machine = setup({
 
 export const instanceMachine = machine;
 
+const unheardOf = begin<InstanceState, InstanceContext>(machine, INSTANCE_SCHEMA, { id: '' });
+
 export function newInstance(id: InstanceId): InstanceSnapshot {
-  return begin<InstanceState, InstanceContext>(machine, INSTANCE_SCHEMA, { id });
+  return { ...unheardOf, context: { ...unheardOf.context, id } };
 }
 
 export function stepInstance(snapshot: InstanceSnapshot, event: InstanceEvent): InstanceSnapshot {

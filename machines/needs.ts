@@ -8,8 +8,11 @@ import { serverIdCandidates } from './server-id.ts';
 export interface Needs {
   /** Every instance: the config changed. */
   readonly all: boolean;
-  /** The instances on the guard's list too; they are many in a mass loss, and the same for every event of it. */
-  readonly losses: boolean;
+  /**
+   * The instances on the guard's list too, though none of their claims. `while-open`: only while a loss can turn into a hold, which then concerns those
+   * that were lost before it; once it holds, those are many and nothing becomes of them but by its timer.
+   */
+  readonly losses: 'none' | 'while-open' | 'all';
   readonly instances: readonly InstanceId[];
   readonly addresses: readonly string[];
 }
@@ -18,24 +21,29 @@ export interface Needs {
 export function needs(event: ServiceEvent): Needs {
   switch (event.type) {
     case 'configured':
-      return { all: true, losses: false, instances: [], addresses: [] };
+      return { all: true, losses: 'none', instances: [], addresses: [] };
     case 'unconfigured':
     case 'complete':
-      return { all: false, losses: false, instances: [], addresses: [] };
+      return { all: false, losses: 'none', instances: [], addresses: [] };
     case 'registered':
     case 'changed': {
       const addresses =
         'registration' in event.said ? [addressKey(event.said.registration), ...serverIdCandidates(event.instance).map(serverIdKey)] : [];
-      return { all: false, losses: false, instances: [event.instance], addresses };
+      return { all: false, losses: 'none', instances: [event.instance], addresses };
     }
     case 'deregistered':
-      return { all: false, losses: true, instances: [event.instance], addresses: [likelyAddress(event.instance)] };
+      return {
+        all: false,
+        losses: 'while-open',
+        instances: [event.instance],
+        addresses: [likelyAddress(event.instance), ...serverIdCandidates(event.instance).map(serverIdKey)],
+      };
     case 'health':
-      return { all: false, losses: false, instances: event.verdicts.map((verdict) => verdict.instance), addresses: [] };
+      return { all: false, losses: 'none', instances: event.verdicts.map((verdict) => verdict.instance), addresses: [] };
     case 'timer':
       return {
         all: false,
-        losses: event.instance === null,
+        losses: event.instance === null ? 'all' : 'none',
         instances: event.instance === null ? [] : [event.instance],
         addresses: [],
       };

@@ -64,7 +64,8 @@ export function watchConfig(file: string, current: Config, handlers: ConfigWatch
 
   const watcher = watchFolder(dirname(resolve(file)), onEvent, handlers);
   process.on('SIGHUP', onHangup);
-  enqueue(false);
+  // It may have changed since it was read, and may be in the midst of it.
+  onEvent();
   return {
     close() {
       closed = true;

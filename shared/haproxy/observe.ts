@@ -38,7 +38,22 @@ export interface ObservedProxy extends Worker {
 }
 
 export async function observeProxy(connection: RuntimeConnection): Promise<ObservedProxy> {
-  const [info, environment, names] = (await connection.send([READ.info, READ.environment, READ.backends])) as [string, string, string];
+  return proxyOf((await connection.send(OF_PROXY)) as [string, string, string]);
+}
+
+/** The worker, and one backend as observeBackend gives it. */
+export async function observeProxyAndBackend(
+  connection: RuntimeConnection,
+  backend: string,
+): Promise<{ proxy: ObservedProxy; backend: ObservedBackend | null }> {
+  const replies = await connection.send([...OF_PROXY, ...ofBackend(backend)]);
+  const [info, environment, names, state, variable] = replies as [string, string, string, string, string];
+  return { proxy: proxyOf([info, environment, names]), backend: backendOf(backend, [state, variable]) };
+}
+
+const OF_PROXY = [READ.info, READ.environment, READ.backends];
+
+function proxyOf([info, environment, names]: readonly [string, string, string]): ObservedProxy {
   const { stamp, structures: loaded } = parseEnvironment(environment);
   const backends = new Set(parseBackends(names));
   const structures = new Map([...loaded].filter(([backend]) => backends.has(backend)));
@@ -48,7 +63,14 @@ export async function observeProxy(connection: RuntimeConnection): Promise<Obser
 
 /** null: no such backend. */
 export async function observeBackend(connection: RuntimeConnection, backend: string): Promise<ObservedBackend | null> {
-  const [state, variable] = (await connection.send([READ.serversOf(backend), READ.structureOf(backend)])) as [string, string];
+  return backendOf(backend, (await connection.send(ofBackend(backend))) as [string, string]);
+}
+
+function ofBackend(backend: string): string[] {
+  return [READ.serversOf(backend), READ.structureOf(backend)];
+}
+
+function backendOf(backend: string, [state, variable]: readonly [string, string]): ObservedBackend | null {
   const backends = parseServersState(state);
   if (backends === null) return null;
   return { name: backend, structure: parseVariable(variable), servers: backends.get(backend) ?? new Map() };

@@ -32,3 +32,12 @@ export interface DesiredBackend {
   /** By server name. */
   readonly servers: ReadonlyMap<string, DesiredServer>;
 }
+
+/** What is known of a service's desired state. */
+export interface Desired {
+  readonly revision: number;
+  /** false: Redis knows nothing of the service, which says nothing about what should be. */
+  readonly known: boolean;
+  /** null: the service is not configured (any more), or not known. */
+  readonly backend: DesiredBackend | null;
+}

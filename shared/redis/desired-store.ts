@@ -4,13 +4,14 @@
  * place, so who holds an answer across a wait may see newer servers under an older revision, never older ones.
  */
 import type { Redis } from 'ioredis';
-import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
+import type { Desired, DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import { serverName } from '../znode/address.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { DESIRED } from './scripts.ts';
+import type { Commit } from './service-store.ts';
 
 /** Services whose desired state is kept in memory. */
 const CACHE_SERVICES_MAX = 2_000;
@@ -30,18 +31,12 @@ interface Head {
   readonly refused?: readonly string[];
 }
 
-export interface Desired {
-  readonly revision: number;
-  /** false: Redis knows nothing of the service, which says nothing about what should be. */
-  readonly known: boolean;
-  /** null: the service is not configured (any more), or not known. */
-  readonly backend: DesiredBackend | null;
-}
-
 export class DesiredStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
   readonly #cache = new Map<ServiceName, Cached>();
+  /** Commits that are on their way and already in the cache: what is read meanwhile waits until they have landed. */
+  readonly #landing = new Map<ServiceName, Promise<void>>();
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
@@ -50,6 +45,7 @@ export class DesiredStore {
 
   /** One trip; costs what changed since the last reading of this process. */
   async read(service: ServiceName): Promise<Desired> {
+    await this.#landing.get(service);
     const keys = this.#keys.service(service);
     const known = this.#cache.get(service);
     const answer = (await runScript(
@@ -66,6 +62,25 @@ export class DesiredStore {
     for (let at = 0; at + 1 < entries.length; at += 2) update(next, entries[at] as string, entries[at + 1] as string);
     this.#keep(service, next);
     return { revision: next.revision, known: head !== null, backend: head === null ? null : backendOf(service, next, head) };
+  }
+
+  /**
+   * The desired state as a commit of this process, just sent, will leave it; null when what was read last is not what the commit starts from.
+   * `service`: the snapshot that it writes, JSON. Should it not land, what is remembered of the service is forgotten.
+   */
+  advance(service: ServiceName, commit: Commit, committed: Promise<unknown>): DesiredBackend | null {
+    const known = this.#cache.get(service);
+    if (known === undefined || known.revision !== commit.readRevision || this.#landing.has(service)) return null;
+    const next: Cached = { revision: commit.readRevision + 1, byInstance: known.byInstance, servers: known.servers };
+    for (const [instance, json] of commit.desired) update(next, instance, json ?? '');
+    this.#keep(service, next);
+    const landing = committed.then(
+      () => undefined,
+      () => void this.#cache.delete(service),
+    );
+    this.#landing.set(service, landing);
+    void landing.then(() => this.#landing.delete(service));
+    return backendOf(service, next, JSON.parse(commit.service) as Head);
   }
 
   /** Nothing is remembered of any service: after an outage of Redis. */

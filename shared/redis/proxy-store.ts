@@ -1,13 +1,11 @@
 /** What is known of a proxy in Redis: who announced it, what it has to look at, how its backends stand, what was sent to it. */
 import type { Redis } from 'ioredis';
-import { EVENT_FORMAT } from '../model/event.ts';
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ProxyEvent } from '../model/proxy-event.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
-import { CLEAN, MARK } from './scripts.ts';
-import { execute } from './transaction.ts';
+import { CLEAN, MARK, RECORD } from './scripts.ts';
 
 /** Entries of a proxy's own stream. */
 const PROXY_EVENTS_MAX = 20_000;
@@ -51,16 +49,9 @@ export class ProxyStore {
     await Promise.all(proxies.map((proxy) => runScript(this.#redis, MARK, [this.#keys.proxy(proxy).dirty], args)));
   }
 
-  /** What a pass begins with, in one round trip: what is dirty, and the worker that was last seen. */
-  async begin(proxy: ProxyId): Promise<{ dirty: Map<ServiceName, number>; worker: string | null }> {
-    const keys = this.#keys.proxy(proxy);
-    const replies = await execute(this.#redis.multi().hgetall(keys.dirty).hget(keys.state, 'worker'));
-    const [dirty, worker] = replies as [Record<string, string>, string | null];
-    return { dirty: marks(dirty), worker };
-  }
-
   async dirty(proxy: ProxyId): Promise<Map<ServiceName, number>> {
-    return marks(await this.#redis.hgetall(this.#keys.proxy(proxy).dirty));
+    const marks = await this.#redis.hgetall(this.#keys.proxy(proxy).dirty);
+    return new Map(Object.entries(marks).map(([service, revision]) => [service, Number(revision)]));
   }
 
   /** Takes marks away, but only those that the applied revision covers. */
@@ -87,27 +78,10 @@ export class ProxyStore {
   /** Appends the events and stores the snapshots that they lead to, together. null: the backend is no longer known. */
   async record(proxy: ProxyId, events: readonly ProxyEvent[], backends: ReadonlyMap<ServiceName, string | null>): Promise<void> {
     const keys = this.#keys.proxy(proxy);
-    const transaction = this.#redis.multi();
-    for (const { type, ...data } of events) {
-      transaction.xadd(
-        keys.log,
-        'MAXLEN',
-        '~',
-        PROXY_EVENTS_MAX,
-        '*',
-        'v',
-        String(EVENT_FORMAT),
-        'type',
-        type,
-        'data',
-        JSON.stringify(data),
-      );
-    }
-    for (const [service, json] of backends) {
-      if (json === null) transaction.hdel(keys.backends, service);
-      else transaction.hset(keys.backends, service, json);
-    }
-    await execute(transaction);
+    const args = [String(PROXY_EVENTS_MAX), String(events.length)];
+    for (const { type, ...data } of events) args.push(type, JSON.stringify(data));
+    for (const [service, json] of backends) args.push(service, json ?? '');
+    await runScript(this.#redis, RECORD, [keys.log, keys.backends], args);
   }
 
   /** The config that a service's backend was last loaded with; null: not known. */
@@ -128,13 +102,4 @@ export class ProxyStore {
   async setState(proxy: ProxyId, fields: Readonly<Record<string, string>>): Promise<void> {
     await this.#redis.hset(this.#keys.proxy(proxy).state, fields);
   }
-}
-
-/** By service name, sorted. */
-function marks(fields: Readonly<Record<string, string>>): Map<ServiceName, number> {
-  return new Map(
-    Object.entries(fields)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([service, revision]) => [service, Number(revision)]),
-  );
 }

@@ -64,6 +64,21 @@ if excess > tonumber(ARGV[5]) * 0.1 then redis.call('XTRIM', KEYS[7], 'MINID', '
 return 'ok'`;
 
 /**
+ * Record what happens on a proxy, with the snapshots that it leads to.
+ * KEYS log backends; ARGV events kept, #events, (type, data)*, then (service, snapshot JSON or '')*
+ */
+export const RECORD = `
+local at = 3
+for _ = 1, tonumber(ARGV[2]) do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'v', '1', 'type', ARGV[at], 'data', ARGV[at + 1])
+  at = at + 2
+end
+for i = at, #ARGV, 2 do
+  if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], ARGV[i]) else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+end
+return 'ok'`;
+
+/**
  * Take a dirty mark away, but only one that the applied revision covers.
  * KEYS dirty; ARGV (service, revision)*. Answers the number taken.
  */
@@ -85,6 +100,17 @@ for i = 1, #ARGV, 2 do
   if tonumber(ARGV[i + 1]) > marked then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 end
 return 0`;
+
+/**
+ * Take the claim if nobody has it, and with it read what a pass begins with.
+ * KEYS claim dirty state backends; ARGV token, ttl ms, service*
+ * Answers {} | {dirty (service, revision)*, worker JSON or '', (snapshot JSON or '') of each service}
+ */
+export const TAKE = `
+if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return {} end
+local backends = {}
+for i = 3, #ARGV do backends[i - 2] = redis.call('HGET', KEYS[4], ARGV[i]) or '' end
+return {redis.call('HGETALL', KEYS[2]), redis.call('HGET', KEYS[3], 'worker') or '', backends}`;
 
 /** Renew the claim while it is ours. KEYS claim; ARGV token, ttl ms. Answers 1 or 0. */
 export const RENEW = `
@@ -112,16 +138,19 @@ redis.call('XADD', KEYS[2], '*', 'v', '1', 'type', 'health', 'data', ARGV[1])
 return 'ok'`;
 
 /**
- * What a fold begins with, in one trip.
- * KEYS meta deadlines log; ARGV now ms, due at most, events at most
- * Answers {revision, cursor, published, service JSON or '', due members, log entries after the cursor}
+ * What a fold begins with, in one trip: and what it will need of the instances and address claims that are named.
+ * KEYS meta deadlines log instances addresses; ARGV now ms, due at most, events at most, #instances, id*, key*
+ * Answers {revision, cursor, published, service JSON or '', due members, log entries after the cursor, snapshots or '', claims or ''}
  */
 export const FETCH = `
 local head = redis.call('HMGET', KEYS[1], 'revision', 'cursor', 'published', 'service')
 local cursor = head[2] or '0-0'
 local due = redis.call('ZRANGE', KEYS[2], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', '0', ARGV[2])
 local entries = redis.call('XRANGE', KEYS[3], '(' .. cursor, '+', 'COUNT', ARGV[3])
-return {head[1] or '0', cursor, head[3] or '0', head[4] or '', due, entries}`;
+local instances, addresses = {}, {}
+for i = 5, 4 + tonumber(ARGV[4]) do instances[#instances + 1] = redis.call('HGET', KEYS[4], ARGV[i]) or '' end
+for i = 5 + tonumber(ARGV[4]), #ARGV do addresses[#addresses + 1] = redis.call('HGET', KEYS[5], ARGV[i]) or '' end
+return {head[1] or '0', cursor, head[3] or '0', head[4] or '', due, entries, instances, addresses}`;
 
 /**
  * Desired state: what changed since a revision, or all of it when that is not enough to go on from.
@@ -156,4 +185,4 @@ redis.call('SET', KEYS[1], string.format('%.0f', epoch))
 return string.format('%.0f', epoch)`;
 
 /** All of them, to be loaded beforehand. */
-export const SCRIPTS = [APPEND, COMMIT, CLEAN, MARK, RENEW, LET_GO, HEALTH, FETCH, DESIRED, NEXT_EPOCH];
+export const SCRIPTS = [APPEND, COMMIT, RECORD, CLEAN, MARK, TAKE, RENEW, LET_GO, HEALTH, FETCH, DESIRED, NEXT_EPOCH];

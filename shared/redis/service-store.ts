@@ -29,7 +29,19 @@ export interface Fetched {
   /** Instances (or GUARD_DEADLINE), earliest first. */
   readonly due: readonly string[];
   readonly events: readonly Logged<ServiceEvent>[];
+  /** JSON, by id. */
+  readonly instances: Map<InstanceId, string>;
+  /** JSON, by address or server id. */
+  readonly addresses: Map<string, string>;
 }
+
+/** At most some thousands: they go into one call. */
+export interface Named {
+  readonly instances: ReadonlySet<InstanceId>;
+  readonly addresses: ReadonlySet<string>;
+}
+
+export const NONE: Named = { instances: new Set(), addresses: new Set() };
 
 export interface Commit {
   readonly readRevision: number;
@@ -66,22 +78,35 @@ export class ServiceStore {
     return { revision: Number(revision ?? '0'), cursor: cursor ?? '0-0', published: Number(published ?? '0'), service: snapshot ?? null };
   }
 
-  /** What a fold begins with, in one trip: the head, the deadlines at or before `now`, and the events after the cursor. */
-  async fetch(service: ServiceName, now: number, most: { due: number; events: number }): Promise<Fetched> {
-    const { meta, deadlines, log } = this.#keys.service(service);
-    const answer = await runScript(this.#redis, FETCH, [meta, deadlines, log], [String(now), String(most.due), String(most.events)]);
-    const [revision, cursor, published, snapshot, due, entries] = answer as [
+  /**
+   * What a fold begins with, in one trip: the head, the deadlines at or before `now`, the events after the cursor, and of the instances and address
+   * claims that are named those that there are.
+   */
+  async fetch(service: ServiceName, now: number, most: { due: number; events: number }, named: Named = NONE): Promise<Fetched> {
+    const keys = this.#keys.service(service);
+    const [ids, claims] = [[...named.instances], [...named.addresses]];
+    const answer = await runScript(
+      this.#redis,
+      FETCH,
+      [keys.meta, keys.deadlines, keys.log, keys.instances, keys.addresses],
+      [String(now), String(most.due), String(most.events), String(ids.length), ...ids, ...claims],
+    );
+    const [revision, cursor, published, snapshot, due, entries, instances, addresses] = answer as [
       string,
       string,
       string,
       string,
       string[],
       [string, string[]][],
+      string[],
+      string[],
     ];
     return {
       head: { revision: Number(revision), cursor, published: Number(published), service: snapshot === '' ? null : snapshot },
       due,
       events: entries.map(([id, fields]) => decodeEvent(id, fields)),
+      instances: thoseThere(ids, instances),
+      addresses: thoseThere(claims, addresses),
     };
   }
 
@@ -135,6 +160,10 @@ export class ServiceStore {
     }
     return found;
   }
+}
+
+function thoseThere(names: readonly string[], values: readonly string[]): Map<string, string> {
+  return new Map(names.flatMap((name, index) => (values[index] ? [[name, values[index]] as const] : [])));
 }
 
 function pushSplit(args: string[], entries: ReadonlyMap<string, string | null>): void {

@@ -16,6 +16,10 @@ export class Turns {
     return mine;
   }
 
+  isBusy(key: string): boolean {
+    return this.#last.has(key);
+  }
+
   /** Resolves when all that runs now has ended. */
   async ended(): Promise<void> {
     await Promise.all(this.#last.values());

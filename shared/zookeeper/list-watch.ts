@@ -15,6 +15,8 @@ export interface ListWatchOptions {
   readonly path: string;
   /** Awaited: readings come one after the other, and what happens meanwhile is in the next. What it throws means: read all again. */
   readonly deliver: (reading: Reading) => Promise<void>;
+  /** Told when a watch has fired and its reading is on its way: something will likely be delivered soon. */
+  readonly noticed?: () => void;
   /** Told when trouble with this path begins or changes, and null when it is over. */
   readonly problem?: (problem: PointsmanError | null) => void;
   /** The znode that a synced reading writes to first. */
@@ -134,7 +136,9 @@ export class ListWatch {
       const needs = this.#needs;
       this.#needs = noNeeds();
       try {
-        const reading = needs.full ? await this.#readAll(needs.synced) : await this.#readSome(needs);
+        const asked = needs.full ? this.#readAll(needs.synced) : this.#readSome(needs);
+        if (!needs.full) this.#options.noticed?.();
+        const reading = await asked;
         if (this.#stopped) return;
         if (connection !== this.#link.connection) this.#again(needs);
         else if (reading !== null) await this.#options.deliver(reading);

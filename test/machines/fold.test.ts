@@ -1,6 +1,6 @@
 /** The life of instances, told as stories over the pure fold. */
 import { describe, expect, it } from 'vitest';
-import { WAITING_MAX } from '../../machines/claims.ts';
+import { serverIdKey, WAITING_MAX } from '../../machines/claims.ts';
 import { needs } from '../../machines/needs.ts';
 import { desiredServer, visibleState } from '../../machines/projection.ts';
 import { serverIdCandidates } from '../../machines/server-id.ts';
@@ -267,13 +267,13 @@ describe('two names for one address', () => {
 });
 
 describe('what a fold needs', () => {
-  it('is the same for a loss however many are held: those are loaded once, not per event', () => {
+  it('is the same for a loss however many are held: those matter only until there is a hold', () => {
     const znode = { name: '10.0.0.1:80', czxid: '1', mzxid: '1', version: 0 };
     expect(needs({ type: 'deregistered', instance: '10.0.0.1:80', znode })).toEqual({
       all: false,
-      losses: true,
+      losses: 'while-open',
       instances: ['10.0.0.1:80'],
-      addresses: ['10.0.0.1 80'],
+      addresses: ['10.0.0.1 80', ...serverIdCandidates('10.0.0.1:80').map(serverIdKey)],
     });
   });
 });

@@ -5,7 +5,7 @@ import { addressKey, WAITING_MAX } from '../../machines/claims.ts';
 import { isRegistered } from '../../machines/fold-state.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { desiredServer } from '../../machines/projection.ts';
-import { canonical } from '../../machines/snapshot.ts';
+import { canonical } from '../../shared/model/canonical.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
 
 function serving(count: number, changes: Parameters<typeof serviceConfig>[0] = {}): Story {

@@ -1,9 +1,11 @@
 /** How a pass begins: what Redis has for the proxy, and a connection of the pass's own to the living worker, asked for side by side. */
 import { PointsmanError } from '../../shared/errors.ts';
 import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
-import { type ObservedProxy, observeProxy } from '../../shared/haproxy/observe.ts';
+import { type ObservedProxy, observeProxy, observeProxyAndBackend } from '../../shared/haproxy/observe.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import type { Desired } from '../../shared/redis/desired-store.ts';
+import type { ObservedBackend } from '../../shared/model/observed.ts';
+import type { Claim, Found } from '../../shared/redis/claim.ts';
+import type { News } from '../../shared/runtime/handover.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 interface Contact {
@@ -13,12 +15,12 @@ interface Contact {
   readonly provenAt: number;
 }
 
-/** What was asked of Redis beforehand for one service, after the claim. */
-export interface Ahead {
+/** What was asked for beforehand about one service. */
+export interface Ahead extends News {
   readonly service: ServiceName;
-  readonly desired: Promise<Desired>;
-  /** As ProxyStore.backendsOf. */
-  readonly backend: Promise<Map<ServiceName, string>>;
+  readonly backends: Found['backends'];
+  /** As HAProxy has it, read under the claim. */
+  readonly observed: ObservedBackend | null;
 }
 
 /** What a pass begins with: the marks, the worker that was last seen, and a connection of its own to the living one, or why there is none. */
@@ -29,39 +31,62 @@ export interface Start {
   readonly contact: Contact | PointsmanError;
 }
 
-/** `about`: a service that will be among the dirty ones; what Redis has for it is asked for in the same breath. */
-export async function begin(agent: ProxyAgent, about: ServiceName | null): Promise<Start> {
-  const { proxies, desired } = agent.ports;
-  const marks = proxies.begin(agent.config.id);
-  const ahead =
-    about === null ? null : { service: about, desired: desired.read(about), backend: proxies.backendsOf(agent.config.id, [about]) };
-  ahead?.desired.catch(() => undefined);
-  ahead?.backend.catch(() => undefined);
-  const reaching = reach(agent);
-  try {
-    const { dirty, worker } = await marks;
-    return { dirty, worker, ahead, contact: await reaching };
-  } catch (error) {
-    const contact = await reaching;
-    if (!(contact instanceof PointsmanError)) contact.connection.close();
-    throw error;
-  }
+/** A service that will be among the dirty ones; what is known of it is asked for in the same breath. */
+export interface About {
+  readonly service: ServiceName;
+  /** What it should be, if that is handed over rather than read. Resolves to null when there is nothing to do after all. */
+  readonly news: Promise<News | null> | null;
 }
 
-async function reach(agent: ProxyAgent): Promise<Contact | PointsmanError> {
+/** null: there is nothing to do after all, or the claim is another's. `ours`: the claim; the backend is looked at only under it. */
+export async function begin(agent: ProxyAgent, about: About | null, ours: Promise<Claim | null>): Promise<Start | null> {
+  const asked = about === null ? null : (about.news ?? read(agent, about.service));
+  const { contact, observed } = await reach(agent, about?.service ?? null, ours);
+  try {
+    const claim = await ours;
+    const news = await asked;
+    if (claim !== null && (about === null || news !== null)) {
+      const { dirty, worker, backends } = claim.found;
+      return { dirty, worker, ahead: about && news && { service: about.service, backends, observed, ...news }, contact };
+    }
+  } catch (error) {
+    close(contact);
+    throw error;
+  }
+  close(contact);
+  return null;
+}
+
+function read(agent: ProxyAgent, service: ServiceName): Promise<News> {
+  const desired = agent.ports.desired.read(service);
+  desired.catch(() => undefined);
+  return Promise.resolve({ desired, committed: desired });
+}
+
+function close(contact: Contact | PointsmanError): void {
+  if (!(contact instanceof PointsmanError)) contact.connection.close();
+}
+
+async function reach(
+  agent: ProxyAgent,
+  about: ServiceName | null,
+  ours: Promise<Claim | null>,
+): Promise<{ contact: Contact | PointsmanError; observed: ObservedBackend | null }> {
   let connection: RuntimeConnection | null = null;
   try {
     connection = await RuntimeConnection.open(agent.config.runtime);
+    await ours;
     const provenAt = performance.now();
-    const proxy = await observeProxy(connection);
-    if (!proxy.stopping) return { connection, proxy, provenAt };
+    const { proxy, backend } =
+      about === null ? { proxy: await observeProxy(connection), backend: null } : await observeProxyAndBackend(connection, about);
+    if (!proxy.stopping) return { contact: { connection, proxy, provenAt }, observed: backend };
     throw new PointsmanError('HAPROXY_NOT_LIVING_WORKER', 'the worker that answers is stopping', {
       hint: 'it is looked at again',
       retry: 'transient',
     });
   } catch (error) {
     connection?.close();
-    if (error instanceof PointsmanError) return error;
+    if (error instanceof PointsmanError) return { contact: error, observed: null };
     throw error;
   }
 }

@@ -3,7 +3,7 @@
  * One writer per proxy (the claim), so no compare is needed. A backend is loaded before it is written of.
  */
 import { type BackendSnapshot, backendEvent, newBackend, stepBackend } from '../../machines/backend.ts';
-import { canonical } from '../../machines/snapshot.ts';
+import { canonical } from '../../shared/model/canonical.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
@@ -19,7 +19,7 @@ export class Journal {
   }
 
   /** Reads how the backends stand. Call it under the claim. `asked`: the answer, if it was asked for already. */
-  async load(services: readonly ServiceName[], asked?: Promise<Map<ServiceName, string>>): Promise<void> {
+  async load(services: readonly ServiceName[], asked?: ReadonlyMap<ServiceName, string>): Promise<void> {
     this.#keep(await (asked ?? this.#store.backendsOf(this.#proxy, services)));
   }
 

@@ -75,20 +75,26 @@ export class ProxyAgent {
   }
 
   /**
-   * Runs under the claim and the lock; null: another worker has them. `onAsked` is called when the claim's request is on its way: what is asked
-   * of Redis from then on is answered after it.
+   * Runs under the claim and the lock; null: another worker has them. `about`: a service whose backend snapshot comes with the claim. `onAsked` is
+   * called when the claim's request is on its way, and given what resolves to the claim once both are ours, or to null.
    */
-  async exclusively<T>(run: (claim: Claim) => Promise<T>, onAsked: () => void = () => undefined): Promise<{ value: T } | null> {
-    const asked = Claim.take(this.ports.redis, this.ports.keys, this.config.id);
-    onAsked();
+  async exclusively<T>(
+    run: (claim: Claim) => Promise<T>,
+    { about = null, onAsked = () => undefined }: { about?: ServiceName | null; onAsked?: (ours: Promise<Claim | null>) => void } = {},
+  ): Promise<{ value: T } | null> {
+    const asked = Claim.take(this.ports.redis, this.ports.keys, this.config.id, about === null ? [] : [about]);
+    const ours = Promise.withResolvers<Claim | null>();
+    onAsked(ours.promise);
     let lock: ProxyLock | null = null;
     let claim: Claim | null = null;
     try {
       // A file's lock takes a moment of this thread, well spent while the answers are on their way.
       lock = await takeProxyLock(this.config.runtime);
       claim = await asked;
+      if (lock !== null) ours.resolve(claim);
       return claim === null || lock === null ? null : { value: await run(claim) };
     } finally {
+      ours.resolve(null);
       lock?.release();
       claim ??= await asked.catch(() => null);
       await claim?.release();

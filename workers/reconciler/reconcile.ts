@@ -8,7 +8,7 @@ import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
-import { begin, type Start } from './contact.ts';
+import { type About, begin, type Start } from './contact.ts';
 import { writeMissingFiles } from './files.ts';
 import { Journal } from './journal.ts';
 import { oneService } from './one-service.ts';
@@ -28,17 +28,24 @@ export interface PassReport {
   readonly detail: string | null;
 }
 
-export async function reconcile(
-  agent: ProxyAgent,
-  signal: AbortSignal,
-  options: { full: boolean; about?: ServiceName },
-): Promise<PassReport> {
-  let starting: Promise<Start> | null = null;
-  const start = (): Promise<Start> => (starting ??= begin(agent, options.about ?? null));
+const NOTHING: PassReport = { outcome: 'done', services: [], detail: 'nothing changed' };
+
+export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options: { full: boolean; about?: About }): Promise<PassReport> {
+  let starting: Promise<Start | null> = Promise.resolve(null);
+  const about = options.about ?? null;
   try {
     const done = await agent.exclusively(
-      async (claim) => passProxy(agent, signal, options, () => claim.held(), await start()),
-      () => void start().catch(() => undefined),
+      async (claim) => {
+        const started = await starting;
+        return started === null ? NOTHING : passProxy(agent, signal, options, () => claim.held(), started);
+      },
+      {
+        about: about?.service ?? null,
+        onAsked: (ours) => {
+          starting = begin(agent, about, ours);
+          starting.catch(() => undefined);
+        },
+      },
     );
     if (done !== null) return done.value;
   } catch (error) {
@@ -46,7 +53,7 @@ export async function reconcile(
     // No claim, no lock: only said. (The pass itself answers for its own errors.)
     return await failed(agent, new Journal(agent.ports.proxies, agent.config.id), [], error);
   } finally {
-    const contact = (await start().catch(() => null))?.contact;
+    const contact = (await starting.catch(() => null))?.contact;
     if (contact && !(contact instanceof PointsmanError)) contact.connection.close();
   }
   await agent.later(TAKEN_MS, 'another worker has the proxy');
@@ -66,7 +73,9 @@ async function passProxy(
     if (contact instanceof PointsmanError) throw contact;
     const { proxy, connection, provenAt } = contact;
     const news = await noteWorker(agent, journal, proxy, worker);
-    const mine = [...dirty.keys()].filter((service) => matchesAny(agent.config.services, service));
+    // What was handed over comes first, and may not be marked yet.
+    const marked = new Set([...(ahead === null ? [] : [ahead.service]), ...dirty.keys()]);
+    const mine = [...marked].filter((service) => matchesAny(agent.config.services, service));
     const services = options.full || news ? await everything(agent, journal, mine, proxy) : mine;
     if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
     return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt, ahead }, services, dirty);
@@ -134,14 +143,18 @@ async function passServices(
     if (!looked.waiting && looked.unwritten === 0) applied.set(service, looked.revision);
     report.push({ service, commands: looked.commands, state: looked.state });
   }
-  await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty));
+  await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty, context.ahead?.service));
   await again(agent, { waiting: waiting > 0, stuck: stuck > 0, unwritten });
   return { outcome: 'done', services: report, detail: null };
 }
 
 /** A mark of a revision that was read before it counts as seen only when the revision covers it. */
-function withMarks(applied: ReadonlyMap<ServiceName, number>, dirty: ReadonlyMap<ServiceName, number>): Map<ServiceName, number> {
-  return new Map([...applied].filter(([service]) => dirty.has(service)));
+function withMarks(
+  applied: ReadonlyMap<ServiceName, number>,
+  dirty: ReadonlyMap<ServiceName, number>,
+  about: ServiceName | undefined,
+): Map<ServiceName, number> {
+  return new Map([...applied].filter(([service]) => dirty.has(service) || service === about));
 }
 
 async function again(agent: ProxyAgent, left: { waiting: boolean; stuck: boolean; unwritten: number }): Promise<void> {

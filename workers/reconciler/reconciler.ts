@@ -5,13 +5,16 @@
 import type { Worker } from 'bullmq';
 import { errorText } from '../../shared/errors.ts';
 import { reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
+import { matchesAny } from '../../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { proxiesQueue, reloadsQueue } from '../../shared/redis/keys.ts';
 import type { JobData, WakeJob } from '../../shared/redis/queues.ts';
+import type { News, Readied } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { Turns } from '../../shared/runtime/turns.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
+import type { About } from './contact.ts';
 import { writeMissingFiles } from './files.ts';
 import { ProxyAgent, type ReconcilerPorts } from './proxy-agent.ts';
 import { type PassReport, reconcile } from './reconcile.ts';
@@ -56,6 +59,7 @@ export class Reconciler implements Role {
     }
     this.#superviseAll();
     this.#ports.handover.proxy = (proxy, service) => this.#told(proxy, service);
+    this.#ports.handover.ready = (service) => this.#ready(service);
     await this.#fullPass('start');
     this.#ports.redis.on('ready', this.#redisIsBack);
     this.#timers.push(setInterval(() => void this.#announce(), ANNOUNCE_EVERY_MS));
@@ -66,6 +70,7 @@ export class Reconciler implements Role {
     this.#ports.redis.off('ready', this.#redisIsBack);
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     this.#ports.handover.proxy = null;
+    this.#ports.handover.ready = null;
     this.#stopping.abort();
     await this.#turns.ended();
     await Promise.all(this.#workers.splice(0).map((worker) => worker.close()));
@@ -128,11 +133,31 @@ export class Reconciler implements Role {
   #told(proxy: ProxyId, service: ServiceName): void {
     const agent = this.#agents.get(proxy);
     if (agent === undefined) return;
+    this.#passAbout(agent, { service, news: null });
+  }
+
+  #passAbout(agent: ProxyAgent, about: About): void {
+    const { id } = agent.config;
     this.#turns
-      .run(proxy, async () => {
-        this.#done.set(proxy, await reconcile(agent, this.#stopping.signal, { full: false, about: service }));
+      .run(id, async () => {
+        const report = await reconcile(agent, this.#stopping.signal, { full: false, about });
+        if (report.services.length > 0) this.#done.set(id, report);
       })
-      .catch((error: unknown) => this.#ports.logger.debug({ proxy, error: String(error) }, 'pass failed, the job follows'));
+      .catch((error: unknown) => this.#ports.logger.debug({ proxy: id, error: String(error) }, 'pass failed, the job follows'));
+  }
+
+  /**
+   * By the transition role in this process, while it folds. Only proxies that nothing else is done with; when there are many, none: their claims
+   * and connections would hold up what they are to hasten.
+   */
+  #ready(service: ServiceName): Readied | null {
+    const agents = [...this.#agents.values()].filter(
+      ({ config }) => matchesAny(config.services, service) && !this.#turns.isBusy(config.id) && !this.#full.has(config.id),
+    );
+    if (agents.length === 0 || agents.length > PROXIES_AT_ONCE) return null;
+    const { promise, resolve } = Promise.withResolvers<News | null>();
+    for (const agent of agents) this.#passAbout(agent, { service, news: promise });
+    return { proxies: new Set(agents.map(({ config }) => config.id)), tell: resolve };
   }
 
   async #reload(job: WakeJob, signal: AbortSignal): Promise<unknown> {

@@ -22,6 +22,8 @@ import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
+/** Covers no mark. */
+const NO_REVISION = -1;
 /** Commands of one look that are kept in the proxy's stream; the rest is counted. */
 const RECORDED_MAX = 200;
 
@@ -59,25 +61,44 @@ export async function passService(context: PassContext, service: ServiceName): P
   const ahead = context.ahead?.service === service ? context.ahead : null;
   const [{ revision, known, backend }, observed] = await Promise.all([
     ahead?.desired ?? agent.ports.desired.read(service),
-    observeBackend(context.connection, service),
-    journal.load([service], ahead?.backend),
+    ahead?.observed ?? observeBackend(context.connection, service),
+    journal.load([service], ahead?.backends),
   ]);
   // Redis has nothing of it (lost, or not told yet): that is no reason to change anything.
   if (!known) {
     agent.seen.delete(service);
-    return { service, revision, known, commands: 0, plan: { backend: service, commands: [], waiting: [], reload: null, blocked: null } };
+    return unknown(service, revision, 0);
   }
   // A service that the proxy carries no longer is taken away, whatever it should have elsewhere.
   const desired = matchesAny(agent.config.services, service) ? backend : null;
   const first = await judge(context, service, desired, observed);
   if (first.plan.commands.length === 0) {
+    if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, 0);
     await remember(agent, service, desired, first);
     return { service, revision, known, commands: 0, plan: first.plan };
   }
   await apply(context, service, revision, first.plan);
+  if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, first.plan.commands.length);
   const second = await look(context, service, desired);
   await remember(agent, service, desired, second);
   return { service, revision, known, commands: first.plan.commands.length, plan: second.plan };
+}
+
+function unknown(service: ServiceName, revision: number, commands: number): ServicePass {
+  return { service, revision, known: false, commands, plan: { backend: service, commands: [], waiting: [], reload: null, blocked: null } };
+}
+
+/**
+ * What is handed over is acted on while its commit is on its way: the events that it follows from are in the log, so whoever folds them gets there too.
+ * But its revision is only a revision once it is committed; until then no mark is taken away for it.
+ */
+async function hasLanded(ahead: Ahead | null): Promise<boolean> {
+  try {
+    await ahead?.committed;
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What a proxy's plan for a service is now; changes nothing. */

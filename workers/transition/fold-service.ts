@@ -9,14 +9,24 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { needs } from '../../machines/needs.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import { newService, type ServiceSnapshot } from '../../machines/service.ts';
-import { canonical } from '../../machines/snapshot.ts';
-import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
+import { canonical } from '../../shared/model/canonical.ts';
+import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import { type Commit, type Fetched, GUARD_DEADLINE, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
+import {
+  type Commit,
+  type Fetched,
+  GUARD_DEADLINE,
+  type Named,
+  NONE,
+  type ServiceHead,
+  type ServiceStore,
+} from '../../shared/redis/service-store.ts';
 
 /** Events in one commit, and due deadlines appended at once. */
 const PER_FOLD = { due: 1_000, events: 1_000 };
+/** Events for which what their fold needs is asked for together with them. */
+const HINT_MAX = 100;
 
 export interface Folded {
   readonly revision: number;
@@ -36,41 +46,48 @@ interface Loaded {
   readonly addresses: ReadonlyMap<string, string>;
 }
 
+/** A commit on its way. */
+export interface Sent {
+  readonly commit: Commit;
+  /** Rejects when it did not land. */
+  readonly committed: Promise<unknown>;
+}
+
 /**
- * One fold. `hint`: events that are on their way into the log, for which what the fold needs is asked for together with the events. `alongside` is begun when the commit is on its way and before it is answered: marks and wakes that are sent then arrive after it, and do
- * no harm should it be lost. @throws PointsmanError LOG_CAS_LOST: another worker was first.
+ * One fold. `hint`: events that are on their way into the log, for which what the fold needs is asked for together with the events. `alongside` is
+ * begun when the commit is on its way and before it is answered: marks and wakes that are sent then arrive after it, and do no harm should it be
+ * lost. null: there was nothing to commit. @throws PointsmanError LOG_CAS_LOST: another worker was first.
  */
 export async function foldService(
   ports: { log: ServiceLog; store: ServiceStore },
   service: ServiceName,
   now: number,
   hint: readonly ServiceEvent[] = [],
-  alongside: (folded: Folded) => Promise<void> = async () => {},
+  alongside: (folded: Folded, sent: Sent | null) => Promise<void> = async () => {},
 ): Promise<Folded> {
   const { store } = ports;
-  const fetching = store.fetch(service, now, PER_FOLD);
-  // Sent right behind: what is read for the hint is no older than the head, and a commit in between is found by the compare-and-set.
-  let ahead = hint.length === 0 ? null : readAhead(store, service, hint);
-  let fetched = await fetching;
+  let named = namedBy(hint);
+  let fetched = await store.fetch(service, now, PER_FOLD, named);
   if (fetched.due.length > 0) {
     await appendDue(ports, service, fetched, now);
-    fetched = await store.fetch(service, now, PER_FOLD);
-    ahead = null;
+    named = NONE;
+    fetched = await store.fetch(service, now, PER_FOLD, named);
   }
   const { head, events } = fetched;
   const { revision, published } = head;
   const last = events.at(-1);
   if (last === undefined) {
     const nothing = { revision, published, events: 0, transitions: [], desiredChanged: false, more: false };
-    await alongside(nothing);
+    await alongside(nothing, null);
     return nothing;
   }
   const before: ServiceSnapshot = { ...newService(), ...(head.service === null ? {} : (JSON.parse(head.service) as ServiceSnapshot)) };
-  const loaded = await load(store, service, before, events, await ahead);
+  const loaded = await load(store, service, before, fetched, named);
   const transitions = events.flatMap((event) => fold(loaded.state, event));
   const after = loaded.state.service;
   const commit = difference(head, last.id, before, loaded);
-  const settings = canonical([before.config, before.complete]) !== canonical([after.config, after.complete]);
+  const settings =
+    before.complete !== after.complete || (before.config !== after.config && canonical(before.config) !== canonical(after.config));
   const folded = {
     revision: revision + 1,
     published,
@@ -79,7 +96,8 @@ export async function foldService(
     desiredChanged: commit.desired.size > 0 || settings,
     more: events.length === PER_FOLD.events,
   };
-  const [committed, told] = await Promise.allSettled([store.commit(service, commit), alongside(folded)]);
+  const committing = store.commit(service, commit);
+  const [committed, told] = await Promise.allSettled([committing, alongside(folded, { commit, committed: committing })]);
   if (committed.status === 'rejected') throw committed.reason;
   if (told.status === 'rejected') throw told.reason;
   return folded;
@@ -108,43 +126,36 @@ async function appendDue(
   await log.appendPlain(service, events);
 }
 
-interface Ahead {
-  readonly ids: ReadonlySet<InstanceId>;
-  readonly keys: ReadonlySet<string>;
-  readonly texts: Map<InstanceId, string>;
-  readonly addresses: Map<string, string>;
-}
-
-/** null: it could not be read; then it is read when it is needed. */
-async function readAhead(store: ServiceStore, service: ServiceName, hint: readonly ServiceEvent[]): Promise<Ahead | null> {
+/** What the fold of these events will need, to be asked for with them. Of too many, nothing: it is read when they are there. */
+function namedBy(hint: readonly ServiceEvent[]): Named {
+  if (hint.length > HINT_MAX) return NONE;
   const wanted = hint.map(needs);
-  if (wanted.some((need) => need.all)) return null;
-  const ids = new Set(wanted.flatMap((need) => need.instances));
-  const keys = new Set(wanted.flatMap((need) => need.addresses));
-  const reading = Promise.all([store.instances(service, [...ids]), store.addresses(service, [...keys])]);
-  const read = await reading.catch(() => null);
-  return read === null ? null : { ids, keys, texts: read[0], addresses: read[1] };
+  if (wanted.some((need) => need.all)) return NONE;
+  return {
+    instances: new Set(wanted.flatMap((need) => need.instances)),
+    addresses: new Set(wanted.flatMap((need) => need.addresses)),
+  };
 }
 
 /** Loads what the events need: the instances they name, the addresses these have or want, and who else wants those. */
-async function load(
-  store: ServiceStore,
-  service: ServiceName,
-  before: ServiceSnapshot,
-  events: readonly Logged<ServiceEvent>[],
-  ahead: Ahead | null,
-): Promise<Loaded> {
+async function load(store: ServiceStore, service: ServiceName, before: ServiceSnapshot, fetched: Fetched, named: Named): Promise<Loaded> {
+  const { events } = fetched;
   const wanted = events.map(({ event }) => needs(event));
   const all = wanted.some((need) => need.all);
   const ids = new Set(wanted.flatMap((need) => need.instances));
-  if (wanted.some((need) => need.losses)) for (const { instance } of before.guard.context.losses) ids.add(instance);
+  const own = new Set(ids);
+  if (wanted.some(({ losses }) => losses === 'all' || (losses === 'while-open' && mayHold(before))))
+    for (const { instance } of before.guard.context.losses) ids.add(instance);
   const keys = new Set(wanted.flatMap((need) => need.addresses));
-  const enough = ahead !== null && !all && ids.isSubsetOf(ahead.ids) && keys.isSubsetOf(ahead.keys);
-  const [texts, addresses] = enough
-    ? [ahead.texts, ahead.addresses]
-    : await Promise.all([store.instances(service, all ? 'all' : [...ids]), store.addresses(service, [...keys])]);
+  const [texts, addresses] = await Promise.all([
+    store.instances(service, all ? 'all' : [...ids.difference(named.instances)]),
+    store.addresses(service, [...keys.difference(named.addresses)]),
+  ]);
+  if (!all) for (const [id, json] of fetched.instances) texts.set(id, json);
+  for (const [key, json] of fetched.addresses) addresses.set(key, json);
   const instances = new Map([...texts].map(([id, json]) => [id, JSON.parse(json) as InstanceSnapshot]));
-  const further = [...instances.values()].flatMap(claimKeys).filter((key) => !keys.has(key));
+  const claiming = [...instances.values()].filter(({ context }) => all || own.has(context.id));
+  const further = claiming.flatMap(claimKeys).filter((key) => !keys.has(key));
   for (const [key, json] of await store.addresses(service, [...new Set(further)])) addresses.set(key, json);
   const claims = new Map([...addresses].map(([key, json]) => [key, JSON.parse(json) as AddressClaim]));
   const others = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]).filter((id) => !instances.has(id));
@@ -162,6 +173,10 @@ async function load(
     instances,
     addresses,
   };
+}
+
+function mayHold({ config, guard }: ServiceSnapshot): boolean {
+  return guard.state === 'open' && config !== null && config.guard.maxLoss < 1;
 }
 
 /** Only what differs from what was loaded. */

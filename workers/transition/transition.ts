@@ -8,15 +8,18 @@ import type { ServiceEvent } from '../../shared/model/event.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import type { DesiredStore } from '../../shared/redis/desired-store.ts';
 import { SERVICES_QUEUE } from '../../shared/redis/keys.ts';
 import type { Announcement, ProxyStore } from '../../shared/redis/proxy-store.ts';
-import type { Cause, JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
+import type { JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { ServiceStore } from '../../shared/redis/service-store.ts';
-import type { Handover } from '../../shared/runtime/handover.ts';
+import { HANDED_OVER_MS, type Handover, type News, type Readied } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { Turns } from '../../shared/runtime/turns.ts';
-import { type Folded, foldService } from './fold-service.ts';
+import { pause } from '../../shared/runtime/wait.ts';
+import { Expectations } from './expectations.ts';
+import { type Folded, foldService, type Sent } from './fold-service.ts';
 
 /** Folds of one job; what is left after them is another job's. */
 const FOLDS_PER_JOB = 50;
@@ -38,6 +41,7 @@ interface Done {
 export interface TransitionPorts {
   readonly log: ServiceLog;
   readonly store: ServiceStore;
+  readonly desired: DesiredStore;
   readonly proxies: ProxyStore;
   readonly queues: Queues;
   readonly handover: Handover;
@@ -47,6 +51,7 @@ export interface TransitionPorts {
 export class Transition implements Role {
   readonly name = 'transition';
   readonly #ports: TransitionPorts;
+  readonly #expectations: Expectations;
   readonly #turns = new Turns();
   readonly #stopping = new AbortController();
   /** What the last fold of each service changed, for the job that finds it done. */
@@ -55,15 +60,18 @@ export class Transition implements Role {
   #sweep: NodeJS.Timeout | null = null;
   /** Deadlines that this process has armed since the last sweep. */
   readonly #armed = new Map<ServiceName, number>();
+  readonly #later = new Set<Promise<void>>();
   /** The proxies that were announced when this was last read; told first, while it is read again. */
   #announced: readonly Announcement[] = [];
 
   constructor(ports: TransitionPorts) {
     this.#ports = ports;
+    this.#expectations = new Expectations(ports.handover);
   }
 
   async start(): Promise<void> {
     this.#worker = this.#ports.queues.work(SERVICES_QUEUE, (job, signal) => this.#run(job, signal), { concurrency: CONCURRENCY });
+    this.#ports.handover.noticed = (service) => this.#expectations.expect(service);
     this.#ports.handover.service = (service, events) => this.#told(service, events);
     this.#sweep = setInterval(() => void this.#wakeAll(), SWEEP_EVERY_MS);
     await this.#wakeAll();
@@ -72,9 +80,12 @@ export class Transition implements Role {
   async stop(): Promise<void> {
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#sweep = null;
+    this.#ports.handover.noticed = null;
     this.#ports.handover.service = null;
+    this.#expectations.end();
     this.#stopping.abort();
     await this.#turns.ended();
+    await Promise.all(this.#later);
     await this.#worker?.close();
     this.#worker = null;
   }
@@ -101,7 +112,6 @@ export class Transition implements Role {
     let more = false;
     for (let turn = 0; turn < FOLDS_PER_JOB && !signal.aborted; turn += 1) {
       const folded = await this.#fold(service, turn === 0 ? hint : []);
-      if (folded.published < folded.revision) await this.#ports.store.published(service, folded.revision);
       events += folded.events;
       revision = folded.revision;
       transitions.push(...folded.transitions.map(({ instance, from, to }) => `${instance}: ${from} -> ${to}`));
@@ -127,14 +137,25 @@ export class Transition implements Role {
   }
 
   async #fold(service: ServiceName, hint: readonly ServiceEvent[]): Promise<Folded> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const ahead = attempt === 1 ? hint : [];
-        return await foldService(this.#ports, service, Date.now(), ahead, (folded) => this.#publish(service, folded));
-      } catch (error) {
-        const lost = error instanceof PointsmanError && error.code === 'LOG_CAS_LOST';
-        if (!lost || attempt >= CAS_TRIES) throw error;
+    let readied = hint.length > 0 ? this.#expectations.take(service) : null;
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        const first = attempt === 1;
+        try {
+          const folding = foldService(this.#ports, service, Date.now(), first ? hint : [], (folded, sent) =>
+            this.#publish(service, folded, sent, first ? readied : null),
+          );
+          // What the fold needs is on its way by now; what the passes need, if they are not ready yet, follows it.
+          if (first && hint.length > 0) readied ??= this.#ports.handover.ready?.(service) ?? null;
+          return await folding;
+        } catch (error) {
+          const lost = error instanceof PointsmanError && error.code === 'LOG_CAS_LOST';
+          if (!lost || attempt >= CAS_TRIES) throw error;
+        }
       }
+    } finally {
+      // Should there be nothing for them; of two answers the first counts.
+      readied?.tell(null);
     }
   }
 
@@ -143,27 +164,60 @@ export class Transition implements Role {
    * connection, in this order, and are not waited for one by one. Proxies that are known already are told at once; the list is read behind the
    * commit, in the same trip, and whoever it shows to be new or changed is told then. One that announces itself later yet reads what is committed.
    */
-  async #publish(service: ServiceName, folded: Folded): Promise<void> {
+  async #publish(service: ServiceName, folded: Folded, sent: Sent | null, readied: Readied | null): Promise<void> {
     const { published, revision, transitions } = folded;
-    const owed = published < revision && (folded.desiredChanged || published < revision - 1 || folded.events === 0);
-    if (!owed) return;
+    if (published >= revision) return;
+    const owed = folded.desiredChanged || published < revision - 1 || folded.events === 0;
+    const isPublished = async (): Promise<void> => {
+      await sent?.committed;
+      await this.#ports.store.published(service, revision);
+    };
+    if (!owed) return isPublished();
+    if (sent !== null) readied?.tell(this.#news(service, sent));
     const first = transitions.slice(0, 5);
     const why = first.length > 0 ? first.map((change) => `${change.instance} ${change.to}`).join(', ') : 'config';
     const cause = { why: `${service}: ${why}`, events: first.map((change) => change.cause), time: Date.now() };
     const known = this.#announced.filter((proxy) => matchesAny(proxy.services, service));
-    const [, announced] = await Promise.all([this.#tell(known, service, revision, cause), this.#ports.proxies.announced()]);
-    this.#announced = announced;
+    const wakes = this.#mark(known, service, revision, readied);
+    this.#announced = await this.#ports.proxies.announced();
     const told = new Set(known.map(({ id, pool }) => `${id} ${pool}`));
-    const missed = announced.filter(({ id, pool, services }) => matchesAny(services, service) && !told.has(`${id} ${pool}`));
-    await this.#tell(missed, service, revision, cause);
+    const missed = this.#announced.filter(({ id, pool, services }) => matchesAny(services, service) && !told.has(`${id} ${pool}`));
+    await this.#mark(missed, service, revision, null);
+    await wakes;
+    const wake = async (): Promise<void> => {
+      await Promise.all([...known, ...missed].map(({ id, pool }) => this.#ports.queues.wakeProxy(pool, id, cause)));
+      await isPublished();
+    };
+    if (readied === null) await wake();
+    else this.#afterwards(wake);
   }
 
-  async #tell(carriers: readonly Announcement[], service: ServiceName, revision: number, cause: Cause): Promise<void> {
-    const { proxies, queues, handover } = this.#ports;
-    const marks = new Map([[service, revision]]);
-    const sent = carriers.flatMap(({ id, pool }) => [proxies.mark([id], marks), queues.wakeProxy(pool, id, cause)]);
-    for (const { id } of carriers) handover.proxy?.(id, service);
-    await Promise.all(sent);
+  /** Marks, and tells who is in this process and not told yet. */
+  async #mark(carriers: readonly Announcement[], service: ServiceName, revision: number, readied: Readied | null): Promise<void> {
+    const { proxies, handover } = this.#ports;
+    const marked = proxies.mark(
+      carriers.map(({ id }) => id),
+      new Map([[service, revision]]),
+    );
+    for (const { id } of carriers) if (readied?.proxies.has(id) !== true) handover.proxy?.(id, service);
+    await marked;
+  }
+
+  /** What was last read of the service, with the commit; else what is read behind it. */
+  #news(service: ServiceName, { commit, committed }: Sent): News {
+    const { desired } = this.#ports;
+    const backend = desired.advance(service, commit, committed);
+    const revision = commit.readRevision + 1;
+    return { desired: backend === null ? desired.read(service) : Promise.resolve({ revision, known: true, backend }), committed };
+  }
+
+  /** The wakes, once those who were told have mostly done it. Should they be lost: what is committed and not said to be published is published again. */
+  #afterwards(wake: () => Promise<void>): void {
+    const later = pause(HANDED_OVER_MS.proxy, this.#stopping.signal)
+      .then(wake)
+      .catch((error: unknown) => this.#ports.logger.debug({ error: String(error) }, 'wakes failed, the next fold follows'))
+      .then(() => void this.#later.delete(later));
+    this.#later.add(later);
   }
 
   async #wakeAll(): Promise<void> {

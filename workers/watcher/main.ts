@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Config } from '../../shared/config/config.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { HANDED_OVER_MS } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { pause } from '../../shared/runtime/wait.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
@@ -12,8 +13,6 @@ import { Watcher, type WatcherStatus } from './watcher.ts';
 
 /** ms without a connection at the start after which that is said; the link goes on trying, and says more later. */
 const WAIT_TOLD_MS = 3_000;
-/** ms in which what was handed over within the process has mostly been done. */
-const HANDED_OVER_MS = 5;
 
 /** The log, with what is appended handed over to the transition role, should it run in this process. */
 function handedOver({ log, handover }: Ports): WatcherLog {
@@ -47,10 +46,11 @@ export class WatcherRole implements Role {
       id: `${hostname()}-${process.pid}`,
       services: config.services,
       log: handedOver(ports),
+      noticed: (service) => ports.handover.noticed?.(service),
       wake: {
         wakeService: async (service, { path, events, mzxid, time }) => {
           // Whoever was told in this process is at it; adding the job would only take the thread from it now.
-          if (ports.handover.service !== null) await pause(HANDED_OVER_MS);
+          if (ports.handover.service !== null) await pause(HANDED_OVER_MS.service);
           await ports.queues.wakeService(service, { why: 'a change in Zookeeper', path, events, zxid: mzxid, time });
         },
       },

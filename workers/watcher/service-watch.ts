@@ -4,6 +4,7 @@
  * What a session's first reading misses is gone only when a later one confirms it (trust.ts).
  */
 import type { PointsmanError } from '../../shared/errors.ts';
+import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Decoded } from '../../shared/model/registration.ts';
@@ -29,6 +30,8 @@ export interface ServiceWatchOptions {
   /** A znode of ours that may be written to, see ListWatch. */
   readonly barrier: string;
   readonly rereadMs?: number;
+  /** See ListWatch. */
+  readonly noticed?: (service: ServiceName) => void;
   readonly logger: Logger;
 }
 
@@ -82,6 +85,7 @@ export class ServiceWatch {
       barrier: options.barrier,
       logger: options.logger,
       deliver: (reading) => this.#inTurn(() => this.#take(reading)),
+      noticed: () => options.noticed?.(config.name),
       problem: (problem) => {
         this.#problem = problem;
       },
@@ -233,13 +237,4 @@ function latest(zxids: readonly string[]): string | null {
   let most: bigint | null = null;
   for (const zxid of zxids) if (most === null || BigInt(zxid) > most) most = BigInt(zxid);
   return most === null ? null : most.toString();
-}
-
-/** The same for configs that mean the same. */
-export function canonical(config: ServiceConfig): string {
-  return JSON.stringify(config, (_key, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
 }

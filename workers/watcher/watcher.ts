@@ -2,6 +2,7 @@
  * The watcher: of all that run, the elected one watches every configured service and writes what changed into the services' event
  * logs, under an epoch that fences its elders. The others stand by. It does not own the link.
  */
+import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
@@ -13,7 +14,7 @@ import { timedOut } from '../../shared/zookeeper/errors.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { type Lookup, NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
-import { canonical, ServiceWatch, type ServiceWatchStatus } from './service-watch.ts';
+import { ServiceWatch, type ServiceWatchStatus } from './service-watch.ts';
 import { type Tenure, ViewWriter } from './view-writer.ts';
 import { WakeSender } from './wake-sender.ts';
 
@@ -30,6 +31,8 @@ export interface WatcherOptions {
   readonly logger: Logger;
   /** ms between full readings of a service. Default 30,000. */
   readonly rereadMs?: number;
+  /** Told when a watch of a service has fired. */
+  readonly noticed?: (service: ServiceName) => void;
   /** Default: the system's resolver. */
   readonly lookup?: Lookup;
 }
@@ -163,7 +166,7 @@ export class Watcher implements Role {
   }
 
   #watch(lead: Lead, config: ServiceConfig): void {
-    const { link, log, wake, root, logger, rereadMs } = this.#options;
+    const { link, log, wake, root, logger, rereadMs, noticed } = this.#options;
     const watch = new ServiceWatch(config, {
       link,
       log,
@@ -172,6 +175,7 @@ export class Watcher implements Role {
       resolver: this.#resolver,
       tenure: lead,
       barrier: `${root}/barrier`,
+      ...(noticed === undefined ? {} : { noticed }),
       ...(rereadMs === undefined ? {} : { rereadMs }),
     });
     lead.watches.set(config.name, watch);

@@ -1,0 +1,149 @@
+/** The table that production follows is XState's `transition` on every path: same state, same context, and the same events that change nothing. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type AnyStateMachine, assign, setup, transition } from 'xstate';
+import { type BackendEvent, backendMachine, newBackend } from '../../machines/backend.ts';
+import { guardMachine, newGuard } from '../../machines/guard.ts';
+import { type InstanceEvent, instanceMachine, newInstance } from '../../machines/instance.ts';
+import { type MachineSnapshot, step } from '../../machines/snapshot.ts';
+import { tableOf, type Way } from '../../machines/table.ts';
+import { canonical } from '../../shared/model/canonical.ts';
+import type { Registration, Znode } from '../../shared/model/registration.ts';
+
+type Snapshot = MachineSnapshot<string, object>;
+type Event = { readonly type: string };
+
+function byXstate(machine: AnyStateMachine, snapshot: Snapshot, event: Event): Snapshot {
+  const before = machine.resolveState({ value: snapshot.state, context: snapshot.context });
+  const [after] = transition(machine, before, event);
+  return { schema: snapshot.schema, state: after.value as string, context: after.context };
+}
+
+const at = fc.nat(100_000);
+const token = fc.nat(3);
+const znode: fc.Arbitrary<Znode | null> = fc
+  .constantFrom('a', 'b', null)
+  .map((name) => name && { name, czxid: '1', mzxid: '1', version: 0 });
+const znodeName: fc.Arbitrary<string | null> = fc.constantFrom('a', 'b', null);
+const offered: fc.Arbitrary<Registration> = fc
+  .nat(2)
+  .map((weight) => ({ host: '10.0.0.1', address: '10.0.0.1', port: 80, weight, labels: {} }));
+const offeredOrNot: fc.Arbitrary<Registration | null> = fc.oneof(offered, fc.constant(null));
+const verdict = fc.constantFrom('absent' as const, 'unknown' as const, 'up' as const, 'down' as const);
+const detail = fc.constantFrom('this', 'that');
+const nextTry: fc.Arbitrary<number | null> = fc.oneof(at, fc.constant(null));
+
+const instanceEvents: Record<InstanceEvent['type'], fc.Arbitrary<InstanceEvent>> = {
+  accept: fc.record({ type: fc.constant('accept' as const), at, znode, offered, serverId: fc.integer({ min: 1, max: 3 }) }),
+  reject: fc.record({
+    type: fc.constant('reject' as const),
+    at,
+    znode,
+    offered: offeredOrNot,
+    rejection: fc.constant({ code: 'bad-port' as const, detail: 'no' }),
+    keep: fc.boolean(),
+  }),
+  unback: fc.record({ type: fc.constant('unback' as const), at, znode: fc.constantFrom('a', 'b') }),
+  lose: fc.record({ type: fc.constant('lose' as const), at, znode: znodeName, drainTimeout: fc.nat(100) }),
+  hold: fc.record({ type: fc.constant('hold' as const), at, znode: znodeName }),
+  health: fc.record({ type: fc.constant('health' as const), at, proxy: fc.constantFrom('p', 'q'), from: verdict, to: verdict }),
+  timer: fc.record({ type: fc.constant('timer' as const), at, token }),
+};
+
+const config = fc.record({ maxLoss: fc.constantFrom(0, 0.5, 1), window: fc.nat(20_000), hold: fc.integer({ min: 1, max: 50_000 }) });
+const instance = fc.constantFrom('a:1', 'b:1', 'c:1', 'd:1');
+const guardEvents = {
+  count: fc.record({ type: fc.constant('count' as const), at, config, count: fc.nat(8) }),
+  loss: fc.record({ type: fc.constant('loss' as const), at, config, instance }),
+  return: fc.record({ type: fc.constant('return' as const), at, config, instance }),
+  timer: fc.record({ type: fc.constant('timer' as const), at, config, token }),
+};
+
+const service = fc.constant('inventory');
+const backendEvents: Record<BackendEvent['type'], fc.Arbitrary<BackendEvent>> = {
+  patching: fc.record({ type: fc.constant('patching' as const), at }),
+  synced: fc.record({ type: fc.constant('synced' as const), at, revision: fc.nat(9) }),
+  drifted: fc.record({ type: fc.constant('drifted' as const), at, detail, service }),
+  'reload-wanted': fc.record({ type: fc.constant('reload-wanted' as const), at, detail }),
+  reloading: fc.record({ type: fc.constant('reloading' as const), at }),
+  reloaded: fc.record({ type: fc.constant('reloaded' as const), at }),
+  blocked: fc.record({ type: fc.constant('blocked' as const), at, detail, nextTry }),
+  unreachable: fc.record({ type: fc.constant('unreachable' as const), at, detail, nextTry }),
+};
+
+const MACHINES: ReadonlyArray<{ machine: AnyStateMachine; start: Snapshot; events: Readonly<Record<string, fc.Arbitrary<Event>>> }> = [
+  { machine: instanceMachine, start: newInstance('10.0.0.1:80'), events: instanceEvents },
+  { machine: guardMachine, start: newGuard(), events: guardEvents },
+  { machine: backendMachine, start: newBackend(), events: backendEvents },
+];
+
+describe.each(MACHINES)('the table of $machine.id', ({ machine, start, events }) => {
+  it('knows every state and every event of the definition, and no more', () => {
+    const table = tableOf(machine);
+    expect([...table.keys()]).toEqual(Object.keys(machine.root.states));
+    const named = new Set([...table.values()].flatMap((ways) => [...ways.keys()]));
+    expect([...named].sort()).toEqual(Object.keys(events).sort());
+  });
+
+  it('goes where XState goes, step by step', () => {
+    const visited = new Set<string>();
+    fc.assert(
+      fc.property(fc.array(fc.oneof(...Object.values(events)), { maxLength: 40 }), (story) => {
+        let snapshot = start;
+        for (const event of story) {
+          const mine = step(machine, snapshot, event);
+          const theirs = byXstate(machine, snapshot, event);
+          expect(canonical(mine)).toBe(canonical(theirs));
+          if (mine !== snapshot) visited.add(`${snapshot.state} ${event.type}`);
+          snapshot = mine;
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+    // The walks are no proof of what they did not meet: every way that changes something was taken.
+    const ways = [...tableOf(machine)].flatMap(([state, byType]) =>
+      [...byType].filter(([, list]) => changes(list)).map(([type]) => `${state} ${type}`),
+    );
+    expect([...visited].sort()).toEqual(ways.sort());
+  });
+});
+
+/** Whether a way that can be taken changes anything: behind the first without a guard none is tried. */
+function changes(ways: readonly Way[]): boolean {
+  const last = ways.findIndex(({ guard }) => guard === null);
+  return ways.slice(0, last < 0 ? ways.length : last + 1).some(({ target, actions }) => target !== null || actions.length > 0);
+}
+
+describe('a definition that the table does not know', () => {
+  const types = { context: {} as { n: number }, events: {} as { type: 'go' } };
+  const made = setup({
+    types,
+    actions: { more: assign({ n: ({ context }) => context.n + 1 }), act: () => {} },
+    guards: { is: () => true },
+  });
+  const planted: ReadonlyArray<[string, () => AnyStateMachine]> = [
+    ['states inside', () => made.createMachine({ context: { n: 0 }, initial: 'a', states: { a: { initial: 'b', states: { b: {} } } } })],
+    ['a delayed transition', () => made.createMachine({ context: { n: 0 }, initial: 'a', states: { a: { after: { 5: 'b' } }, b: {} } })],
+    ['an entry action', () => made.createMachine({ context: { n: 0 }, initial: 'a', states: { a: { entry: 'act' } } })],
+    [
+      'always',
+      () => made.createMachine({ context: { n: 0 }, initial: 'a', states: { a: { always: { target: 'b', guard: 'is' } }, b: {} } }),
+    ],
+    [
+      'an action that is no assign',
+      () => made.createMachine({ context: { n: 0 }, initial: 'a', states: { a: { on: { go: { actions: 'act' } } } } }),
+    ],
+    [
+      'an assign of functions',
+      () => made.createMachine({ context: { n: 0 }, initial: 'a', states: { a: { on: { go: { actions: 'more' } } } } }),
+    ],
+    [
+      'a nameless guard',
+      () => made.createMachine({ context: { n: 0 }, initial: 'a', states: { a: { on: { go: { guard: () => true, target: 'a' } } } } }),
+    ],
+    ['a wildcard', () => made.createMachine({ context: { n: 0 }, initial: 'a', states: { a: { on: { '*': 'a' } } } })],
+  ];
+  it.each(planted)('is refused: %s', (_what, machine) => {
+    expect(() => tableOf(machine())).toThrow();
+  });
+});
