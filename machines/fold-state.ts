@@ -1,9 +1,10 @@
-/** PURE. What a fold works on, and the books it keeps there: who stands, who is remembered, who is rejected, who went. */
+/** PURE. What a fold works on, and the books it keeps there: who stands, who is up, who is remembered, who is rejected, who went. */
 import type { InstanceId } from '../shared/model/ids.ts';
 import { type AddressClaims, addressKey, claimAddress, leaveQueue, serverIdKey } from './claims.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { judge } from './policy.ts';
-import { bury, hasRoomForRejected, reject, type ServiceSnapshot, unreject } from './service.ts';
+import { isQuarantined, isUp } from './projection.ts';
+import { bury, hasRoomForRejected, listed, reject, type ServiceSnapshot, unreject } from './service.ts';
 
 export interface FoldState {
   service: ServiceSnapshot;
@@ -43,18 +44,43 @@ export function noteRejection(state: FoldState, before: InstanceSnapshot, after:
   if (!waits) leaveQueue(state.addresses, id, addressKey(offered));
 }
 
-/** The instance is gone: it is remembered for a while, and for it another is forgotten. */
+/** Who is up, cordoned, in quarantine; and whether the last server is still kept as that. */
+export function noteRotation(state: FoldState, before: InstanceSnapshot, after: InstanceSnapshot): void {
+  const { id } = after.context;
+  const { service } = state;
+  const up = service.up + Number(isUp(after)) - Number(isUp(before));
+  const cordoned = listed(service.cordoned, id, after.context.cordon !== null);
+  const quarantined = listed(service.quarantined, id, isQuarantined(after));
+  const last = service.last?.instance === id && after.state !== 'held' ? null : service.last;
+  if (up === service.up && cordoned === service.cordoned && quarantined === service.quarantined && last === service.last) return;
+  state.service = { ...service, up, cordoned, quarantined, last };
+}
+
+/** The instance is gone: it is remembered for a while, and for it another is forgotten. Who is cordoned is remembered until that ends. */
 export function leave(state: FoldState, snapshot: InstanceSnapshot, at: number): void {
   const { id, serverId } = snapshot.context;
   if (serverId === null) {
-    state.instances.set(id, null);
+    forget(state, id);
     return;
   }
   const { service, dropped } = bury(state.service, { instance: id, serverId, at });
   state.service = service;
   if (dropped === null) return;
-  state.instances.set(dropped.instance, null);
-  state.addresses.set(serverIdKey(dropped.serverId), null);
+  if (forget(state, dropped.instance)) state.addresses.set(serverIdKey(dropped.serverId), null);
+}
+
+/** An instance that is gone and that no cordon keeps in mind any more: it is remembered only while it has a tombstone. */
+export function unremember(state: FoldState, snapshot: InstanceSnapshot): void {
+  const { id, serverId } = snapshot.context;
+  if (snapshot.state !== 'gone' || state.service.tombstones.some(({ instance }) => instance === id)) return;
+  if (forget(state, id) && serverId !== null) state.addresses.set(serverIdKey(serverId), null);
+}
+
+function forget(state: FoldState, id: InstanceId): boolean {
+  if (state.service.cordoned.includes(id)) return false;
+  state.service = { ...state.service, quarantined: listed(state.service.quarantined, id, false) };
+  state.instances.set(id, null);
+  return true;
 }
 
 export function isBacked(snapshot: InstanceSnapshot): boolean {

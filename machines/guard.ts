@@ -1,20 +1,22 @@
 /**
  * PURE. The guard against mass loss: a loss is a registration that ended and has not come back. When the open losses of `window`
  * are more than floor(maxLoss x the highest count of the last `hold`), none of them is believed: the service is held. A hold ends when
- * the instances are back, or after `hold`, then at a bounded rate. Every loop ends: each `release` takes one instance off a finite list.
+ * the instances are back or seen down, when an operator releases it, or after `hold`, then at a bounded rate. A registry that goes backwards freezes
+ * it: then no loss is believed until an operator says so. Every loop ends: each `release` takes one instance off a finite list.
  */
 import { assign, setup } from 'xstate';
 import type { InstanceId } from '../shared/model/ids.ts';
 import type { Guard as GuardConfig } from '../shared/model/service-config.ts';
 import { begin, type MachineSnapshot, step } from './snapshot.ts';
 
-export const GUARD_SCHEMA = 1;
+/** 2: frozen. */
+export const GUARD_SCHEMA = 2;
 /** After a hold, this share of the instances may go per minute, and at least one. */
 export const RELEASE_SHARE_PER_MINUTE = 0.15;
 /** The history of counts is kept in this many slices of `hold`. */
 const PEAK_SLICES = 30;
 
-export type GuardState = 'open' | 'holding' | 'releasing';
+export type GuardState = 'open' | 'holding' | 'releasing' | 'frozen';
 
 interface Loss {
   readonly instance: InstanceId;
@@ -22,7 +24,7 @@ interface Loss {
 }
 
 export interface GuardContext {
-  /** Believed losses of the last `window` (open), or everything that is held (holding, releasing); oldest first. */
+  /** Believed losses of the last `window` (open), or everything that is held (the other states); oldest first. */
   readonly losses: readonly Loss[];
   /** Highest count of registered instances per slice of time; oldest first. */
   readonly peaks: readonly { readonly at: number; readonly count: number }[];
@@ -33,10 +35,17 @@ export interface GuardContext {
 
 export type GuardSnapshot = MachineSnapshot<GuardState, GuardContext>;
 
-type GuardEvent = { at: number; config: GuardConfig } & (
+export type GuardEvent = { at: number; config: GuardConfig } & (
   | { type: 'count'; count: number }
   | { type: 'loss'; instance: InstanceId }
+  /** It is back. */
   | { type: 'return'; instance: InstanceId }
+  /** It is held no longer: every proxy that looked sees it down, or it is kept for another reason. */
+  | { type: 'settle'; instance: InstanceId }
+  /** The registry went backwards: what it misses may only not have been restored. */
+  | { type: 'freeze' }
+  /** An operator believes it all. */
+  | { type: 'release' }
   | { type: 'timer'; token: number }
 );
 
@@ -44,7 +53,8 @@ const machine = setup({
   types: { context: {} as GuardContext, events: {} as GuardEvent },
   guards: {
     tooMany: ({ context, event }) => event.type === 'loss' && exceeds(context, event),
-    lastReturns: ({ context, event }) => event.type === 'return' && context.losses.every((loss) => loss.instance === event.instance),
+    lastLeaves: ({ context, event }) =>
+      (event.type === 'return' || event.type === 'settle') && context.losses.every((loss) => loss.instance === event.instance),
     isCurrent: ({ context, event }) => event.type === 'timer' && context.timer?.token === event.token,
     isCurrentAndLast: ({ context, event }) => event.type === 'timer' && context.timer?.token === event.token && context.losses.length <= 1,
   },
@@ -58,13 +68,18 @@ const machine = setup({
     keep: assign(({ context, event }) =>
       event.type === 'loss' ? { losses: [...context.losses, { instance: event.instance, at: event.at }] } : {},
     ),
-    welcome: assign(({ context, event }) =>
-      event.type === 'return' ? { losses: context.losses.filter((loss) => loss.instance !== event.instance) } : {},
+    drop: assign(({ context, event }) =>
+      event.type === 'return' || event.type === 'settle'
+        ? { losses: context.losses.filter((loss) => loss.instance !== event.instance) }
+        : {},
     ),
     armHold: assign(({ context, event }) => armed(context, event.at + event.config.hold)),
     armRelease: assign(({ context, event }) => armed(context, event.at + releaseEvery(context))),
     release: assign(({ context }) => ({ losses: context.losses.slice(1) })),
     clear: assign({ losses: [], timer: null }),
+    disarm: assign({ timer: null }),
+    /** Losses that were believed before are not held by what comes later. */
+    lapse: assign({ losses: [] }),
     enter: assign(({ event }) => ({ since: event.at })),
   },
 }).createMachine({
@@ -77,24 +92,39 @@ const machine = setup({
     open: {
       on: {
         loss: [{ guard: 'tooMany', target: 'holding', actions: ['lose', 'armHold', 'enter'] }, { actions: 'lose' }],
-        return: { actions: 'welcome' },
+        return: { actions: 'drop' },
+        freeze: { target: 'frozen', actions: ['lapse', 'enter'] },
       },
     },
     holding: {
       on: {
         loss: { actions: 'keep' },
-        return: [{ guard: 'lastReturns', target: 'open', actions: ['clear', 'enter'] }, { actions: 'welcome' }],
+        return: [{ guard: 'lastLeaves', target: 'open', actions: ['clear', 'enter'] }, { actions: 'drop' }],
+        settle: [{ guard: 'lastLeaves', target: 'open', actions: ['clear', 'enter'] }, { actions: 'drop' }],
+        freeze: { target: 'frozen', actions: ['disarm', 'enter'] },
+        release: { target: 'open', actions: ['clear', 'enter'] },
         timer: { guard: 'isCurrent', target: 'releasing', actions: ['armRelease', 'enter'] },
       },
     },
     releasing: {
       on: {
         loss: { actions: 'keep' },
-        return: [{ guard: 'lastReturns', target: 'open', actions: ['clear', 'enter'] }, { actions: 'welcome' }],
+        return: [{ guard: 'lastLeaves', target: 'open', actions: ['clear', 'enter'] }, { actions: 'drop' }],
+        settle: [{ guard: 'lastLeaves', target: 'open', actions: ['clear', 'enter'] }, { actions: 'drop' }],
+        freeze: { target: 'frozen', actions: ['disarm', 'enter'] },
+        release: { target: 'open', actions: ['clear', 'enter'] },
         timer: [
           { guard: 'isCurrentAndLast', target: 'open', actions: ['clear', 'enter'] },
           { guard: 'isCurrent', actions: ['release', 'armRelease'] },
         ],
+      },
+    },
+    frozen: {
+      on: {
+        loss: { actions: 'keep' },
+        return: { actions: 'drop' },
+        settle: { actions: 'drop' },
+        release: { target: 'open', actions: ['clear', 'enter'] },
       },
     },
   },

@@ -1,81 +1,85 @@
 /**
- * PURE. The life of one instance of a service: joining -> serving -> draining -> gone, with held (the guard keeps it although its
- * registration ended) and rejected (its registration cannot be used). It ends with the last of its znodes.
- * Whether a loss is believed is the guard's decision; it comes in with the event. Time comes in as `at`, in ms.
+ * PURE. The life of one instance of a service: joining -> serving -> draining -> gone, with held (it is kept although its registration ended) and
+ * rejected (its registration cannot be used). It ends with the last of its znodes. Beside that, whatever its state: an operator's cordon, a
+ * quarantine for flapping, health by count of proxies, the warm-up of its weight. Whether a loss is believed, and whether flapping has to end in
+ * quarantine, is decided over the whole service (fold.ts) and comes in with the event. Time comes in as `at`, in ms.
  */
 import { assign, setup } from 'xstate';
 import type { Verdict } from '../shared/model/event.ts';
 import type { InstanceId, ProxyId } from '../shared/model/ids.ts';
 import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
+import {
+  armed,
+  counted,
+  disarmed,
+  type InstanceContext,
+  newContext,
+  noted,
+  quarantined,
+  type TimerName,
+  withoutZnode,
+  withZnode,
+} from './instance-context.ts';
 import { begin, type MachineSnapshot, step } from './snapshot.ts';
 
-export const INSTANCE_SCHEMA = 1;
-/** Proxies named in a snapshot as witnesses of health; every verdict lives with its proxy. */
-export const WITNESSES_MAX = 16;
+/** 2: cordon, quarantine, warm-up, timers by name. */
+export const INSTANCE_SCHEMA = 2;
 
 export type InstanceState = 'joining' | 'serving' | 'held' | 'draining' | 'rejected' | 'gone';
-
-export interface Witness {
-  readonly proxy: ProxyId;
-  readonly verdict: Verdict;
-  readonly since: number;
-}
-
-export interface InstanceContext {
-  readonly id: InstanceId;
-  /** HAProxy's server id; null until the instance is first accepted, then kept. */
-  readonly serverId: number | null;
-  /** The znodes that back it, by name. */
-  readonly znodes: Readonly<Record<string, Znode>>;
-  /** The last well-formed thing that was said, whether policy accepts it or not. */
-  readonly offered: Registration | null;
-  /** The last accepted one: what proxies are given. */
-  readonly registration: Registration | null;
-  readonly rejection: Rejection | null;
-  /** How many proxies say what. */
-  readonly health: { readonly up: number; readonly down: number; readonly unknown: number };
-  readonly witnesses: readonly Witness[];
-  /** When the present state was entered. */
-  readonly since: number;
-  /** The deadline of a drain; the token tells it from those of earlier drains. */
-  readonly timer: { readonly at: number; readonly token: number } | null;
-  /** The last token given out. */
-  readonly token: number;
-}
-
 export type InstanceSnapshot = MachineSnapshot<InstanceState, InstanceContext>;
 
-export type InstanceEvent =
-  | { type: 'accept'; at: number; znode: Znode | null; offered: Registration; serverId: number }
+export type InstanceEvent = { readonly at: number } & (
+  | {
+      type: 'accept';
+      znode: Znode | null;
+      offered: Registration;
+      serverId: number;
+      warm: Omit<NonNullable<InstanceContext['warm']>, 'step'> | null;
+    }
   /** keep: bad data leaves the last good form in use; what policy forbids does not stay. */
-  | { type: 'reject'; at: number; znode: Znode | null; offered: Registration | null; rejection: Rejection; keep: boolean }
+  | { type: 'reject'; znode: Znode | null; offered: Registration | null; rejection: Rejection; keep: boolean }
   /** One of several znodes went, or a znode of an instance that serves nobody. */
-  | { type: 'unback'; at: number; znode: string }
+  | { type: 'unback'; znode: string }
   /** The last znode went, and the loss is believed. */
-  | { type: 'lose'; at: number; znode: string | null; drainTimeout: number }
-  /** The last znode went, or a drain is undone, and the guard keeps it. */
-  | { type: 'hold'; at: number; znode: string | null }
-  | { type: 'health'; at: number; proxy: ProxyId; from: Verdict; to: Verdict }
-  | { type: 'timer'; at: number; token: number };
+  | { type: 'lose'; znode: string | null; drainTimeout: number }
+  /** The last znode went, or a drain is undone, and it is kept: by the guard, or as the last that HAProxy sees up. */
+  | { type: 'hold'; znode: string | null }
+  | { type: 'health'; proxy: ProxyId; from: Verdict; to: Verdict }
+  | { type: 'cordon'; by: string; reason: string; until: number | null }
+  | { type: 'uncordon' }
+  | { type: 'quarantine'; shortest: number }
+  /** Its quarantine ends early: it is needed. */
+  | { type: 'pardon' }
+  | { type: 'scale'; scale: number }
+  | { type: 'timer'; timer: TimerName; token: number }
+);
+
+type Held<K extends InstanceEvent['type']> = { context: InstanceContext; event: Extract<InstanceEvent, { type: K }> };
+
+/** What an assign is given, as the events that lead to it. */
+function given<K extends InstanceEvent['type']>(args: { context: InstanceContext; event: InstanceEvent }, ..._types: K[]): Held<K> {
+  return args as Held<K>;
+}
 
 const machine = setup({
-  types: {
-    context: {} as InstanceContext,
-    events: {} as InstanceEvent,
-    input: {} as { id: InstanceId },
-  },
+  types: { context: {} as InstanceContext, events: {} as InstanceEvent, input: {} as { id: InstanceId } },
   guards: {
     seenUp: ({ context }) => context.health.up > 0,
     turnsUp: ({ event }) => event.type === 'health' && event.to === 'up',
     keepsLastGoodSeenUp: ({ context, event }) =>
       event.type === 'reject' && event.keep && context.registration !== null && context.health.up > 0,
     keepsLastGood: ({ context, event }) => event.type === 'reject' && event.keep && context.registration !== null,
-    isCurrent: ({ context, event }) => event.type === 'timer' && context.timer?.token === event.token,
+    drained: ({ context, event }) => isCurrent(context, event, 'drain'),
+    cordonEnds: ({ context, event }) => isCurrent(context, event, 'cordon'),
+    quarantineEnds: ({ context, event }) => isCurrent(context, event, 'quarantine'),
+    warmEnds: ({ context, event }) =>
+      isCurrent(context, event, 'warm') && context.warm !== null && context.warm.step + 1 >= context.warm.of,
+    warms: ({ context, event }) => isCurrent(context, event, 'warm') && context.warm !== null,
   },
   actions: {
     enter: assign(({ event }) => ({ since: event.at })),
-    accept: assign(({ context, event }) => {
-      if (event.type !== 'accept') return {};
+    accept: assign((args) => {
+      const { context, event } = given(args, 'accept');
       return {
         znodes: withZnode(context.znodes, event.znode),
         offered: event.offered,
@@ -84,42 +88,86 @@ const machine = setup({
         serverId: context.serverId ?? event.serverId,
       };
     }),
-    reject: assign(({ context, event }) => {
-      if (event.type !== 'reject') return {};
+    reject: assign((args) => {
+      const { context, event } = given(args, 'reject');
       return { znodes: withZnode(context.znodes, event.znode), offered: event.offered, rejection: event.rejection };
     }),
-    forget: assign({ registration: null }),
-    unback: assign(({ context, event }) =>
-      'znode' in event && typeof event.znode === 'string' ? { znodes: withoutZnode(context.znodes, event.znode) } : {},
-    ),
-    unreject: assign({ rejection: null }),
-    arm: assign(({ context, event }) => {
-      if (event.type !== 'lose') return {};
-      const token = context.token + 1;
-      return { token, timer: { at: event.at + event.drainTimeout, token } };
+    /** A new instance, or one that was away: it takes its share of the traffic step by step. */
+    cool: assign((args) => {
+      const { event } = given(args, 'accept');
+      return { warm: event.warm === null ? null : { step: 1, ...event.warm } };
     }),
-    disarm: assign({ timer: null }),
-    count: assign(({ context, event }) => (event.type === 'health' ? counted(context, event) : {})),
-    end: assign({ rejection: null, offered: null, registration: null, health: { up: 0, down: 0, unknown: 0 }, witnesses: [] }),
+    warm: assign(({ context, event }) => (context.warm === null ? {} : armed(context, 'warm', event.at + context.warm.every))),
+    warmMore: assign(({ context, event }) => {
+      const { warm } = context;
+      return warm === null ? {} : { warm: { ...warm, step: warm.step + 1 }, ...armed(context, 'warm', event.at + warm.every) };
+    }),
+    warmed: assign(({ context }) => ({ warm: null, timers: disarmed(context, 'warm') })),
+    forget: assign({ registration: null }),
+    unback: assign((args) => {
+      const { context, event } = given(args, 'unback', 'lose', 'hold');
+      return event.znode === null ? {} : { znodes: withoutZnode(context.znodes, event.znode) };
+    }),
+    unreject: assign({ rejection: null }),
+    arm: assign((args) => {
+      const { context, event } = given(args, 'lose');
+      return armed(context, 'drain', event.at + event.drainTimeout);
+    }),
+    disarm: assign(({ context }) => ({ timers: disarmed(context, 'drain') })),
+    count: assign((args) => {
+      const { context, event } = given(args, 'health');
+      return counted(context, event);
+    }),
+    flap: assign(({ context, event }) => ({ flap: { ...context.flap, recent: noted(context.flap.recent, event.at) } })),
+    cordon: assign((args) => {
+      const { context, event } = given(args, 'cordon');
+      const { by, reason, at, until } = event;
+      return {
+        cordon: { by, reason, at },
+        ...(until === null ? { timers: disarmed(context, 'cordon') } : armed(context, 'cordon', until)),
+      };
+    }),
+    uncordon: assign(({ context }) => ({ cordon: null, timers: disarmed(context, 'cordon') })),
+    quarantine: assign((args) => {
+      const { context, event } = given(args, 'quarantine');
+      return quarantined(context, event.at, event.shortest);
+    }),
+    unquarantine: assign(({ context }) => ({
+      quarantine: context.quarantine && { ...context.quarantine, over: true },
+      timers: disarmed(context, 'quarantine'),
+    })),
+    scale: assign((args) => ({ scale: given(args, 'scale').event.scale })),
+    /** What outlives it: its server id, who cordoned it, how it flapped. */
+    end: assign(({ context }) => ({
+      rejection: null,
+      offered: null,
+      registration: null,
+      health: { up: 0, down: 0, unknown: 0 },
+      witnesses: [],
+      warm: null,
+      flap: { ...context.flap, verdict: null },
+      timers: disarmed({ ...context, timers: disarmed(context, 'drain') }, 'warm'),
+    })),
   },
 }).createMachine({
   id: 'instance',
   initial: 'gone',
   options: { maxIterations: 1000 },
-  context: ({ input }) => ({
-    id: input.id,
-    serverId: null,
-    znodes: {},
-    offered: null,
-    registration: null,
-    rejection: null,
-    health: { up: 0, down: 0, unknown: 0 },
-    witnesses: [],
-    since: 0,
-    timer: null,
-    token: 0,
-  }),
-  on: { health: { actions: 'count' } },
+  context: ({ input }) => newContext(input.id),
+  on: {
+    health: { actions: 'count' },
+    cordon: { actions: 'cordon' },
+    uncordon: { actions: 'uncordon' },
+    quarantine: { actions: 'quarantine' },
+    pardon: { actions: 'unquarantine' },
+    scale: { actions: 'scale' },
+    timer: [
+      { guard: 'cordonEnds', actions: 'uncordon' },
+      { guard: 'quarantineEnds', actions: 'unquarantine' },
+      { guard: 'warmEnds', actions: 'warmed' },
+      { guard: 'warms', actions: 'warmMore' },
+    ],
+  },
   states: {
     joining: {
       on: {
@@ -129,9 +177,9 @@ const machine = setup({
           { target: 'rejected', actions: ['reject', 'forget', 'enter'] },
         ],
         unback: { actions: 'unback' },
-        lose: { target: 'draining', actions: ['unback', 'unreject', 'arm', 'enter'] },
-        hold: { target: 'held', actions: ['unback', 'unreject', 'enter'] },
-        health: [{ guard: 'turnsUp', target: 'serving', actions: ['count', 'enter'] }, { actions: 'count' }],
+        lose: { target: 'draining', actions: ['unback', 'unreject', 'arm', 'flap', 'enter'] },
+        hold: { target: 'held', actions: ['unback', 'unreject', 'flap', 'enter'] },
+        health: [{ guard: 'turnsUp', target: 'serving', actions: ['count', 'warm', 'enter'] }, { actions: 'count' }],
       },
     },
     serving: {
@@ -142,18 +190,18 @@ const machine = setup({
           { target: 'rejected', actions: ['reject', 'forget', 'enter'] },
         ],
         unback: { actions: 'unback' },
-        lose: { target: 'draining', actions: ['unback', 'unreject', 'arm', 'enter'] },
-        hold: { target: 'held', actions: ['unback', 'unreject', 'enter'] },
+        lose: { target: 'draining', actions: ['unback', 'unreject', 'arm', 'flap', 'enter'] },
+        hold: { target: 'held', actions: ['unback', 'unreject', 'flap', 'enter'] },
       },
     },
     held: {
       on: {
         accept: [
-          { guard: 'seenUp', target: 'serving', actions: ['accept', 'enter'] },
-          { target: 'joining', actions: ['accept', 'enter'] },
+          { guard: 'seenUp', target: 'serving', actions: ['accept', 'warm', 'flap', 'enter'] },
+          { target: 'joining', actions: ['accept', 'flap', 'enter'] },
         ],
         reject: [
-          { guard: 'keepsLastGoodSeenUp', target: 'serving', actions: ['reject', 'enter'] },
+          { guard: 'keepsLastGoodSeenUp', target: 'serving', actions: ['reject', 'warm', 'enter'] },
           { guard: 'keepsLastGood', target: 'joining', actions: ['reject', 'enter'] },
           { target: 'rejected', actions: ['reject', 'forget', 'enter'] },
         ],
@@ -164,22 +212,22 @@ const machine = setup({
     draining: {
       on: {
         accept: [
-          { guard: 'seenUp', target: 'serving', actions: ['accept', 'disarm', 'enter'] },
-          { target: 'joining', actions: ['accept', 'disarm', 'enter'] },
+          { guard: 'seenUp', target: 'serving', actions: ['accept', 'disarm', 'warm', 'flap', 'enter'] },
+          { target: 'joining', actions: ['accept', 'disarm', 'flap', 'enter'] },
         ],
         reject: [
-          { guard: 'keepsLastGoodSeenUp', target: 'serving', actions: ['reject', 'disarm', 'enter'] },
+          { guard: 'keepsLastGoodSeenUp', target: 'serving', actions: ['reject', 'disarm', 'warm', 'enter'] },
           { guard: 'keepsLastGood', target: 'joining', actions: ['reject', 'disarm', 'enter'] },
           { target: 'rejected', actions: ['reject', 'forget', 'disarm', 'enter'] },
         ],
         unback: { actions: 'unback' },
         hold: { target: 'held', actions: ['unback', 'disarm', 'enter'] },
-        timer: { guard: 'isCurrent', target: 'gone', actions: ['disarm', 'end', 'enter'] },
+        timer: { guard: 'drained', target: 'gone', actions: ['end', 'enter'] },
       },
     },
     rejected: {
       on: {
-        accept: { target: 'joining', actions: ['accept', 'enter'] },
+        accept: { target: 'joining', actions: ['accept', 'cool', 'enter'] },
         reject: { actions: 'reject' },
         unback: { actions: 'unback' },
         lose: { target: 'gone', actions: ['unback', 'end', 'enter'] },
@@ -187,7 +235,7 @@ const machine = setup({
     },
     gone: {
       on: {
-        accept: { target: 'joining', actions: ['accept', 'enter'] },
+        accept: { target: 'joining', actions: ['accept', 'cool', 'flap', 'enter'] },
         reject: { target: 'rejected', actions: ['reject', 'enter'] },
         health: {},
       },
@@ -207,21 +255,6 @@ export function stepInstance(snapshot: InstanceSnapshot, event: InstanceEvent): 
   return step(machine, snapshot, event);
 }
 
-function withZnode(znodes: InstanceContext['znodes'], znode: Znode | null): InstanceContext['znodes'] {
-  return znode === null ? znodes : { ...znodes, [znode.name]: znode };
-}
-
-function withoutZnode(znodes: InstanceContext['znodes'], name: string): InstanceContext['znodes'] {
-  const { [name]: _gone, ...rest } = znodes;
-  return rest;
-}
-
-function counted(context: InstanceContext, event: { at: number; proxy: ProxyId; from: Verdict; to: Verdict }): Partial<InstanceContext> {
-  const health = { ...context.health };
-  if (event.from !== 'absent') health[event.from] = Math.max(0, health[event.from] - 1);
-  if (event.to !== 'absent') health[event.to] += 1;
-  const others = context.witnesses.filter((witness) => witness.proxy !== event.proxy);
-  const witnesses =
-    event.to === 'absent' ? others : [{ proxy: event.proxy, verdict: event.to, since: event.at }, ...others].slice(0, WITNESSES_MAX);
-  return { health, witnesses };
+function isCurrent({ timers }: InstanceContext, event: InstanceEvent, name: TimerName): boolean {
+  return event.type === 'timer' && event.timer === name && timers[name]?.token === event.token;
 }

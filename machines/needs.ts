@@ -38,6 +38,14 @@ export function needs(event: ServiceEvent): Needs {
         instances: [event.instance],
         addresses: [likelyAddress(event.instance), ...serverIdCandidates(event.instance).map(serverIdKey)],
       };
+    case 'cordoned':
+    case 'uncordoned':
+      return { all: false, losses: 'none', instances: [event.instance], addresses: [] };
+    case 'released':
+    case 'trusted':
+      return { all: false, losses: 'all', instances: [], addresses: [] };
+    case 'backwards':
+      return { all: false, losses: 'none', instances: [], addresses: [] };
     case 'health':
       return { all: false, losses: 'none', instances: event.verdicts.map((verdict) => verdict.instance), addresses: [] };
     case 'timer':

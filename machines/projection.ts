@@ -1,18 +1,20 @@
 /** PURE. What people and proxies are shown of an instance: its one-word state, its health, the server that proxies should have. */
-import type { DesiredServer } from '../shared/model/desired.ts';
+import { type DesiredServer, WEIGHT_MAX } from '../shared/model/desired.ts';
 import { serverName } from '../shared/znode/address.ts';
 import type { InstanceSnapshot } from './instance.ts';
 
-export type VisibleState = 'rejected' | 'held' | 'draining' | 'failing' | 'joining' | 'serving' | 'gone';
+export type VisibleState = 'rejected' | 'cordoned' | 'quarantined' | 'held' | 'draining' | 'failing' | 'joining' | 'serving' | 'gone';
 export type Health = 'unknown' | 'up' | 'mixed' | 'down';
 
 /** One word, the first that holds. */
 export function visibleState(snapshot: InstanceSnapshot): VisibleState {
+  const { state } = snapshot;
+  if (state === 'gone') return 'gone';
   if (snapshot.context.rejection !== null) return 'rejected';
-  if (snapshot.state === 'joining' || snapshot.state === 'serving') {
-    return healthOf(snapshot) === 'down' ? 'failing' : snapshot.state;
-  }
-  return snapshot.state;
+  if (snapshot.context.cordon !== null) return 'cordoned';
+  if (isQuarantined(snapshot)) return 'quarantined';
+  if ((state === 'joining' || state === 'serving') && healthOf(snapshot) === 'down') return 'failing';
+  return state;
 }
 
 export function healthOf(snapshot: InstanceSnapshot): Health {
@@ -20,6 +22,21 @@ export function healthOf(snapshot: InstanceSnapshot): Health {
   if (up === 0 && down === 0) return 'unknown';
   if (down === 0) return 'up';
   return up === 0 ? 'down' : 'mixed';
+}
+
+export function isQuarantined({ context }: InstanceSnapshot): boolean {
+  return context.quarantine !== null && !context.quarantine.over;
+}
+
+/** Whether proxies send it requests, as far as we have a say. */
+export function isInRotation(snapshot: InstanceSnapshot): boolean {
+  const { state } = snapshot;
+  return (state === 'joining' || state === 'serving' || state === 'held') && snapshot.context.cordon === null && !isQuarantined(snapshot);
+}
+
+/** In rotation, and HAProxy sees it up somewhere. */
+export function isUp(snapshot: InstanceSnapshot): boolean {
+  return snapshot.context.health.up > 0 && isInRotation(snapshot);
 }
 
 /** null: no proxy should have it. */
@@ -33,7 +50,13 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     id: serverId,
     address: registration.address,
     port: registration.port,
-    weight: registration.weight,
-    admin: snapshot.state === 'draining' ? 'drain' : 'ready',
+    weight: weightOf(snapshot, registration.weight),
+    admin: isInRotation(snapshot) ? 'ready' : 'drain',
   };
+}
+
+/** 0 stays 0, and whoever is to have requests at all gets some at every step. */
+function weightOf({ context: { scale, warm } }: InstanceSnapshot, registered: number): number {
+  const full = Math.min(WEIGHT_MAX, registered * scale);
+  return warm === null ? full : Math.ceil((full * warm.step) / warm.of);
 }

@@ -1,12 +1,13 @@
 /**
- * PURE. What a service's own small snapshot holds beside its instances: its config, the guard, and who went lately.
+ * PURE. What a service's own small snapshot holds beside its instances: its config, the guard, counts, and who went lately.
  * An instance that went keeps its snapshot, and with it its server id, while it may come back.
  */
 import type { InstanceId } from '../shared/model/ids.ts';
 import type { ServiceConfig } from '../shared/model/service-config.ts';
 import { type GuardSnapshot, newGuard } from './guard.ts';
 
-export const SERVICE_SCHEMA = 1;
+/** 2: up, last, cordoned, quarantined. */
+export const SERVICE_SCHEMA = 2;
 /** Instances that went are remembered as long as they are among the last so many. */
 export const TOMBSTONES_MAX = 256;
 
@@ -14,11 +15,23 @@ export const TOMBSTONES_MAX = 256;
 export const REFUSED_MAX = 10_000;
 /** Rejected instances that are remembered while there is no config to give `maxInstances`. */
 const REJECTED_UNCONFIGURED_MAX = 10_000;
+/** Cordons of one service; a further one is not taken. */
+export const CORDONED_MAX = 1_000;
+/** Instances in quarantine at once; a further one is left in. */
+export const QUARANTINED_MAX = 100;
 
 export interface Tombstone {
   readonly instance: InstanceId;
   readonly serverId: number;
   readonly at: number;
+}
+
+/** The last server that HAProxy sees up: it is kept although its registration ended. */
+export interface LastServer {
+  readonly instance: InstanceId;
+  readonly since: number;
+  /** Without a check nothing can be seen down: then it goes when the hold would be over. */
+  readonly timer: { readonly at: number; readonly token: number } | null;
 }
 
 export interface ServiceSnapshot {
@@ -30,6 +43,13 @@ export interface ServiceSnapshot {
   readonly guard: GuardSnapshot;
   /** Instances with an accepted registration that stands. */
   readonly registered: number;
+  /** Instances in rotation that some proxy sees up. */
+  readonly up: number;
+  readonly last: LastServer | null;
+  /** Instances that an operator took out, also those that are not there; sorted. */
+  readonly cordoned: readonly InstanceId[];
+  /** Instances in quarantine; sorted. */
+  readonly quarantined: readonly InstanceId[];
   /** Instances that are rejected and remembered. */
   readonly rejected: number;
   /** Those of them that had a server: no proxy should have it any more. Oldest first. */
@@ -45,10 +65,26 @@ export function newService(): ServiceSnapshot {
     complete: false,
     guard: newGuard(),
     registered: 0,
+    up: 0,
+    last: null,
+    cordoned: [],
+    quarantined: [],
     rejected: 0,
     refused: [],
     tombstones: [],
   };
+}
+
+/** When the service's own next deadline is, ms; null: none. */
+export function serviceDeadline({ guard, last }: ServiceSnapshot): number | null {
+  const times = [guard.context.timer, last?.timer ?? null].flatMap((timer) => (timer === null ? [] : [timer.at]));
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** With the name in its place, or without it. */
+export function listed(names: readonly InstanceId[], name: InstanceId, is: boolean): readonly InstanceId[] {
+  if (names.includes(name) === is) return names;
+  return is ? [...names, name].sort() : names.filter((other) => other !== name);
 }
 
 /** Remembers an instance that went; `dropped` is the one that is forgotten for it. */

@@ -12,7 +12,7 @@ const JSON_HELP = `
   format, at
   services[]   service, config (published | unread | retired), path, mode, check, listen, revision, states { <state>: count },
                guard { state (open | holding | releasing), held, since, until }, lag { events, more, ms }
-  instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason
+  instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason, until
   proxies[]    proxy, pool, version, worker, lastSeen, live, dirty, lastReload { at, reason },
                backends[] service, state, since, revision, detail, nextTry
   queues[]     queue, waiting, active, delayed, failed

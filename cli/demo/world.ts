@@ -2,9 +2,8 @@
  * What the demo looks at: the instances' states and the proxy's commands in Redis, the servers and reloads of HAProxy itself, the znodes in
  * Zookeeper. It only looks. Whoever makes it closes it.
  */
-import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { readInstance, readService } from '../../machines/migrate.ts';
 import { type Health, healthOf, type VisibleState, visibleState } from '../../machines/projection.ts';
-import type { ServiceSnapshot } from '../../machines/service.ts';
 import { must } from '../../shared/errors.ts';
 import { masterProcesses } from '../../shared/haproxy/master.ts';
 import { observeBackend } from '../../shared/haproxy/observe.ts';
@@ -53,7 +52,7 @@ export class World {
     const texts = await this.#ports.store.instances(service, 'all');
     const views = new Map<InstanceId, InstanceView>();
     for (const [id, text] of [...texts].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const snapshot = JSON.parse(text) as InstanceSnapshot;
+      const snapshot = readInstance(text);
       views.set(id, { state: visibleState(snapshot), health: healthOf(snapshot) });
     }
     return views;
@@ -66,7 +65,7 @@ export class World {
 
   async isHeld(service: ServiceName): Promise<boolean> {
     const { service: text } = await this.#ports.store.head(service);
-    return text !== null && (JSON.parse(text) as ServiceSnapshot).guard.state !== 'open';
+    return readService(text).service.guard.state !== 'open';
   }
 
   /** Of HAProxy itself, by `address:port`. Empty: it has no such backend. */

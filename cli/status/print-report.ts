@@ -120,7 +120,9 @@ function instanceRow(instance: InstanceStatus, now: number): Row {
     ageText(now - instance.since),
     { text: counts === '' ? word : counts, tone: TONES[word] ?? 'plain' },
     instance.weight === null ? '' : String(instance.weight),
-    instance.reason ?? '',
+    [instance.reason ?? '', ...(instance.until === null ? [] : [`ends in ${ageText(instance.until - now)}`])]
+      .filter((part) => part !== '')
+      .join('; '),
   ];
 }
 

@@ -1,7 +1,6 @@
 /** Reads what Redis knows into a status report. Changes nothing, and needs neither Zookeeper nor a proxy. */
 import type { BackendSnapshot } from '../../machines/backend.ts';
-import type { InstanceSnapshot } from '../../machines/instance.ts';
-import type { ServiceSnapshot } from '../../machines/service.ts';
+import { readInstance, readService } from '../../machines/migrate.ts';
 import type { Config } from '../../shared/config/config.ts';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
@@ -33,7 +32,7 @@ export async function readReport(config: Config, ports: Ports, only: ServiceName
   const configured = config.services.map(({ name }) => name);
   const known = [...new Set([...(await ports.log.services()), ...configured])].sort();
   if (only !== null && !known.includes(only)) throw unknownService(only, known);
-  const read = await inTurns(only === null ? known : [only], (service) => readService(ports, service, now));
+  const read = await inTurns(only === null ? known : [only], (service) => readOne(ports, service, now));
   const announced = await ports.proxies.announced();
   return {
     format: STATUS_FORMAT,
@@ -48,16 +47,12 @@ export async function readReport(config: Config, ports: Ports, only: ServiceName
   };
 }
 
-async function readService(
-  ports: Ports,
-  service: ServiceName,
-  now: number,
-): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
+async function readOne(ports: Ports, service: ServiceName, now: number): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
   const [head, stored] = await Promise.all([ports.store.head(service), ports.store.instances(service, 'all')]);
+  const snapshot = head.service === null ? null : readService(head.service).service;
   const instances = [...stored]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, json]) => instanceStatus(service, JSON.parse(json) as InstanceSnapshot) ?? []);
-  const snapshot = head.service === null ? null : (JSON.parse(head.service) as ServiceSnapshot);
+    .flatMap(([, json]) => instanceStatus(service, readInstance(json), snapshot?.last?.instance ?? null) ?? []);
   const unfolded = await ports.log.idsAfter(service, head.cursor, LAG_EVENTS_MAX);
   const lag = lagOf(unfolded, LAG_EVENTS_MAX, now);
   return { status: serviceStatus({ service, snapshot, revision: head.revision, instances, lag }), instances };

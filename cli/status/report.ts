@@ -6,7 +6,7 @@ import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
-import { eventTime } from '../../shared/model/ids.ts';
+import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { CheckConfig } from '../../shared/model/service-config.ts';
 
 export const STATUS_FORMAT = 1;
@@ -48,6 +48,8 @@ export interface InstanceStatus {
   readonly znodes: readonly string[];
   /** Why it is in this state, where the state alone does not say it. */
   readonly reason: string | null;
+  /** When the state ends by itself, ms; null: not by time alone. */
+  readonly until: number | null;
 }
 
 export interface ProxyStatus {
@@ -109,8 +111,8 @@ export function serviceStatus(input: {
   };
 }
 
-/** null: it is gone, and kept only for its server id. */
-export function instanceStatus(service: string, snapshot: InstanceSnapshot): InstanceStatus | null {
+/** null: it is gone, and kept only for its server id. `last`: the instance that is kept as the last server that is up. */
+export function instanceStatus(service: string, snapshot: InstanceSnapshot, last: InstanceId | null): InstanceStatus | null {
   const state = visibleState(snapshot);
   if (state === 'gone') return null;
   const { id, since, health, registration, znodes } = snapshot.context;
@@ -123,7 +125,8 @@ export function instanceStatus(service: string, snapshot: InstanceSnapshot): Ins
     weight: registration?.weight ?? null,
     address: registration === null ? null : `${registration.address} port ${registration.port}`,
     znodes: Object.keys(znodes).sort(),
-    reason: reasonOf(state, snapshot),
+    reason: reasonOf(state, snapshot, id === last),
+    until: untilOf(state, snapshot),
   };
 }
 
@@ -144,14 +147,20 @@ export function counted(words: readonly string[]): Record<string, number> {
   return Object.fromEntries(counts);
 }
 
-function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stored }: InstanceSnapshot): string | null {
+function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
   switch (state) {
     case 'rejected': {
       const said = context.rejection === null ? 'rejected' : `${context.rejection.code}: ${context.rejection.detail}`;
       return stored === 'rejected' ? said : `${said} (its last good form stays, ${stored})`;
     }
+    case 'cordoned': {
+      const { cordon } = context;
+      return cordon === null ? null : `by ${cordon.by}: ${cordon.reason || 'no reason given'}`;
+    }
+    case 'quarantined':
+      return 'its registration or its health changed too often';
     case 'held':
-      return 'its registration ended; the guard keeps it';
+      return isLast ? 'its registration ended; the last server that is up stays' : 'its registration ended; the guard keeps it';
     case 'draining':
       return 'its registration ended; sessions may finish';
     case 'failing': {
@@ -162,6 +171,20 @@ function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stor
       return 'no good check yet';
     case 'serving':
     case 'gone':
+      return null;
+  }
+}
+
+/** When the state ends by itself, ms; null: not by time alone. */
+function untilOf(state: ReturnType<typeof visibleState>, { context: { timers } }: InstanceSnapshot): number | null {
+  switch (state) {
+    case 'cordoned':
+      return timers.cordon?.at ?? null;
+    case 'quarantined':
+      return timers.quarantine?.at ?? null;
+    case 'draining':
+      return timers.drain?.at ?? null;
+    default:
       return null;
   }
 }

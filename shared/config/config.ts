@@ -97,6 +97,8 @@ function serviceConfig(name: string, service: ServiceSection, haproxy: HaproxySe
     server: { maxConn: service.server.maxConn ?? null },
     drainTimeout: haproxy.drainTimeout,
     guard: service.guard,
+    flap: service.flap,
+    warmUp: service.warmUp ?? null,
     allow: { ...service.allow, cidrs: [...service.allow.cidrs].sort() },
     maxInstances: service.maxInstances,
   };

@@ -13,6 +13,8 @@ const GLOBS_MAX = 1000;
 const CIDRS_MAX = 256;
 /** The numeric ids of servers end at 1,000,000 and are kept while an address may come back; half of them may be in use. */
 const INSTANCES_MAX = 500_000;
+/** Fewer than a snapshot remembers. */
+const FLAPS_MAX = 31;
 const CONNECTIONS_MAX = 10_000_000;
 
 const zookeeper = value.map({
@@ -154,6 +156,21 @@ export const serviceSchema = value.map({
     })
     .prefault({})
     .describe('The guard against mass loss.'),
+  flap: value
+    .map({
+      transitions: value
+        .count(1, FLAPS_MAX)
+        .prefault(5)
+        .describe('Changes of registration or health within `window`; with more than so many an instance is put in quarantine.'),
+      window: value.duration('1s', '1h').prefault('60s').describe('The time within which changes are counted.'),
+      quarantine: value
+        .duration('1s', '1h')
+        .prefault('60s')
+        .describe('How long the first quarantine is; each that soon follows is twice as long, at most 1 h.'),
+    })
+    .prefault({})
+    .describe('Flapping instances are taken out for a while, as long as others are up.'),
+  warmUp: value.duration('1s', '1h').optional().describe("A new instance's weight rises to its own in ten steps over this time."),
   allow: value
     .map({
       cidrs: value

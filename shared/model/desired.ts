@@ -5,6 +5,9 @@ import type { ServiceConfig } from './service-config.ts';
 /** HAProxy's ids collide 2^20 apart under consistent hashing (2.6), so they stay below that. */
 export const SERVER_ID_MAX = 1_000_000;
 
+/** HAProxy's own limit. */
+export const WEIGHT_MAX = 256;
+
 export interface DesiredServer {
   readonly instance: InstanceId;
   /** The server's name in HAProxy. */

@@ -26,8 +26,26 @@ export type ServiceEvent =
   | { readonly type: 'deregistered'; readonly instance: InstanceId; readonly znode: Znode }
   /** What a proxy's checks say now, where it differs from what that proxy said before. */
   | { readonly type: 'health'; readonly proxy: ProxyId; readonly verdicts: readonly HealthChange[] }
-  /** A deadline of the snapshot came due. A token that is not the current one is ignored. */
-  | { readonly type: 'timer'; readonly timer: string; readonly instance: InstanceId | null; readonly token: number };
+  /** An operator takes an instance out, until `until` (ms) or for good (null). It is kept in Zookeeper, and told here by the watcher. */
+  | {
+      readonly type: 'cordoned';
+      readonly instance: InstanceId;
+      readonly by: string;
+      readonly reason: string;
+      readonly until: number | null;
+    }
+  /** The cordon's znode went, whoever took it away. */
+  | { readonly type: 'uncordoned'; readonly instance: InstanceId }
+  /** An operator ends a hold. */
+  | { readonly type: 'released'; readonly by: string; readonly reason: string }
+  /** The registry shows an older state than it did before (a restored backup, a stale follower). zxids, decimal. */
+  | { readonly type: 'backwards'; readonly seen: string; readonly found: string }
+  /** An operator accepts a registry that went backwards. */
+  | { readonly type: 'trusted'; readonly by: string }
+  /** A deadline of the snapshot came due. A token that is not the current one is ignored. `guard`: the service's own, without an instance. */
+  | { readonly type: 'timer'; readonly timer: TimerKind; readonly instance: InstanceId | null; readonly token: number };
+
+export type TimerKind = 'drain' | 'cordon' | 'quarantine' | 'warm' | 'guard';
 
 export interface HealthChange {
   readonly instance: InstanceId;

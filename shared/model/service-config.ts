@@ -25,6 +25,14 @@ export interface Guard {
   readonly hold: number;
 }
 
+export interface Flap {
+  /** Changes of registration or health within `window` that are still taken for normal. */
+  readonly transitions: number;
+  readonly window: number;
+  /** The first quarantine; each that soon follows is twice as long. */
+  readonly quarantine: number;
+}
+
 export interface ServiceConfig {
   readonly name: ServiceName;
   /** The parent of the instances' znodes, under the chroot if there is one. */
@@ -46,6 +54,15 @@ export interface ServiceConfig {
   readonly server: { readonly maxConn: number | null };
   readonly drainTimeout: number;
   readonly guard: Guard;
+  /** null: flapping is not looked for. */
+  readonly flap: Flap | null;
+  /** ms in which a new instance's weight rises to what it registered; null: at once. */
+  readonly warmUp: number | null;
   readonly allow: Allow;
   readonly maxInstances: number;
+}
+
+/** A config as an earlier version published it, with what it did not know yet turned off. */
+export function effectiveConfig(published: Omit<ServiceConfig, 'flap' | 'warmUp'> & Partial<ServiceConfig>): ServiceConfig {
+  return { flap: null, warmUp: null, ...published };
 }

@@ -12,6 +12,8 @@ const free = serviceConfig({ guard: { maxLoss: 1, window: 10_000, hold: 300_000 
 describe('an instance', () => {
   it('joins with a server id, serves once a proxy sees it up, drains when its znode goes, and is gone after drainTimeout', () => {
     const story = new Story(free);
+    story.register(81);
+    story.up(81);
     story.register(80);
     expect(story.at(80).state).toBe('joining');
     expect(desiredServer(story.at(80))).toEqual({
@@ -39,7 +41,7 @@ describe('an instance', () => {
     story.register(80);
     story.up(80);
     story.deregister(80);
-    const token = story.at(80).context.timer?.token ?? -1;
+    const token = story.at(80).context.timers.drain?.token ?? -1;
     story.pass(10_000).register(80);
     expect(story.at(80).state).toBe('serving');
     expect(desiredServer(story.at(80))?.id).toBe(serverIdCandidates('10.0.0.1:80')[0]);
@@ -51,7 +53,7 @@ describe('an instance', () => {
     const story = new Story(free);
     story.register(80);
     story.deregister(80);
-    const stale = story.at(80).context.timer?.token ?? -1;
+    const stale = story.at(80).context.timers.drain?.token ?? -1;
     story.pass(1_000).register(80);
     story.pass(1_000).deregister(80);
     story.tell({ type: 'timer', timer: 'drain', instance: '10.0.0.1:80', token: stale });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { addressKey, WAITING_MAX } from '../../machines/claims.ts';
 import { isRegistered } from '../../machines/fold-state.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { desiredServer } from '../../machines/projection.ts';
+import { desiredServer, isQuarantined, isUp } from '../../machines/projection.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
 
@@ -102,8 +102,14 @@ describe('the guard', () => {
       expect(states(story, 20).held).toBe(20 - 3 * minute);
     }
     for (let second = 0; second < 600; second += 1) story.pass(1_000).ring();
-    expect(states(story, 20)).toEqual({ gone: 20 });
+    // The last that HAProxy sees up stays until it is seen down.
+    expect(states(story, 20)).toEqual({ gone: 19, held: 1 });
     expect(story.state.service.guard.state).toBe('open');
+    story
+      .down(story.state.service.last?.instance ?? '')
+      .pass(30_000)
+      .ring();
+    expect(states(story, 20)).toEqual({ gone: 20 });
   });
 
   it('holds the only instance of a service', () => {
@@ -115,14 +121,19 @@ describe('the guard', () => {
   it('is off with maxLoss 1', () => {
     const story = serving(3, { guard: { maxLoss: 1, window: 10_000, hold: 300_000 } });
     for (let port = 1; port <= 3; port += 1) story.deregister(port);
-    expect(states(story, 3)).toEqual({ draining: 3 });
+    expect(states(story, 3)).toEqual({ draining: 2, held: 1 });
+    expect(story.state.service.guard.state).toBe('open');
   });
 });
 
 type Act =
-  | { kind: 'register' | 'deregister' | 'up' | 'spoil' | 'double' | 'undouble'; port: number }
+  | { kind: 'register' | 'deregister' | 'up' | 'down' | 'spoil' | 'double' | 'undouble' | 'cordon' | 'uncordon'; port: number }
+  | { kind: 'release' | 'freeze' | 'trust' }
   | { kind: 'pass'; ms: number }
   | { kind: 'allow'; cidr: string };
+
+/** What beside the guard moves instances. */
+const LIVELY = { flap: { transitions: 3, window: 60_000, quarantine: 60_000 }, warmUp: 100_000 };
 
 /** Another name for the address of a port. */
 const TWIN = 'twin';
@@ -136,13 +147,37 @@ function perform(story: Story, act: Act): void {
       story.pass(act.ms).ring();
       break;
     case 'allow':
-      story.tell({ type: 'configured', config: serviceConfig({ allow: { cidrs: [act.cidr], loopback: true, names: true } }) });
+      story.tell({ type: 'configured', config: serviceConfig({ ...LIVELY, allow: { cidrs: [act.cidr], loopback: true, names: true } }) });
       break;
     case 'double':
       story.register(act.port, { host: TWIN }, `${TWIN}:${act.port}`);
       break;
     case 'undouble':
       story.deregister(act.port, `${TWIN}:${act.port}`, TWIN);
+      break;
+    case 'down':
+      story.down(`10.0.0.1:${act.port}`);
+      break;
+    case 'cordon':
+      story.tell({
+        type: 'cordoned',
+        instance: `10.0.0.1:${act.port}`,
+        by: 'me',
+        reason: 'why',
+        until: act.port > 3 ? story.now + 90_000 : null,
+      });
+      break;
+    case 'uncordon':
+      story.tell({ type: 'uncordoned', instance: `10.0.0.1:${act.port}` });
+      break;
+    case 'release':
+      story.tell({ type: 'released', by: 'me', reason: '' });
+      break;
+    case 'trust':
+      story.tell({ type: 'trusted', by: 'me' });
+      break;
+    case 'freeze':
+      story.tell({ type: 'backwards', seen: '9', found: '8' });
       break;
     case 'register':
     case 'deregister':
@@ -176,14 +211,16 @@ describe('any story', () => {
   const act: fc.Arbitrary<Act> = fc.oneof(
     { weight: 5, arbitrary: fc.record({ kind: fc.constant('register' as const), port }) },
     { weight: 5, arbitrary: fc.record({ kind: fc.constant('deregister' as const), port }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('up' as const), port }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('up' as const, 'down' as const), port }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('cordon' as const, 'uncordon' as const), port }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('release' as const, 'freeze' as const, 'trust' as const) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('spoil' as const), port }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('double' as const, 'undouble' as const), port }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('allow' as const), cidr: fc.constantFrom(...CIDRS) }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 400_000 }) }) },
   );
   const play = (acts: readonly Act[]): Story => {
-    const story = new Story();
+    const story = new Story(serviceConfig(LIVELY));
     for (const next of acts) perform(story, next);
     return story;
   };
@@ -193,7 +230,9 @@ describe('any story', () => {
       fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
         const story = play(acts);
         const { state } = story;
-        const instances = [...state.instances.values()].filter((snapshot) => snapshot !== null);
+        const everyone = [...state.instances.values()].filter((snapshot) => snapshot !== null);
+        const instances = everyone;
+        const idsOf = (some: readonly InstanceSnapshot[]): string[] => some.map(({ context }) => context.id).sort();
         const registered = instances.filter(isRegistered);
         const rejected = instances.filter((snapshot) => snapshot.state === 'rejected');
         expect(state.service.rejected).toBe(rejected.length);
@@ -205,11 +244,20 @@ describe('any story', () => {
         for (const snapshot of instances) {
           const backed = Object.keys(snapshot.context.znodes).length > 0;
           expect(backed).toBe(snapshot.state === 'joining' || snapshot.state === 'serving' || snapshot.state === 'rejected');
-          expect(snapshot.context.timer !== null).toBe(snapshot.state === 'draining');
+          expect(snapshot.context.timers.drain !== undefined).toBe(snapshot.state === 'draining');
         }
+        const { guard, last } = state.service;
         const held = instances.filter((snapshot) => snapshot.state === 'held').map((snapshot) => snapshot.context.id);
-        const kept = state.service.guard.state === 'open' ? [] : state.service.guard.context.losses.map((loss) => loss.instance);
-        expect(held.sort()).toEqual([...kept].sort());
+        const kept = guard.state === 'open' ? [] : guard.context.losses.map((loss) => loss.instance);
+        expect(held.sort()).toEqual([...new Set([...kept, ...(last === null ? [] : [last.instance])])].sort());
+        expect(state.service.up).toBe(instances.filter(isUp).length);
+        expect(state.service.cordoned).toEqual(idsOf(everyone.filter((snapshot) => snapshot.context.cordon !== null)));
+        expect(state.service.quarantined).toEqual(idsOf(everyone.filter(isQuarantined)));
+        for (const snapshot of everyone) {
+          const { cordon, quarantine, timers } = snapshot.context;
+          if (timers.cordon !== undefined) expect(cordon).not.toBeNull();
+          expect(timers.quarantine !== undefined).toBe(quarantine !== null && !quarantine.over);
+        }
         checkClaims(story, instances);
       }),
       { numRuns: 500 },
@@ -234,7 +282,8 @@ describe('any story', () => {
           story.deregister(port);
           perform(story, { kind: 'undouble', port });
         }
-        for (let turn = 0; turn < 20; turn += 1) story.pass(400_000).ring();
+        story.tell({ type: 'released', by: 'test', reason: '' });
+        for (let turn = 0; turn < 40; turn += 1) story.pass(400_000).ring();
         expect([...story.state.instances.values()].every((snapshot) => snapshot === null || snapshot.state === 'gone')).toBe(true);
         expect(story.state.service.guard.state).toBe('open');
       }),

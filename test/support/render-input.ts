@@ -41,6 +41,8 @@ export function serviceConfig(differs: Partial<ServiceConfig>): ServiceConfig {
     server: { maxConn: null },
     drainTimeout: 30_000,
     guard: { maxLoss: 0.5, window: 10_000, hold: 300_000 },
+    flap: null,
+    warmUp: null,
     allow: { cidrs: ['0.0.0.0/0', '::/0'], loopback: false, names: true },
     maxInstances: 10_000,
     ...differs,

@@ -27,6 +27,8 @@ export function serviceConfig(overrides: Partial<ServiceConfig> = {}): ServiceCo
     server: { maxConn: null },
     drainTimeout: 30_000,
     guard: { maxLoss: 0.5, window: 10_000, hold: 300_000 },
+    flap: null,
+    warmUp: null,
     allow: { cidrs: ['0.0.0.0/0', '::/0'], loopback: true, names: true },
     maxInstances: 10_000,
     ...overrides,

@@ -3,7 +3,7 @@ import { fold, type Transition } from '../../machines/fold.ts';
 import type { FoldState } from '../../machines/fold-state.ts';
 import { type InstanceSnapshot, newInstance } from '../../machines/instance.ts';
 import { newService } from '../../machines/service.ts';
-import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
+import type { Logged, ServiceEvent, TimerKind } from '../../shared/model/event.ts';
 import type { Registration, Znode } from '../../shared/model/registration.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 
@@ -20,6 +20,8 @@ export function serviceConfig(changes: Partial<ServiceConfig> = {}): ServiceConf
     server: { maxConn: null },
     drainTimeout: 30_000,
     guard: { maxLoss: 0.5, window: 10_000, hold: 300_000 },
+    flap: null,
+    warmUp: null,
     allow: { cidrs: ['0.0.0.0/0', '::/0'], loopback: true, names: true },
     maxInstances: 10_000,
     ...changes,
@@ -87,6 +89,12 @@ export class Story {
     return this.tell({ type: 'health', proxy: 'p1', verdicts: [{ instance: `10.0.0.1:${port}`, from, to: 'up' }] });
   }
 
+  /** Every proxy that looked sees it down. */
+  down(instance: string, from: 'unknown' | 'absent' | 'up' = 'up'): this {
+    this.tell({ type: 'health', proxy: 'p1', verdicts: [{ instance, from, to: 'down' }] });
+    return this;
+  }
+
   instance(id: string): InstanceSnapshot {
     return this.state.instances.get(id) ?? newInstance(id);
   }
@@ -98,10 +106,13 @@ export class Story {
   /** Lets every deadline come due that is due by now, earliest first. */
   ring(): void {
     for (const [id, snapshot] of [...this.state.instances].sort()) {
-      const timer = snapshot?.context.timer ?? null;
-      if (timer !== null && timer.at <= this.#now) this.tell({ type: 'timer', timer: 'drain', instance: id, token: timer.token });
+      for (const [timer, { at, token }] of Object.entries(snapshot?.context.timers ?? {}) as [TimerKind, { at: number; token: number }][]) {
+        if (at <= this.#now) this.tell({ type: 'timer', timer, instance: id, token });
+      }
     }
-    const guard = this.state.service.guard.context.timer;
-    if (guard !== null && guard.at <= this.#now) this.tell({ type: 'timer', timer: 'guard', instance: null, token: guard.token });
+    const { guard, last } = this.state.service;
+    for (const timer of [guard.context.timer, last?.timer ?? null]) {
+      if (timer !== null && timer.at <= this.#now) this.tell({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
+    }
   }
 }

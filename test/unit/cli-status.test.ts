@@ -25,12 +25,15 @@ function instance(changes: Partial<InstanceStatus> = {}): InstanceStatus {
     address: '10.0.0.1 port 80',
     znodes: [],
     reason: null,
+    until: null,
     ...changes,
   };
 }
 
 function instancesOf(story: Story): InstanceStatus[] {
-  return [...story.state.instances.values()].flatMap((snapshot) => (snapshot === null ? [] : (instanceStatus('web', snapshot) ?? [])));
+  return [...story.state.instances.values()].flatMap((snapshot) =>
+    snapshot === null ? [] : (instanceStatus('web', snapshot, null) ?? []),
+  );
 }
 
 describe('an instance', () => {
@@ -57,11 +60,11 @@ describe('an instance', () => {
   it('that was rejected says why, and whether its last good form stays', () => {
     const rejection = { code: 'bad-weight', detail: 'weight "heavy"' } as const;
     const fresh = stepInstance(newInstance('a:1'), { type: 'reject', at: NOW, znode: null, offered: null, rejection, keep: true });
-    expect(instanceStatus('web', fresh)?.reason).toBe('bad-weight: weight "heavy"');
+    expect(instanceStatus('web', fresh, null)?.reason).toBe('bad-weight: weight "heavy"');
     const story = new Story();
     story.register(80);
     const kept = stepInstance(story.at(80), { type: 'reject', at: NOW, znode: null, offered: null, rejection, keep: true });
-    expect(instanceStatus('web', kept)).toMatchObject({
+    expect(instanceStatus('web', kept, null)).toMatchObject({
       state: 'rejected',
       reason: 'bad-weight: weight "heavy" (its last good form stays, joining)',
       weight: 1,

@@ -59,6 +59,8 @@ describe('defaults', () => {
         server: { maxConn: null },
         drainTimeout: 30_000,
         guard: { maxLoss: 0.5, window: 10_000, hold: 300_000 },
+        flap: { transitions: 5, window: 60_000, quarantine: 60_000 },
+        warmUp: null,
         allow: { cidrs: ['0.0.0.0/0', '::/0'], loopback: false, names: true },
         maxInstances: 10_000,
       },
@@ -102,6 +104,8 @@ services:
     timeouts: { connect: 1ms, client: 1h, server: 1d, check: 20s, queue: 3m }
     server: { maxConn: 200 }
     guard: { maxLoss: 1, window: 0ms, hold: 7d }
+    flap: { transitions: 31, window: 1s, quarantine: 1h }
+    warmUp: 30s
     allow: { cidrs: ["2001:DB8::/32", 10.0.0.0/8], loopback: true, names: false }
     maxInstances: 7
   api: { path: /api, listen: "*:8080", check: { http: HEAD /up?deep=1, interval: 100ms, rise: 1, fall: 1 } }
@@ -174,6 +178,8 @@ log: { level: debug }
       server: { maxConn: 200 },
       drainTimeout: 60_000,
       guard: { maxLoss: 1, window: 0, hold: 604_800_000 },
+      flap: { transitions: 31, window: 1_000, quarantine: 3_600_000 },
+      warmUp: 30_000,
       allow: { cidrs: ['10.0.0.0/8', '2001:db8::/32'], loopback: true, names: false },
       maxInstances: 7,
     });

@@ -6,11 +6,12 @@ import { type AddressClaim, claimKeys } from '../../machines/claims.ts';
 import { fold, type Transition } from '../../machines/fold.ts';
 import type { FoldState } from '../../machines/fold-state.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { completed, readInstances, readService } from '../../machines/migrate.ts';
 import { needs } from '../../machines/needs.ts';
 import { desiredServer } from '../../machines/projection.ts';
-import { newService, type ServiceSnapshot } from '../../machines/service.ts';
+import { type ServiceSnapshot, serviceDeadline } from '../../machines/service.ts';
 import { canonical } from '../../shared/model/canonical.ts';
-import type { ServiceEvent } from '../../shared/model/event.ts';
+import type { ServiceEvent, TimerKind } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import {
@@ -81,8 +82,8 @@ export async function foldService(
     await alongside(nothing, null);
     return nothing;
   }
-  const before: ServiceSnapshot = { ...newService(), ...(head.service === null ? {} : (JSON.parse(head.service) as ServiceSnapshot)) };
-  const loaded = await load(store, service, before, fetched, named);
+  const loaded = await load(store, service, fetched, named);
+  const before = loaded.state.service;
   const transitions = events.flatMap((event) => fold(loaded.state, event));
   const after = loaded.state.service;
   const commit = difference(head, last.id, before, loaded);
@@ -115,13 +116,16 @@ async function appendDue(
     service,
     due.filter((member) => member !== GUARD_DEADLINE),
   );
-  for (const [instance, json] of instances) {
-    const { timer } = (JSON.parse(json) as InstanceSnapshot).context;
-    if (timer !== null && timer.at <= now) events.push({ type: 'timer', timer: 'drain', instance, token: timer.token });
+  for (const { context } of readInstances(instances).values()) {
+    for (const [timer, { at, token }] of Object.entries(context.timers) as [TimerKind, { at: number; token: number }][]) {
+      if (at <= now) events.push({ type: 'timer', timer, instance: context.id, token });
+    }
   }
-  if (due.includes(GUARD_DEADLINE) && head.service !== null) {
-    const { timer } = (JSON.parse(head.service) as ServiceSnapshot).guard.context;
-    if (timer !== null && timer.at <= now) events.push({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
+  if (due.includes(GUARD_DEADLINE)) {
+    const { guard, last } = readService(head.service).service;
+    for (const timer of [guard.context.timer, last?.timer ?? null]) {
+      if (timer !== null && timer.at <= now) events.push({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
+    }
   }
   await log.appendPlain(service, events);
 }
@@ -138,14 +142,18 @@ function namedBy(hint: readonly ServiceEvent[]): Named {
 }
 
 /** Loads what the events need: the instances they name, the addresses these have or want, and who else wants those. */
-async function load(store: ServiceStore, service: ServiceName, before: ServiceSnapshot, fetched: Fetched, named: Named): Promise<Loaded> {
-  const { events } = fetched;
+async function load(store: ServiceStore, service: ServiceName, fetched: Fetched, named: Named): Promise<Loaded> {
+  const { head, events } = fetched;
+  const { service: before, isOld } = readService(head.service);
   const wanted = events.map(({ event }) => needs(event));
-  const all = wanted.some((need) => need.all);
+  const all = isOld || wanted.some((need) => need.all);
   const ids = new Set(wanted.flatMap((need) => need.instances));
   const own = new Set(ids);
   if (wanted.some(({ losses }) => losses === 'all' || (losses === 'while-open' && mayHold(before))))
     for (const { instance } of before.guard.context.losses) ids.add(instance);
+  if (before.last !== null) ids.add(before.last.instance);
+  // When nobody is up any more, those in quarantine are let out.
+  if (before.up <= ids.size) for (const instance of before.quarantined) ids.add(instance);
   const keys = new Set(wanted.flatMap((need) => need.addresses));
   const [texts, addresses] = await Promise.all([
     store.instances(service, all ? 'all' : [...ids.difference(named.instances)]),
@@ -153,14 +161,14 @@ async function load(store: ServiceStore, service: ServiceName, before: ServiceSn
   ]);
   if (!all) for (const [id, json] of fetched.instances) texts.set(id, json);
   for (const [key, json] of fetched.addresses) addresses.set(key, json);
-  const instances = new Map([...texts].map(([id, json]) => [id, JSON.parse(json) as InstanceSnapshot]));
+  const instances = readInstances(texts);
   const claiming = [...instances.values()].filter(({ context }) => all || own.has(context.id));
   const further = claiming.flatMap(claimKeys).filter((key) => !keys.has(key));
   for (const [key, json] of await store.addresses(service, [...new Set(further)])) addresses.set(key, json);
   const claims = new Map([...addresses].map(([key, json]) => [key, JSON.parse(json) as AddressClaim]));
   const others = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]).filter((id) => !instances.has(id));
   if (others.length > 0) {
-    const rivals = [...(await store.instances(service, others)).values()].map((json) => JSON.parse(json) as InstanceSnapshot);
+    const rivals = [...readInstances(await store.instances(service, others)).values()];
     for (const snapshot of rivals) instances.set(snapshot.context.id, snapshot);
     const more = await store.addresses(service, rivals.flatMap(claimKeys));
     for (const [key, json] of more) {
@@ -169,7 +177,12 @@ async function load(store: ServiceStore, service: ServiceName, before: ServiceSn
     }
   }
   return {
-    state: { service: before, instances: new Map(instances), addresses: new Map(claims), touched: new Map() },
+    state: {
+      service: isOld ? completed(before, instances.values()) : before,
+      instances: new Map(instances),
+      addresses: new Map(claims),
+      touched: new Map(),
+    },
     instances,
     addresses,
   };
@@ -197,15 +210,20 @@ function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, 
     const wanted = snapshot === null ? null : desiredServer(snapshot);
     const wasWanted = was === undefined ? null : desiredServer(was);
     if (canonical(wanted) !== canonical(wasWanted)) commit.desired.set(id, wanted === null ? null : canonical(wanted));
-    const at = snapshot?.context.timer?.at ?? null;
-    if (at !== (was?.context.timer?.at ?? null)) commit.deadlines.set(id, at);
+    const at = earliest(snapshot);
+    if (at !== earliest(was)) commit.deadlines.set(id, at);
   }
   for (const [key, claim] of state.addresses) {
     const json = claim === null ? null : canonical(claim);
     // A claim that is given up may belong to one that was not loaded (an instance that is forgotten).
     if (json !== (addresses.get(key) ?? null) || (json === null && !addresses.has(key))) commit.addresses.set(key, json);
   }
-  const guardAt = state.service.guard.context.timer?.at ?? null;
-  if (guardAt !== (before.guard.context.timer?.at ?? null)) commit.deadlines.set(GUARD_DEADLINE, guardAt);
+  const serviceAt = serviceDeadline(state.service);
+  if (serviceAt !== serviceDeadline(before)) commit.deadlines.set(GUARD_DEADLINE, serviceAt);
   return commit;
+}
+
+function earliest(snapshot: InstanceSnapshot | null | undefined): number | null {
+  const times = Object.values(snapshot?.context.timers ?? {}).map(({ at }) => at);
+  return times.length === 0 ? null : Math.min(...times);
 }

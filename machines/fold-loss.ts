@@ -1,0 +1,101 @@
+/**
+ * PURE. Registrations that end: what the guard believes drains, what it does not believe is held; the last server that HAProxy sees up stays in any
+ * case, until another one is up, it is seen down, an operator releases it, or (without a check) the hold would be over.
+ */
+import type { InstanceId } from '../shared/model/ids.ts';
+import type { Znode } from '../shared/model/registration.ts';
+import { send, stepGuardOf } from './fold-send.ts';
+import { type FoldState, isRegistered } from './fold-state.ts';
+import type { InstanceSnapshot } from './instance.ts';
+import { healthOf, isUp } from './projection.ts';
+
+/** A znode went. */
+export function deregister(state: FoldState, id: InstanceId, znode: Znode, at: number): void {
+  const snapshot = state.instances.get(id);
+  const known = snapshot?.context.znodes[znode.name];
+  // A later znode of the same name already took its place, or it was never heard of.
+  if (!snapshot || known === undefined || known.czxid !== znode.czxid) return;
+  if (Object.keys(snapshot.context.znodes).length > 1) return send(state, id, { type: 'unback', at, znode: znode.name });
+  if (!isRegistered(snapshot)) {
+    return send(
+      state,
+      id,
+      snapshot.state === 'rejected' ? { type: 'lose', at, znode: znode.name, drainTimeout: 0 } : { type: 'unback', at, znode: znode.name },
+    );
+  }
+  const before = state.service.guard.state;
+  stepGuardOf(state, { type: 'loss', instance: id }, at);
+  if (state.service.guard.state === 'open') return letGo(state, snapshot, znode.name, at);
+  send(state, id, { type: 'hold', at, znode: znode.name });
+  if (before !== 'open') return;
+  for (const loss of state.service.guard.context.losses) send(state, loss.instance, { type: 'hold', at, znode: null });
+}
+
+/** The guard's deadline, or that of the last server. Whoever is no longer kept drains. */
+export function ring(state: FoldState, token: number, at: number): void {
+  const { guard, last } = state.service;
+  if (guard.context.timer?.token === token) believe(state, () => stepGuardOf(state, { type: 'timer', token }, at), at);
+  else if (last?.timer?.token === token) lose(state, last.instance, at);
+}
+
+/** An operator believes what the registry says: nobody is held any longer, the last server neither. */
+export function release(state: FoldState, at: number): void {
+  const { last } = state.service;
+  const held = state.service.guard.state === 'open' ? [] : state.service.guard.context.losses.map(({ instance }) => instance);
+  stepGuardOf(state, { type: 'release' }, at);
+  for (const instance of held) lose(state, instance, at);
+  if (last !== null) lose(state, last.instance, at);
+}
+
+/** What is held and seen down by every proxy that looked may go: that is evidence, and not only a missing registration. */
+export function settle(state: FoldState, id: InstanceId, at: number): void {
+  const snapshot = state.instances.get(id);
+  if (snapshot?.state !== 'held' || healthOf(snapshot) !== 'down') return;
+  if (state.service.guard.context.losses.some((loss) => loss.instance === id)) stepGuardOf(state, { type: 'settle', instance: id }, at);
+  lose(state, id, at);
+}
+
+/** Once another server is up, the one that was kept as the last goes. */
+export function relieve(state: FoldState, at: number): void {
+  const { last, up } = state.service;
+  if (last === null) return;
+  const snapshot = state.instances.get(last.instance);
+  if (snapshot && up - Number(isUp(snapshot)) > 0) lose(state, last.instance, at);
+}
+
+/** Those whom the guard kept and keeps no longer drain. */
+function believe(state: FoldState, step: () => void, at: number): void {
+  const kept = state.service.guard;
+  step();
+  if (kept.state === 'open') return;
+  const still = new Set(state.service.guard.context.losses.map((loss) => loss.instance));
+  for (const { instance } of kept.context.losses) {
+    const snapshot = state.instances.get(instance);
+    if (!still.has(instance) && snapshot) letGo(state, snapshot, null, at);
+  }
+}
+
+/** The loss is believed; but the last server that is seen up stays. */
+function letGo(state: FoldState, snapshot: InstanceSnapshot, znode: string | null, at: number): void {
+  const { id } = snapshot.context;
+  if (!isUp(snapshot) || state.service.up > 1) {
+    send(state, id, { type: 'lose', at, znode, drainTimeout: drainTimeout(state) });
+    return;
+  }
+  send(state, id, { type: 'hold', at, znode });
+  const { config } = state.service;
+  const token = state.service.guard.context.token + LAST_TOKENS + at;
+  const timer = config?.check.type === 'none' ? { at: at + config.guard.hold, token } : null;
+  state.service = { ...state.service, last: { instance: id, since: at, timer } };
+}
+
+/** Apart from the guard's own tokens, which are counted from 1. */
+const LAST_TOKENS = 2 ** 40;
+
+function lose(state: FoldState, id: InstanceId, at: number): void {
+  send(state, id, { type: 'lose', at, znode: null, drainTimeout: drainTimeout(state) });
+}
+
+function drainTimeout(state: FoldState): number {
+  return state.service.config?.drainTimeout ?? 0;
+}

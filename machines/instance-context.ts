@@ -1,0 +1,139 @@
+/** PURE. What an instance's snapshot holds, and what its events do to each part of it. */
+import type { Verdict } from '../shared/model/event.ts';
+import type { InstanceId, ProxyId } from '../shared/model/ids.ts';
+import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
+
+/** Proxies named in a snapshot as witnesses of health; every verdict lives with its proxy. */
+export const WITNESSES_MAX = 16;
+/** Changes that are remembered to find flapping; `flap.transitions` is below that. */
+export const FLAPS_MAX = 32;
+/** A quarantine is at most this long, however often it was needed. */
+const QUARANTINE_MAX_MS = 3_600_000;
+/** Who was calm for so many times the last quarantine starts again with the shortest one. */
+const CALM_TIMES = 10;
+
+export interface Witness {
+  readonly proxy: ProxyId;
+  readonly verdict: Verdict;
+  readonly since: number;
+}
+
+/** An operator takes the instance out. */
+export interface Cordon {
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
+/** Deadlines by what they end: a drain, a cordon, a quarantine, a step of the warm-up. The token tells one from those of earlier visits. */
+export type TimerName = 'drain' | 'cordon' | 'quarantine' | 'warm';
+export type Timers = Readonly<Partial<Record<TimerName, { readonly at: number; readonly token: number }>>>;
+
+export interface InstanceContext {
+  readonly id: InstanceId;
+  /** HAProxy's server id; null until the instance is first accepted, then kept. */
+  readonly serverId: number | null;
+  /** The znodes that back it, by name. */
+  readonly znodes: Readonly<Record<string, Znode>>;
+  /** The last well-formed thing that was said, whether policy accepts it or not. */
+  readonly offered: Registration | null;
+  /** The last accepted one: what proxies are given. */
+  readonly registration: Registration | null;
+  readonly rejection: Rejection | null;
+  /** How many proxies say what. */
+  readonly health: { readonly up: number; readonly down: number; readonly unknown: number };
+  readonly witnesses: readonly Witness[];
+  readonly cordon: Cordon | null;
+  /** recent: times of the last changes of registration and health, oldest first; level: quarantines in a row; verdict: the last one of all proxies together. */
+  readonly flap: { readonly recent: readonly number[]; readonly level: number; readonly verdict: 'up' | 'down' | null };
+  /** Since when, for how long (ms), and whether it is over: the next one is longer if it comes soon. */
+  readonly quarantine: { readonly since: number; readonly ms: number; readonly over: boolean } | null;
+  /** The warm-up: which of how many steps, each `every` ms; null: full weight. */
+  readonly warm: { readonly step: number; readonly of: number; readonly every: number } | null;
+  /** Weights are multiplied by it, so that a warm-up has steps to take; the same for all instances of a service. */
+  readonly scale: number;
+  /** When the present state was entered. */
+  readonly since: number;
+  readonly timers: Timers;
+  /** The last token given out. */
+  readonly token: number;
+}
+
+export function newContext(id: InstanceId): InstanceContext {
+  return {
+    id,
+    serverId: null,
+    znodes: {},
+    offered: null,
+    registration: null,
+    rejection: null,
+    health: { up: 0, down: 0, unknown: 0 },
+    witnesses: [],
+    cordon: null,
+    flap: { recent: [], level: 0, verdict: null },
+    quarantine: null,
+    warm: null,
+    scale: 1,
+    since: 0,
+    timers: {},
+    token: 0,
+  };
+}
+
+export function withZnode(znodes: InstanceContext['znodes'], znode: Znode | null): InstanceContext['znodes'] {
+  return znode === null ? znodes : { ...znodes, [znode.name]: znode };
+}
+
+export function withoutZnode(znodes: InstanceContext['znodes'], name: string): InstanceContext['znodes'] {
+  const { [name]: _gone, ...rest } = znodes;
+  return rest;
+}
+
+export function armed(context: InstanceContext, name: TimerName, at: number): Pick<InstanceContext, 'timers' | 'token'> {
+  const token = context.token + 1;
+  return { token, timers: { ...context.timers, [name]: { at, token } } };
+}
+
+export function disarmed({ timers }: InstanceContext, name: TimerName): Timers {
+  const { [name]: _gone, ...rest } = timers;
+  return rest;
+}
+
+/** A proxy's verdict changed; with it, now and then, that of all proxies together, which is what counts as flapping. */
+export function counted(
+  context: InstanceContext,
+  event: { readonly at: number; readonly proxy: ProxyId; readonly from: Verdict; readonly to: Verdict },
+): Pick<InstanceContext, 'health' | 'witnesses' | 'flap'> {
+  const health = { ...context.health };
+  if (event.from !== 'absent') health[event.from] = Math.max(0, health[event.from] - 1);
+  if (event.to !== 'absent') health[event.to] += 1;
+  const others = context.witnesses.filter((witness) => witness.proxy !== event.proxy);
+  const witnesses =
+    event.to === 'absent' ? others : [{ proxy: event.proxy, verdict: event.to, since: event.at }, ...others].slice(0, WITNESSES_MAX);
+  const verdict = health.up > 0 && health.down === 0 ? 'up' : health.down > 0 && health.up === 0 ? 'down' : null;
+  if (verdict === null || verdict === context.flap.verdict) return { health, witnesses, flap: context.flap };
+  const flap: InstanceContext['flap'] = { ...context.flap, verdict };
+  return { health, witnesses, flap: context.flap.verdict === null ? flap : { ...flap, recent: noted(flap.recent, event.at) } };
+}
+
+/** One more change. */
+export function noted(recent: readonly number[], at: number): readonly number[] {
+  return [...recent, at].slice(-FLAPS_MAX);
+}
+
+/** The next quarantine: twice as long as the one before, if that was not long ago. */
+export function quarantined(
+  context: InstanceContext,
+  at: number,
+  shortest: number,
+): Pick<InstanceContext, 'quarantine' | 'flap' | 'timers' | 'token'> {
+  const { quarantine: last, flap } = context;
+  const soon = last !== null && at - (last.since + last.ms) < CALM_TIMES * last.ms;
+  const level = soon ? flap.level + 1 : 0;
+  const ms = Math.min(QUARANTINE_MAX_MS, shortest * 2 ** Math.min(level, 20));
+  return {
+    quarantine: { since: at, ms: Math.max(ms, 1), over: false },
+    flap: { ...flap, level, recent: [] },
+    ...armed(context, 'quarantine', at + ms),
+  };
+}
