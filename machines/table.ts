@@ -56,7 +56,11 @@ export function follow(
 
 function read(machine: AnyStateMachine): Table {
   const { root } = machine;
-  assert(root.type === 'compound' && root.always === undefined && root.after.length === 0, `${machine.id}: a flat machine`);
+  assert(root.type === 'compound' && root.always === undefined, `${machine.id}: a flat machine`);
+  assert(
+    [root.entry, root.exit, root.invoke, root.after].every((none) => none.length === 0),
+    `${machine.id}: only \`on\``,
+  );
   const table = new Map<string, Map<string, readonly Way[]>>();
   for (const [name, node] of Object.entries(root.states)) {
     const { entry, exit, invoke, always, after } = node;
@@ -85,9 +89,13 @@ function wayOf(machine: AnyStateMachine, candidate: AnyTransitionDefinition): Wa
     return action;
   });
   const { guards, actions: implementations } = machine.implementations;
+  // A combined guard (`and`, `not`) is a function too, but one that only XState can ask.
+  const asked = guard === undefined ? null : (guards[guard] as Guard & { check?: unknown });
+  assert(asked === null || (typeof asked === 'function' && asked.check === undefined), `${machine.id}: guards are plain functions`);
+  assert(target?.[0] === undefined || target[0].parent === machine.root, `${machine.id}: targets are states`);
   return {
     guardName: guard ?? null,
-    guard: guard === undefined ? null : (guards[guard] as Guard),
+    guard: asked,
     actionNames: named,
     actions: named.map((name) => assignOf(machine.id, name, implementations[name])),
     target: target?.[0]?.key ?? null,

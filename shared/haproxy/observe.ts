@@ -41,14 +41,23 @@ export async function observeProxy(connection: RuntimeConnection): Promise<Obser
   return proxyOf((await connection.send(OF_PROXY)) as [string, string, string]);
 }
 
-/** The worker, and one backend as observeBackend gives it. */
+/** The worker, and one backend as observeBackend gives it; null too when its state cannot be read: that is its own trouble, and not the worker's. */
 export async function observeProxyAndBackend(
   connection: RuntimeConnection,
   backend: string,
 ): Promise<{ proxy: ObservedProxy; backend: ObservedBackend | null }> {
   const replies = await connection.send([...OF_PROXY, ...ofBackend(backend)]);
   const [info, environment, names, state, variable] = replies as [string, string, string, string, string];
-  return { proxy: proxyOf([info, environment, names]), backend: backendOf(backend, [state, variable]) };
+  return { proxy: proxyOf([info, environment, names]), backend: readable(() => backendOf(backend, [state, variable])) };
+}
+
+function readable<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof PointsmanError) return null;
+    throw error;
+  }
 }
 
 const OF_PROXY = [READ.info, READ.environment, READ.backends];

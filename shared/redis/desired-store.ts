@@ -37,6 +37,8 @@ export class DesiredStore {
   readonly #cache = new Map<ServiceName, Cached>();
   /** Commits that are on their way and already in the cache: what is read meanwhile waits until they have landed. */
   readonly #landing = new Map<ServiceName, Promise<void>>();
+  /** Readings under way: their answers may be older than what a commit makes of the cache. */
+  readonly #reading = new Map<ServiceName, number>();
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
@@ -46,6 +48,17 @@ export class DesiredStore {
   /** One trip; costs what changed since the last reading of this process. */
   async read(service: ServiceName): Promise<Desired> {
     await this.#landing.get(service);
+    this.#reading.set(service, (this.#reading.get(service) ?? 0) + 1);
+    try {
+      return await this.#read(service);
+    } finally {
+      const left = (this.#reading.get(service) ?? 1) - 1;
+      if (left > 0) this.#reading.set(service, left);
+      else this.#reading.delete(service);
+    }
+  }
+
+  async #read(service: ServiceName): Promise<Desired> {
     const keys = this.#keys.service(service);
     const known = this.#cache.get(service);
     const answer = (await runScript(
@@ -65,12 +78,14 @@ export class DesiredStore {
   }
 
   /**
-   * The desired state as a commit of this process, just sent, will leave it; null when what was read last is not what the commit starts from.
+   * The desired state as a commit of this process, just sent, will leave it; null when what was read last is not what the commit starts from, or is
+   * being read.
    * `service`: the snapshot that it writes, JSON. Should it not land, what is remembered of the service is forgotten.
    */
   advance(service: ServiceName, commit: Commit, committed: Promise<unknown>): DesiredBackend | null {
     const known = this.#cache.get(service);
-    if (known === undefined || known.revision !== commit.readRevision || this.#landing.has(service)) return null;
+    if (known === undefined || known.revision !== commit.readRevision) return null;
+    if (this.#landing.has(service) || this.#reading.has(service)) return null;
     const next: Cached = { revision: commit.readRevision + 1, byInstance: known.byInstance, servers: known.servers };
     for (const [instance, json] of commit.desired) update(next, instance, json ?? '');
     this.#keep(service, next);

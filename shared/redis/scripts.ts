@@ -39,6 +39,7 @@ return answer`;
  *      then five lists, each #n and its items: instances set (id, json), instances deleted (id),
  *      desired set (id, json), desired deleted (id), addresses (key, json or ''), then deadlines (id, ms or '')
  * Answers 'ok' | 'lost'
+ * Of an instance that is forgotten nobody can be told any more: whoever has not read its last change (the floor) reads everything.
  * The log is cut only behind the new cursor and to no fewer than the events kept, so an event that was not folded stays.
  */
 export const COMMIT = `
@@ -48,7 +49,13 @@ redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'cursor', ARGV[3], 'service', A
 local at = 6
 local function count() local n = tonumber(ARGV[at]); at = at + 1; return n end
 for _ = 1, count() do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]); at = at + 2 end
-for _ = 1, count() do redis.call('HDEL', KEYS[2], ARGV[at]); redis.call('ZREM', KEYS[4], ARGV[at]); redis.call('HSET', KEYS[1], 'floor', ARGV[2]); at = at + 1 end
+for _ = 1, count() do 
+  redis.call('HDEL', KEYS[2], ARGV[at])
+  local changed = tonumber(redis.call('ZSCORE', KEYS[4], ARGV[at]) or '0')
+  redis.call('ZREM', KEYS[4], ARGV[at])
+  if changed > tonumber(redis.call('HGET', KEYS[1], 'floor') or '0') then redis.call('HSET', KEYS[1], 'floor', string.format('%.0f', changed)) end
+  at = at + 1
+end
 for _ = 1, count() do redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1]); redis.call('ZADD', KEYS[4], ARGV[2], ARGV[at]); at = at + 2 end
 for _ = 1, count() do redis.call('HDEL', KEYS[3], ARGV[at]); redis.call('ZADD', KEYS[4], ARGV[2], ARGV[at]); at = at + 1 end
 for _ = 1, count() do
@@ -111,6 +118,11 @@ if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return {} e
 local backends = {}
 for i = 3, #ARGV do backends[i - 2] = redis.call('HGET', KEYS[4], ARGV[i]) or '' end
 return {redis.call('HGETALL', KEYS[2]), redis.call('HGET', KEYS[3], 'worker') or '', backends}`;
+
+/** Note what was published; it only rises. KEYS meta; ARGV revision */
+export const PUBLISHED = `
+if tonumber(ARGV[1]) > tonumber(redis.call('HGET', KEYS[1], 'published') or '0') then redis.call('HSET', KEYS[1], 'published', ARGV[1]) end
+return 0`;
 
 /** Renew the claim while it is ours. KEYS claim; ARGV token, ttl ms. Answers 1 or 0. */
 export const RENEW = `
@@ -185,4 +197,4 @@ redis.call('SET', KEYS[1], string.format('%.0f', epoch))
 return string.format('%.0f', epoch)`;
 
 /** All of them, to be loaded beforehand. */
-export const SCRIPTS = [APPEND, COMMIT, RECORD, CLEAN, MARK, TAKE, RENEW, LET_GO, HEALTH, FETCH, DESIRED, NEXT_EPOCH];
+export const SCRIPTS = [APPEND, COMMIT, RECORD, CLEAN, MARK, PUBLISHED, TAKE, RENEW, LET_GO, HEALTH, FETCH, DESIRED, NEXT_EPOCH];

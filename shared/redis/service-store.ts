@@ -8,7 +8,7 @@ import type { Logged, ServiceEvent } from '../model/event.ts';
 import type { EventId, InstanceId, ServiceName } from '../model/ids.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
-import { COMMIT, FETCH } from './scripts.ts';
+import { COMMIT, FETCH, PUBLISHED } from './scripts.ts';
 import { decodeEvent } from './service-log.ts';
 
 /** Fields in one HMGET. */
@@ -148,7 +148,7 @@ export class ServiceStore {
 
   /** Every proxy was marked and woken for `revision`. */
   async published(service: ServiceName, revision: number): Promise<void> {
-    await this.#redis.hset(this.#keys.service(service).meta, 'published', String(revision));
+    await runScript(this.#redis, PUBLISHED, [this.#keys.service(service).meta], [String(revision)]);
   }
 
   async #fields(key: string, fields: readonly string[]): Promise<Map<string, string>> {

@@ -24,6 +24,8 @@ export interface Readied {
 export interface Handover {
   /** Called when a watch of the service has fired and what changed is being read. */
   noticed: ((service: ServiceName) => void) | null;
+  /** Called when that has been read and handed on, or nothing had changed after all. */
+  settled: ((service: ServiceName) => void) | null;
   /** Called when the append of these events is on its way. */
   service: ((service: ServiceName, events: readonly ServiceEvent[]) => void) | null;
   /** Called when a service will likely change: what a pass needs first is asked for meanwhile. null: nobody could be readied. */
@@ -36,5 +38,5 @@ export interface Handover {
 export const HANDED_OVER_MS = { proxy: 15, service: 25 };
 
 export function newHandover(): Handover {
-  return { noticed: null, service: null, ready: null, proxy: null };
+  return { noticed: null, settled: null, service: null, ready: null, proxy: null };
 }

@@ -17,6 +17,8 @@ export interface ListWatchOptions {
   readonly deliver: (reading: Reading) => Promise<void>;
   /** Told when a watch has fired and its reading is on its way: something will likely be delivered soon. */
   readonly noticed?: () => void;
+  /** Told after that, when the reading has been delivered, or there was nothing to deliver, or it failed. */
+  readonly settled?: () => void;
   /** Told when trouble with this path begins or changes, and null when it is over. */
   readonly problem?: (problem: PointsmanError | null) => void;
   /** The znode that a synced reading writes to first. */
@@ -149,6 +151,8 @@ export class ListWatch {
       } catch (error) {
         this.#again(needs);
         if (connection === this.#link.connection && this.#link.connected) await this.#failed(error, failures++);
+      } finally {
+        if (!needs.full) this.#options.settled?.();
       }
     }
   }

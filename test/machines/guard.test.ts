@@ -227,7 +227,7 @@ describe('any story', () => {
 
   it('keeps its books: counts, ids and claims agree with the instances', () => {
     fc.assert(
-      fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+      fc.property(fc.array(act, { maxLength: 60, size: 'max' }), (acts) => {
         const story = play(acts);
         const { state } = story;
         const everyone = [...state.instances.values()].filter((snapshot) => snapshot !== null);
@@ -266,7 +266,7 @@ describe('any story', () => {
 
   it('gives the same bytes when it is told again', () => {
     fc.assert(
-      fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
+      fc.property(fc.array(act, { maxLength: 40, size: 'max' }), (acts) => {
         const told = (story: Story): string => canonical([story.state.service, [...story.state.instances], [...story.state.addresses]]);
         expect(told(play(acts))).toBe(told(play(acts)));
       }),
@@ -276,7 +276,7 @@ describe('any story', () => {
 
   it('ends with nothing left when all are deregistered and time passes', () => {
     fc.assert(
-      fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
+      fc.property(fc.array(act, { maxLength: 40, size: 'max' }), (acts) => {
         const story = play(acts);
         for (let port = 1; port <= 6; port += 1) {
           story.deregister(port);

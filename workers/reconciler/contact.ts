@@ -8,6 +8,9 @@ import type { Claim, Found } from '../../shared/redis/claim.ts';
 import type { News } from '../../shared/runtime/handover.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
+/** What was seen longer ago than this before there was something to do is looked at again. */
+const OBSERVED_FRESH_MS = 100;
+
 interface Contact {
   readonly connection: RuntimeConnection;
   readonly proxy: ObservedProxy;
@@ -41,20 +44,27 @@ export interface About {
 /** null: there is nothing to do after all, or the claim is another's. `ours`: the claim; the backend is looked at only under it. */
 export async function begin(agent: ProxyAgent, about: About | null, ours: Promise<Claim | null>): Promise<Start | null> {
   const asked = about === null ? null : (about.news ?? read(agent, about.service));
-  const { contact, observed } = await reach(agent, about?.service ?? null, ours);
+  const reaching = reach(agent, about?.service ?? null, ours);
+  const leave = (): null => {
+    void reaching.then(({ contact }) => close(contact)).catch(() => undefined);
+    return null;
+  };
+  const claim = await ours;
+  if (claim === null) return leave();
+  // A HAProxy that does not answer holds up nobody who has nothing to tell it.
+  if (asked !== null && (await Promise.race([asked, reaching])) === null) return leave();
+  const { contact, observed } = await reaching;
+  const { dirty, worker, backends } = claim.found;
+  if (about === null) return { dirty, worker, ahead: null, contact };
   try {
-    const claim = await ours;
     const news = await asked;
-    if (claim !== null && (about === null || news !== null)) {
-      const { dirty, worker, backends } = claim.found;
-      return { dirty, worker, ahead: about && news && { service: about.service, backends, observed, ...news }, contact };
-    }
+    if (news === null) return leave();
+    const fresh = performance.now() - (contact instanceof PointsmanError ? 0 : contact.provenAt) < OBSERVED_FRESH_MS;
+    return { dirty, worker, ahead: { service: about.service, backends, observed: fresh ? observed : null, ...news }, contact };
   } catch (error) {
-    close(contact);
+    leave();
     throw error;
   }
-  close(contact);
-  return null;
 }
 
 function read(agent: ProxyAgent, service: ServiceName): Promise<News> {
@@ -75,7 +85,8 @@ async function reach(
   let connection: RuntimeConnection | null = null;
   try {
     connection = await RuntimeConnection.open(agent.config.runtime);
-    await ours;
+    if ((await ours) === null)
+      throw new PointsmanError('CLAIM_TAKEN', 'another worker has the proxy', { hint: 'it is looked at again', retry: 'transient' });
     const provenAt = performance.now();
     const { proxy, backend } =
       about === null ? { proxy: await observeProxy(connection), backend: null } : await observeProxyAndBackend(connection, about);

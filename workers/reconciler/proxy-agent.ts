@@ -95,9 +95,12 @@ export class ProxyAgent {
       return claim === null || lock === null ? null : { value: await run(claim) };
     } finally {
       ours.resolve(null);
-      lock?.release();
-      claim ??= await asked.catch(() => null);
-      await claim?.release();
+      try {
+        lock?.release();
+      } finally {
+        claim ??= await asked.catch(() => null);
+        await claim?.release();
+      }
     }
   }
 

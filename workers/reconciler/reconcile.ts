@@ -56,6 +56,8 @@ export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options:
     const contact = (await starting.catch(() => null))?.contact;
     if (contact && !(contact instanceof PointsmanError)) contact.connection.close();
   }
+  // Who was only readied, and has nothing to tell after all, puts off nobody's look.
+  if (about !== null && about.news !== null && (await about.news) === null) return NOTHING;
   await agent.later(TAKEN_MS, 'another worker has the proxy');
   return { outcome: 'taken', services: [], detail: 'another worker has the proxy' };
 }

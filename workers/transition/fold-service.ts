@@ -205,7 +205,8 @@ function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, 
   };
   for (const [id, snapshot] of state.instances) {
     const was = instances.get(id);
-    if (snapshot === (was ?? null)) continue;
+    // One that is forgotten need not have been loaded.
+    if (snapshot === was) continue;
     commit.instances.set(id, snapshot === null ? null : canonical(snapshot));
     const wanted = snapshot === null ? null : desiredServer(snapshot);
     const wasWanted = was === undefined ? null : desiredServer(was);

@@ -72,6 +72,7 @@ export class Transition implements Role {
   async start(): Promise<void> {
     this.#worker = this.#ports.queues.work(SERVICES_QUEUE, (job, signal) => this.#run(job, signal), { concurrency: CONCURRENCY });
     this.#ports.handover.noticed = (service) => this.#expectations.expect(service);
+    this.#ports.handover.settled = (service) => this.#expectations.take(service)?.tell(null);
     this.#ports.handover.service = (service, events) => this.#told(service, events);
     this.#sweep = setInterval(() => void this.#wakeAll(), SWEEP_EVERY_MS);
     await this.#wakeAll();
@@ -81,6 +82,7 @@ export class Transition implements Role {
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#sweep = null;
     this.#ports.handover.noticed = null;
+    this.#ports.handover.settled = null;
     this.#ports.handover.service = null;
     this.#expectations.end();
     this.#stopping.abort();
@@ -146,7 +148,7 @@ export class Transition implements Role {
             this.#publish(service, folded, sent, first ? readied : null),
           );
           // What the fold needs is on its way by now; what the passes need, if they are not ready yet, follows it.
-          if (first && hint.length > 0) readied ??= this.#ports.handover.ready?.(service) ?? null;
+          if (first && hint.length > 0) readied ??= this.#expectations.ready(service);
           return await folding;
         } catch (error) {
           const lost = error instanceof PointsmanError && error.code === 'LOG_CAS_LOST';
@@ -178,12 +180,11 @@ export class Transition implements Role {
     const why = first.length > 0 ? first.map((change) => `${change.instance} ${change.to}`).join(', ') : 'config';
     const cause = { why: `${service}: ${why}`, events: first.map((change) => change.cause), time: Date.now() };
     const known = this.#announced.filter((proxy) => matchesAny(proxy.services, service));
-    const wakes = this.#mark(known, service, revision, readied);
-    this.#announced = await this.#ports.proxies.announced();
+    const [, announced] = await Promise.all([this.#mark(known, service, revision, readied), this.#ports.proxies.announced()]);
+    this.#announced = announced;
     const told = new Set(known.map(({ id, pool }) => `${id} ${pool}`));
     const missed = this.#announced.filter(({ id, pool, services }) => matchesAny(services, service) && !told.has(`${id} ${pool}`));
     await this.#mark(missed, service, revision, null);
-    await wakes;
     const wake = async (): Promise<void> => {
       await Promise.all([...known, ...missed].map(({ id, pool }) => this.#ports.queues.wakeProxy(pool, id, cause)));
       await isPublished();
@@ -208,7 +209,10 @@ export class Transition implements Role {
     const { desired } = this.#ports;
     const backend = desired.advance(service, commit, committed);
     const revision = commit.readRevision + 1;
-    return { desired: backend === null ? desired.read(service) : Promise.resolve({ revision, known: true, backend }), committed };
+    const wanted = backend === null ? desired.read(service) : Promise.resolve({ revision, known: true, backend });
+    // It may be that no pass gets as far as reading it.
+    wanted.catch(() => undefined);
+    return { desired: wanted, committed };
   }
 
   /** The wakes, once those who were told have mostly done it. Should they be lost: what is committed and not said to be published is published again. */

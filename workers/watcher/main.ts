@@ -47,6 +47,7 @@ export class WatcherRole implements Role {
       services: config.services,
       log: handedOver(ports),
       noticed: (service) => ports.handover.noticed?.(service),
+      settled: (service) => ports.handover.settled?.(service),
       wake: {
         wakeService: async (service, { path, events, mzxid, time }) => {
           // Whoever was told in this process is at it; adding the job would only take the thread from it now.

@@ -32,6 +32,7 @@ export interface ServiceWatchOptions {
   readonly rereadMs?: number;
   /** See ListWatch. */
   readonly noticed?: (service: ServiceName) => void;
+  readonly settled?: (service: ServiceName) => void;
   readonly logger: Logger;
 }
 
@@ -86,6 +87,7 @@ export class ServiceWatch {
       logger: options.logger,
       deliver: (reading) => this.#inTurn(() => this.#take(reading)),
       noticed: () => options.noticed?.(config.name),
+      settled: () => options.settled?.(config.name),
       problem: (problem) => {
         this.#problem = problem;
       },

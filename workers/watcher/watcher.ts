@@ -33,6 +33,8 @@ export interface WatcherOptions {
   readonly rereadMs?: number;
   /** Told when a watch of a service has fired. */
   readonly noticed?: (service: ServiceName) => void;
+  /** Told when what it fired for has been handed on. */
+  readonly settled?: (service: ServiceName) => void;
   /** Default: the system's resolver. */
   readonly lookup?: Lookup;
 }
@@ -166,7 +168,7 @@ export class Watcher implements Role {
   }
 
   #watch(lead: Lead, config: ServiceConfig): void {
-    const { link, log, wake, root, logger, rereadMs, noticed } = this.#options;
+    const { link, log, wake, root, logger, rereadMs, noticed, settled } = this.#options;
     const watch = new ServiceWatch(config, {
       link,
       log,
@@ -176,6 +178,7 @@ export class Watcher implements Role {
       tenure: lead,
       barrier: `${root}/barrier`,
       ...(noticed === undefined ? {} : { noticed }),
+      ...(settled === undefined ? {} : { settled }),
       ...(rereadMs === undefined ? {} : { rereadMs }),
     });
     lead.watches.set(config.name, watch);
