@@ -31,6 +31,8 @@ export interface View {
   readonly config: ServiceConfig | null;
   /** Whether the log was ever told that the service was read completely. */
   readonly complete: boolean;
+  /** By the service's last snapshot. */
+  readonly cordoned: readonly InstanceId[];
 }
 
 export class ServiceLog {
@@ -58,13 +60,14 @@ export class ServiceLog {
   /** What the last watcher saw, and the config it published. */
   async readView(service: ServiceName): Promise<View> {
     const { meta, view } = this.#keys.service(service);
-    const replies = await execute(this.#redis.multi().hmget(meta, 'view', 'config', 'complete').hgetall(view));
-    const [[revision, config, complete], children] = replies as [(string | null)[], Record<string, string>];
+    const replies = await execute(this.#redis.multi().hmget(meta, 'view', 'config', 'complete', 'service').hgetall(view));
+    const [[revision, config, complete, snapshot], children] = replies as [(string | null)[], Record<string, string>];
     return {
       revision: Number(revision ?? '0'),
       children: new Map(Object.entries(children).map(([name, entry]) => [name, JSON.parse(entry) as ViewEntry])),
       config: typeof config === 'string' ? (JSON.parse(config) as ServiceConfig | null) : null,
       complete: complete === '1',
+      cordoned: typeof snapshot === 'string' ? ((JSON.parse(snapshot) as { cordoned?: InstanceId[] }).cordoned ?? []) : [],
     };
   }
 

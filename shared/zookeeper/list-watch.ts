@@ -8,6 +8,7 @@ import type { Logger } from '../observability/logger.ts';
 import { backoff, pause } from '../runtime/wait.ts';
 import { hasCode, zookeeperError } from './errors.ts';
 import type { WatchEvent, ZookeeperLink } from './link.ts';
+import { type Needs, needsAnything, noNeeds } from './list-needs.ts';
 import { type ChildrenRead, readChildren } from './read-children.ts';
 import type { Reading } from './reading.ts';
 
@@ -15,9 +16,8 @@ export interface ListWatchOptions {
   readonly path: string;
   /** Awaited: readings come one after the other, and what happens meanwhile is in the next. What it throws means: read all again. */
   readonly deliver: (reading: Reading) => Promise<void>;
-  /** Told when a watch has fired and its reading is on its way: something will likely be delivered soon. */
+  /** Told when a watch has fired and its reading is on its way, and when that has been delivered, or came to nothing. */
   readonly noticed?: () => void;
-  /** Told after that, when the reading has been delivered, or there was nothing to deliver, or it failed. */
   readonly settled?: () => void;
   /** Told when trouble with this path begins or changes, and null when it is over. */
   readonly problem?: (problem: PointsmanError | null) => void;
@@ -34,21 +34,13 @@ const REREAD_JITTER = 0.15;
 /** ms until the next try; longer when only somebody else can mend it. */
 const RETRY_MS = { transient: 100, after: 1_000, most: 30_000 };
 
-interface Needs {
-  full: boolean;
-  synced: boolean;
-  list: boolean;
-  names: Set<string>;
-  waiters: { resolve: () => void; reject: (error: unknown) => void }[];
-}
-
 export class ListWatch {
   readonly #link: ZookeeperLink;
   readonly #options: ListWatchOptions;
   readonly #prefix: string;
   /** The children that this connection has shown. */
   #known = new Set<string>();
-  #cversion: number | null = null;
+  #parent: { readonly cversion: number; readonly pzxid: string } | null = null;
   #needs: Needs = noNeeds();
   #running = false;
   #stopped = true;
@@ -185,7 +177,7 @@ export class ListWatch {
   async #readAbsence(synced: boolean): Promise<Reading | null> {
     if ((await this.#link.exists(this.#options.path, this.#onParent)) !== null) return null;
     this.#known.clear();
-    this.#cversion = null;
+    this.#parent = null;
     return this.#reading({ kind: 'full', read: new Map(), unread: [], gone: [], present: false, synced });
   }
 
@@ -214,7 +206,7 @@ export class ListWatch {
   async #list(): Promise<{ names: string[] } | null> {
     try {
       const { names, stat } = await this.#link.children(this.#options.path, this.#onParent);
-      this.#cversion = stat.cversion;
+      this.#parent = { cversion: stat.cversion, pzxid: stat.pzxid };
       return { names };
     } catch (error) {
       if (hasCode(error, 'ZOOKEEPER_NO_NODE')) return null;
@@ -229,7 +221,8 @@ export class ListWatch {
   #reading(got: Pick<Reading, 'kind' | 'read' | 'unread' | 'gone'> & { present: boolean; synced: boolean }): Reading {
     const { kind, read, unread, gone, present, synced } = got;
     const at = { session: this.#link.sessionId ?? '', connection: this.#link.connection, synced };
-    return { kind, parent: { present, cversion: this.#cversion }, read, unread, gone, at };
+    const parent = { present, cversion: this.#parent?.cversion ?? null, pzxid: this.#parent?.pzxid ?? null };
+    return { kind, parent, read, unread, gone, at };
   }
 
   #unreadable(count: number): PointsmanError {
@@ -242,12 +235,4 @@ export class ListWatch {
     if (problem !== null) this.#options.logger.warn({ path: this.#options.path, err: problem }, 'cannot read from zookeeper');
     this.#options.problem?.(problem);
   }
-}
-
-function noNeeds(): Needs {
-  return { full: false, synced: false, list: false, names: new Set(), waiters: [] };
-}
-
-function needsAnything(needs: Needs): boolean {
-  return needs.full || needs.list || needs.names.size > 0;
 }

@@ -4,7 +4,8 @@ import type { ChildReading } from './read-children.ts';
 export interface Reading {
   /** full: `read` and `unread` name every child; delta: only what changed. */
   readonly kind: 'full' | 'delta';
-  readonly parent: { readonly present: boolean; readonly cversion: number | null };
+  /** pzxid: the zxid that last changed the children; null: not known. */
+  readonly parent: { readonly present: boolean; readonly cversion: number | null; readonly pzxid: string | null };
   readonly read: ReadonlyMap<string, ChildReading>;
   /** Children seen on this connection that have gone since (delta only). */
   readonly gone: readonly string[];

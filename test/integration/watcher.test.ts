@@ -197,7 +197,7 @@ describe('when it does not know', () => {
     const logger = createLogger({ level: 'silent' });
     const tenure = { epoch: 1, fenced: async (): Promise<boolean> => true };
     const resolver = new NameResolver(logger);
-    const watch = new ServiceWatch(serviceConfig('web', path), { link, log, wake, resolver, tenure, barrier: `${root}/barrier`, logger });
+    const watch = new ServiceWatch(serviceConfig('web', path), { link, log, wake, resolver, tenure, root, logger });
     watch.start();
     await plain.create(`${path}/10.0.0.1:80`);
     await plain.create(`${path}/10.0.0.2:80`);

@@ -28,12 +28,10 @@ export class MemoryLog implements WatcherLog {
     return ++this.#epoch;
   }
 
-  async readView(
-    service: ServiceName,
-  ): Promise<{ revision: number; children: Map<string, ViewEntry>; config: ServiceConfig | null; complete: boolean }> {
+  async readView(service: ServiceName): ReturnType<WatcherLog['readView']> {
     this.fault?.('readView', service);
     const { revision, children, config, events } = this.#state(service);
-    return { revision, children: new Map(children), config, complete: events.some(({ event }) => event.type === 'complete') };
+    return { revision, children: new Map(children), config, complete: events.some(({ event }) => event.type === 'complete'), cordoned: [] };
   }
 
   async append(service: ServiceName, change: Parameters<WatcherLog['append']>[1]): Promise<{ revision: number; ids: EventId[] }> {

@@ -6,17 +6,19 @@
 import type { PointsmanError } from '../../shared/errors.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
-import type { ServiceName } from '../../shared/model/ids.ts';
-import type { Decoded } from '../../shared/model/registration.ts';
+import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { backwards } from '../../shared/znode/backwards.ts';
 import { diffView } from '../../shared/znode/view.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
 import type { Reading } from '../../shared/zookeeper/reading.ts';
-import { decodeReading, isVolatile } from './decode-reading.ts';
+import { CordonWatch } from './cordon-watch.ts';
+import { decodeReading } from './decode-reading.ts';
 import type { NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
+import { Stated } from './stated.ts';
 import { believes, type Trust, trustAfter } from './trust.ts';
 import { type Change, type Recorded, type Tenure, ViewWriter } from './view-writer.ts';
 import { WakeSender } from './wake-sender.ts';
@@ -27,8 +29,8 @@ export interface ServiceWatchOptions {
   readonly wake: ServiceWake;
   readonly resolver: NameResolver;
   readonly tenure: Tenure;
-  /** A znode of ours that may be written to, see ListWatch. */
-  readonly barrier: string;
+  /** The parent of our own znodes. */
+  readonly root: string;
   readonly rereadMs?: number;
   /** See ListWatch. */
   readonly noticed?: (service: ServiceName) => void;
@@ -62,8 +64,8 @@ export class ServiceWatch {
   readonly #writer: ViewWriter;
   readonly #wake: WakeSender;
   readonly #list: ListWatch;
-  /** What was last put on record of znodes whose registration can change without them: by name. */
-  readonly #stated = new Map<string, string>();
+  readonly #stated = new Stated();
+  readonly #cordons: CordonWatch;
   /** Both the writer's steps and the config's go one after the other. */
   #turn: Promise<void> = Promise.resolve();
   #trust: Trust = { state: 'unread' };
@@ -79,31 +81,48 @@ export class ServiceWatch {
     this.#config = config;
     this.#options = options;
     const shared = { signal: this.#abort.signal, logger: options.logger };
+    const listed = {
+      logger: options.logger,
+      noticed: () => options.noticed?.(config.name),
+      settled: () => options.settled?.(config.name),
+      ...(options.rereadMs === undefined ? {} : { rereadMs: options.rereadMs }),
+    };
     this.#writer = new ViewWriter(config.name, { log: options.log, tenure: options.tenure, ...shared });
     this.#wake = new WakeSender(config.name, { wake: options.wake, ...shared });
     this.#list = new ListWatch(options.link, {
       path: config.path,
-      barrier: options.barrier,
-      logger: options.logger,
+      barrier: `${options.root}/barrier`,
       deliver: (reading) => this.#inTurn(() => this.#take(reading)),
-      noticed: () => options.noticed?.(config.name),
-      settled: () => options.settled?.(config.name),
       problem: (problem) => {
         this.#problem = problem;
       },
-      ...(options.rereadMs === undefined ? {} : { rereadMs: options.rereadMs }),
+      ...listed,
     });
+    const { link, root } = options;
+    this.#cordons = new CordonWatch(config.name, { link, root, record: (compute) => this.#record(compute), ...listed });
+  }
+
+  /** For events beside the children's; `compute` is given who is cordoned by the record. false: we do not lead any more. */
+  async #record(compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[]): Promise<boolean> {
+    let recorded: Recorded | null = null;
+    await this.#inTurn(async () => {
+      recorded = await this.#writer.commit(() => ({ set: new Map(), remove: [], events: compute(this.#writer.cordoned) }));
+      if (recorded !== null) this.#tell(recorded, null, false);
+    });
+    return recorded !== null;
   }
 
   start(): void {
     void this.#inTurn(() => this.#publish());
     this.#list.start();
+    this.#cordons.start();
   }
 
   /** What is being recorded is recorded or given up before it resolves. */
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#list.stop();
+    this.#cordons.stop();
     clearTimeout(this.#confirmTimer);
     await this.#turn;
   }
@@ -172,7 +191,7 @@ export class ServiceWatch {
     this.#session = reading.at.session;
     this.#connection = reading.at.connection;
     const decoded = await decodeReading(reading.read, this.#config.allow, this.#options.resolver);
-    const restated = this.#restated(decoded);
+    const restated = this.#stated.restated(decoded);
     const confirmed = believes(this.#trust, reading, performance.now(), this.#options.link.sessionTimeout);
     let missing: readonly string[] = [];
     let mzxid: string | null = null;
@@ -181,32 +200,20 @@ export class ServiceWatch {
         const difference = diffView(this.#writer.children, reading, decoded, { confirmed, restated });
         missing = difference.unconfirmed;
         mzxid = latest([...difference.set.values()].map((entry) => entry.mzxid));
-        return { ...difference, events: [...this.#configured(), ...difference.events, ...this.#completed(reading, missing)] };
+        const back =
+          reading.kind === 'full' ? backwards(this.#writer.children, { ...reading, pzxid: reading.parent.pzxid }, difference.remove) : null;
+        const first: ServiceEvent[] = back === null ? [] : [{ type: 'backwards', ...back }];
+        const events = [...this.#configured(), ...first, ...difference.events, ...this.#completed(reading, missing)];
+        return { ...difference, events };
       },
       { reread: reading.kind === 'full' },
     );
     if (recorded === null) return;
-    this.#state(reading, decoded);
+    this.#stated.note(reading, decoded, this.#writer.children);
     this.#tell(recorded, mzxid, firstOfConnection);
     this.#judge(reading, missing);
     // A step from a view that is not the one we knew tells only of what was read.
     if (reading.kind === 'delta' && recorded.moved) this.#list.reread().catch(() => {});
-  }
-
-  /** Names whose registration reads otherwise than what is on record, though the znode may be the same. */
-  #restated(decoded: ReadonlyMap<string, Decoded>): Set<string> {
-    const restated = new Set<string>();
-    for (const [name, says] of decoded) if (isVolatile(says) && this.#stated.get(name) !== JSON.stringify(says)) restated.add(name);
-    return restated;
-  }
-
-  #state(reading: Reading, decoded: ReadonlyMap<string, Decoded>): void {
-    for (const [name, says] of decoded) {
-      if (isVolatile(says)) this.#stated.set(name, JSON.stringify(says));
-      else this.#stated.delete(name);
-    }
-    for (const name of reading.gone) this.#stated.delete(name);
-    if (reading.kind === 'full') for (const name of this.#stated.keys()) if (!this.#writer.children.has(name)) this.#stated.delete(name);
   }
 
   /** A connection's first reading wakes in any case: a wake of before may have been lost with its sender. */

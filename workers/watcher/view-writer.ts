@@ -4,7 +4,7 @@
  */
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
-import type { EventId, ServiceName } from '../../shared/model/ids.ts';
+import type { EventId, InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { within } from '../../shared/runtime/deadline.ts';
@@ -40,6 +40,8 @@ export class ViewWriter {
   children = new Map<string, ViewEntry>();
   config: ServiceConfig | null = null;
   complete = false;
+  /** Who is cordoned by the record; what was appended lately included. */
+  cordoned = new Set<InstanceId>();
   readonly #service: ServiceName;
   readonly #log: WatcherLog;
   readonly #tenure: Tenure;
@@ -83,11 +85,12 @@ export class ViewWriter {
 
   async #load(): Promise<void> {
     if (this.#loaded) return;
-    const { revision, children, config, complete } = await this.#bounded(this.#log.readView(this.#service));
+    const { revision, children, config, complete, cordoned } = await this.#bounded(this.#log.readView(this.#service));
     this.#revision = revision;
     this.children = children;
     this.config = config;
     this.complete = complete;
+    this.cordoned = new Set(cordoned);
     this.#loaded = true;
     this.#loads++;
   }
@@ -103,6 +106,8 @@ export class ViewWriter {
     for (const event of events) {
       if (event.type === 'configured') this.config = event.config;
       if (event.type === 'complete') this.complete = true;
+      if (event.type === 'cordoned') this.cordoned.add(event.instance);
+      if (event.type === 'uncordoned') this.cordoned.delete(event.instance);
     }
     return ids;
   }

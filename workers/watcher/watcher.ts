@@ -176,7 +176,7 @@ export class Watcher implements Role {
       logger,
       resolver: this.#resolver,
       tenure: lead,
-      barrier: `${root}/barrier`,
+      root,
       ...(noticed === undefined ? {} : { noticed }),
       ...(settled === undefined ? {} : { settled }),
       ...(rereadMs === undefined ? {} : { rereadMs }),

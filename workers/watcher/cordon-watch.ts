@@ -1,0 +1,107 @@
+/**
+ * Watches the cordons of one service while its watcher leads, and tells the log of each that comes, changes or goes. They are kept in Zookeeper, so they
+ * outlive Redis; one whose time is over is taken away there too, once the instance's machine has ended it.
+ */
+import type { ServiceEvent } from '../../shared/model/event.ts';
+import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
+import type { Logger } from '../../shared/observability/logger.ts';
+import { cordonedInstance, cordonName, cordonsPath, decodeCordon } from '../../shared/znode/cordon.ts';
+import { escapeText } from '../../shared/znode/escape.ts';
+import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
+import type { Reading } from '../../shared/zookeeper/reading.ts';
+
+export interface CordonWatchOptions {
+  readonly link: ZookeeperLink;
+  /** The parent of our own znodes. */
+  readonly root: string;
+  /** Puts the events on record; `compute` is given who is cordoned by the record. false: not recorded, we do not lead any more. */
+  readonly record: (compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[]) => Promise<boolean>;
+  readonly noticed?: () => void;
+  readonly settled?: () => void;
+  readonly rereadMs?: number;
+  readonly logger: Logger;
+}
+
+/** Cordons of one service that are read; further ones are passed over. */
+const CORDONS_MAX = 1_000;
+
+export class CordonWatch {
+  readonly #service: ServiceName;
+  readonly #options: CordonWatchOptions;
+  readonly #path: string;
+  readonly #list: ListWatch;
+  /** Told by this watch: instance -> mzxid of its znode. */
+  readonly #told = new Map<InstanceId, string>();
+
+  constructor(service: ServiceName, options: CordonWatchOptions) {
+    const { link, root, logger, rereadMs, noticed, settled } = options;
+    this.#service = service;
+    this.#options = options;
+    this.#path = cordonsPath(root, service);
+    this.#list = new ListWatch(link, {
+      path: this.#path,
+      barrier: `${root}/barrier`,
+      logger,
+      deliver: (reading) => this.#take(reading),
+      ...(noticed === undefined ? {} : { noticed }),
+      ...(settled === undefined ? {} : { settled }),
+      ...(rereadMs === undefined ? {} : { rereadMs }),
+    });
+  }
+
+  start(): void {
+    this.#list.start();
+  }
+
+  stop(): void {
+    this.#list.stop();
+  }
+
+  async #take(reading: Reading): Promise<void> {
+    // A first reading may be of a server that lags: what ends a cordon is read behind a write of ours.
+    const trusted = reading.kind === 'delta' || reading.at.synced;
+    const found = new Map<InstanceId, { mzxid: string; event: ServiceEvent }>();
+    const over: string[] = [];
+    for (const [name, { znode, data }] of [...reading.read].slice(0, CORDONS_MAX)) {
+      const instance = cordonedInstance(name);
+      if (instance === null) {
+        this.#options.logger.warn({ service: this.#service, znode: escapeText(name) }, 'a cordon of no instance');
+        continue;
+      }
+      const { by, reason, until } = decodeCordon(data);
+      if (until !== null && until <= Date.now()) over.push(name);
+      else found.set(instance, { mzxid: znode.mzxid, event: { type: 'cordoned', instance, by, reason, until } });
+    }
+    const gone = reading.gone.flatMap((name) => cordonedInstance(name) ?? []);
+    const unread = new Set(reading.unread.map((name) => cordonedInstance(name)));
+    let missing: InstanceId[] = [];
+    const recorded = await this.#options.record((cordoned) => {
+      missing = reading.kind === 'delta' ? gone : [...cordoned].filter((instance) => !found.has(instance) && !unread.has(instance));
+      const came = [...found].filter(([instance, { mzxid }]) => this.#told.get(instance) !== mzxid || !cordoned.has(instance));
+      return [
+        ...came.map(([, { event }]) => event),
+        ...(trusted ? missing.filter((instance) => cordoned.has(instance)) : []).map(
+          (instance): ServiceEvent => ({ type: 'uncordoned', instance }),
+        ),
+      ];
+    });
+    if (!recorded) return;
+    for (const [instance, { mzxid }] of found) this.#told.set(instance, mzxid);
+    for (const instance of missing) this.#told.delete(instance);
+    if (!trusted && missing.length > 0) this.#list.reread({ synced: true }).catch(() => {});
+    await this.#clear(over);
+  }
+
+  /** Best effort: the next full reading comes by again. */
+  async #clear(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      await this.#options.link.remove(`${this.#path}/${name}`).catch((error: unknown) => {
+        this.#options.logger.debug(
+          { service: this.#service, znode: cordonName(name), error: String(error) },
+          'an old cordon stays for now',
+        );
+      });
+    }
+  }
+}
