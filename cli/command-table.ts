@@ -23,5 +23,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', summary: 'run the roles until SIGTERM', load: () => import('./commands/run.ts') },
   { name: 'status', summary: 'show services, instances, proxies and queues', load: () => import('./commands/status.ts') },
   { name: 'plan', summary: 'show what would be sent to the proxies now, and why', load: () => import('./commands/plan.ts') },
+  { name: 'cordon', summary: 'take an instance out of rotation, with a reason', load: () => import('./commands/cordon.ts') },
+  { name: 'uncordon', summary: 'end a cordon', load: () => import('./commands/uncordon.ts') },
+  { name: 'release', summary: "end a guard's hold now", load: () => import('./commands/release.ts') },
   { name: 'resync', summary: 'read Zookeeper again and look at every proxy', load: () => import('./commands/resync.ts') },
 ];

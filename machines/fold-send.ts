@@ -16,7 +16,8 @@ import {
   unremember,
 } from './fold-state.ts';
 import { type GuardEvent, type GuardSnapshot, stepGuard } from './guard.ts';
-import { type InstanceEvent, newInstance, stepInstance } from './instance.ts';
+import { newInstance, stepInstance } from './instance.ts';
+import type { InstanceEvent } from './instance-event.ts';
 import { judge } from './policy.ts';
 import { serverIdCandidates } from './server-id.ts';
 import { exhume } from './service.ts';

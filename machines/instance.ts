@@ -5,9 +5,7 @@
  * quarantine, is decided over the whole service (fold.ts) and comes in with the event. Time comes in as `at`, in ms.
  */
 import { assign, setup } from 'xstate';
-import type { Verdict } from '../shared/model/event.ts';
-import type { InstanceId, ProxyId } from '../shared/model/ids.ts';
-import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
+import type { InstanceId } from '../shared/model/ids.ts';
 import {
   armed,
   counted,
@@ -16,10 +14,10 @@ import {
   newContext,
   noted,
   quarantined,
-  type TimerName,
   withoutZnode,
   withZnode,
 } from './instance-context.ts';
+import { given, type InstanceEvent, isCurrent } from './instance-event.ts';
 import { begin, type MachineSnapshot, step } from './snapshot.ts';
 
 /** 2: cordon, quarantine, warm-up, timers by name. */
@@ -27,39 +25,6 @@ export const INSTANCE_SCHEMA = 2;
 
 export type InstanceState = 'joining' | 'serving' | 'held' | 'draining' | 'rejected' | 'gone';
 export type InstanceSnapshot = MachineSnapshot<InstanceState, InstanceContext>;
-
-export type InstanceEvent = { readonly at: number } & (
-  | {
-      type: 'accept';
-      znode: Znode | null;
-      offered: Registration;
-      serverId: number;
-      warm: Omit<NonNullable<InstanceContext['warm']>, 'step'> | null;
-    }
-  /** keep: bad data leaves the last good form in use; what policy forbids does not stay. */
-  | { type: 'reject'; znode: Znode | null; offered: Registration | null; rejection: Rejection; keep: boolean }
-  /** One of several znodes went, or a znode of an instance that serves nobody. */
-  | { type: 'unback'; znode: string }
-  /** The last znode went, and the loss is believed. */
-  | { type: 'lose'; znode: string | null; drainTimeout: number }
-  /** The last znode went, or a drain is undone, and it is kept: by the guard, or as the last that HAProxy sees up. */
-  | { type: 'hold'; znode: string | null }
-  | { type: 'health'; proxy: ProxyId; from: Verdict; to: Verdict }
-  | { type: 'cordon'; by: string; reason: string; until: number | null }
-  | { type: 'uncordon' }
-  | { type: 'quarantine'; shortest: number }
-  /** Its quarantine ends early: it is needed. */
-  | { type: 'pardon' }
-  | { type: 'scale'; scale: number }
-  | { type: 'timer'; timer: TimerName; token: number }
-);
-
-type Held<K extends InstanceEvent['type']> = { context: InstanceContext; event: Extract<InstanceEvent, { type: K }> };
-
-/** What an assign is given, as the events that lead to it. */
-function given<K extends InstanceEvent['type']>(args: { context: InstanceContext; event: InstanceEvent }, ..._types: K[]): Held<K> {
-  return args as Held<K>;
-}
 
 const machine = setup({
   types: { context: {} as InstanceContext, events: {} as InstanceEvent, input: {} as { id: InstanceId } },
@@ -253,8 +218,4 @@ export function newInstance(id: InstanceId): InstanceSnapshot {
 
 export function stepInstance(snapshot: InstanceSnapshot, event: InstanceEvent): InstanceSnapshot {
   return step(machine, snapshot, event);
-}
-
-function isCurrent({ timers }: InstanceContext, event: InstanceEvent, name: TimerName): boolean {
-  return event.type === 'timer' && event.timer === name && timers[name]?.token === event.token;
 }

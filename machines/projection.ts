@@ -51,7 +51,7 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     address: registration.address,
     port: registration.port,
     weight: weightOf(snapshot, registration.weight),
-    admin: isInRotation(snapshot) ? 'ready' : 'drain',
+    admin: snapshot.state === 'draining' ? 'drain' : isInRotation(snapshot) ? 'ready' : 'out',
   };
 }
 

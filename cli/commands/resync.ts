@@ -12,6 +12,7 @@ import { type ResyncAnswer, requestResync } from '../../shared/redis/resync-chan
 import type { Ports } from '../../workers/app.ts';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
+import { operator } from '../operator.ts';
 import { printable } from '../printable.ts';
 import { withPorts } from '../redis-ports.ts';
 import { formatTable, wantsColour } from '../table.ts';
@@ -40,20 +41,23 @@ const JSON_HELP = `
 export function register(command: Command, context: CliContext): void {
   command
     .argument('[service]', 'only this service')
+    .option('--trust', 'accept a registry that went backwards: what it misses drains')
     .option('--json', 'answer in JSON')
     .addHelpText('after', JSON_HELP)
-    .action((service: string | undefined, options: { json?: boolean }) => resync(context, service ?? null, options.json === true));
+    .action((service: string | undefined, options: { json?: boolean; trust?: boolean }) => resync(context, service ?? null, options));
 }
 
-async function resync(context: CliContext, only: ServiceName | null, json: boolean): Promise<void> {
+async function resync(context: CliContext, only: ServiceName | null, options: { json?: boolean; trust?: boolean }): Promise<void> {
   const config = await context.loadConfig();
   const found = await withPorts(config, async (ports) => {
     const before = new Map<ServiceName, EventId>();
     for (const service of only === null ? await ports.log.services() : [only]) before.set(service, await ports.log.last(service));
     const answer = leading(await requestResync(ports.redis, ports.keys, only), only);
+    if (options.trust === true)
+      for (const { service } of answer.services) await ports.log.appendPlain(service, [{ type: 'trusted', by: operator() }]);
     return reconcile(ports, answer, before);
   });
-  context.print(json ? jsonText(found) : foundText(found));
+  context.print(options.json === true ? jsonText(found) : foundText(found));
 }
 
 /** The answer of the watcher that did it. @throws PointsmanError WATCHER_ABSENT, or USAGE when it has no such service. */

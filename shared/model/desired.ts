@@ -19,8 +19,11 @@ export interface DesiredServer {
   readonly port: number;
   /** 0..256 */
   readonly weight: number;
-  /** drain: no new requests; deleted from a proxy once its sessions there have ended. An instance that is gone is not listed. */
-  readonly admin: 'ready' | 'drain';
+  /**
+   * drain: no new requests; deleted from a proxy once its sessions there have ended. out: no new requests for now; it stays, and its checks go on. An
+   * instance that is gone is not listed.
+   */
+  readonly admin: 'ready' | 'drain' | 'out';
 }
 
 export interface DesiredBackend {

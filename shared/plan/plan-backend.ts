@@ -93,6 +93,8 @@ class ServerPlanner {
       if (seen !== undefined) this.#stranger(seen);
     } else if (seen === undefined) {
       if (wanted.admin === 'ready') this.#add(wanted);
+    } else if (wanted.admin === 'out') {
+      this.#takeOut(seen);
     } else if (wanted.admin === 'drain') {
       this.#drain(seen);
     } else {
@@ -152,6 +154,11 @@ class ServerPlanner {
         }
         return !checked && seen.operation === 'stopped' ? admit('it is down, without a check') : null;
     }
+  }
+
+  /** No new requests, for as long as an operator or a quarantine says; whatever else it needs it gets when it comes in again. */
+  #takeOut(seen: ObservedServer): void {
+    if (seen.admin === 'ready') this.#drains.push({ command: { kind: 'drain', ...this.#at(seen.name) }, reason: 'it is taken out' });
   }
 
   /** No new requests, then gone when its sessions have ended. */

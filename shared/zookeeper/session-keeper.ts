@@ -50,6 +50,8 @@ export class SessionKeeper {
   #outageTimer: NodeJS.Timeout | undefined;
   /** Client objects in a row that never came up. */
   #renewals = 0;
+  /** Outages since the last connection. */
+  #outages = 0;
 
   constructor(options: KeeperOptions, listener: KeeperListener) {
     this.#options = options;
@@ -120,6 +122,7 @@ export class SessionKeeper {
     this.#session = session;
     this.#connection++;
     this.#renewals = 0;
+    this.#outages = 0;
     clearTimeout(this.#outageTimer);
     this.#options.logger.info({ session, resumed, sessionTimeout: this.sessionTimeout }, 'connected to zookeeper');
     if (!rootExists)
@@ -168,8 +171,18 @@ export class SessionKeeper {
         `no connection to zookeeper for ${after} ms`,
         'Look at the Zookeeper servers and the way to them.',
       );
-      this.#renew(this.#client?.keys ?? null, RENEW_MS);
+      this.#outages++;
+      this.#renew(this.#outages === 1 ? (this.#client?.keys ?? null) : this.#giveUp(), RENEW_MS);
     }, after);
+  }
+
+  /**
+   * Servers that are behind the last zxid seen (a restored backup) refuse the session for ever, and say nothing else than servers that are away. So after
+   * a second outage in a row a new session is tried.
+   */
+  #giveUp(): null {
+    if (this.#session !== null) this.#listener.expired(this.#session);
+    return null;
   }
 
   #problem(code: PointsmanError['code'], message: string, hint: string): void {

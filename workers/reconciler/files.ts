@@ -29,7 +29,7 @@ export function renderedServers(desired: DesiredBackend, observed: ObservedBacke
 
 /** `healthy`: it may take requests before anybody has checked it. */
 export function renderedServer({ name, id, instance, address, port, weight, admin }: DesiredServer, healthy: boolean): RenderedServer {
-  return { name, id, instance, address, port, weight, up: healthy && admin === 'ready', draining: admin === 'drain' };
+  return { name, id, instance, address, port, weight, up: healthy && admin === 'ready', draining: admin !== 'ready' };
 }
 
 /** Servers that nobody has heard of and that the plan leaves in rotation (plan-backend.ts): a reload or a restart must leave them there too. */

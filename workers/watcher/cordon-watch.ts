@@ -25,12 +25,18 @@ export interface CordonWatchOptions {
 
 /** Cordons of one service that are read; further ones are passed over. */
 const CORDONS_MAX = 1_000;
+/** ms after its end that a cordon's znode is taken away: the machine has ended it by then. */
+const CLEAR_AFTER_MS = 500;
+/** Longer timers fire at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export class CordonWatch {
   readonly #service: ServiceName;
   readonly #options: CordonWatchOptions;
   readonly #path: string;
   readonly #list: ListWatch;
+  /** When the earliest cordon's time is over, its znode is to go. */
+  #timer: NodeJS.Timeout | undefined;
   /** Told by this watch: instance -> mzxid of its znode. */
   readonly #told = new Map<InstanceId, string>();
 
@@ -56,6 +62,7 @@ export class CordonWatch {
 
   stop(): void {
     this.#list.stop();
+    clearTimeout(this.#timer);
   }
 
   async #take(reading: Reading): Promise<void> {
@@ -91,6 +98,14 @@ export class CordonWatch {
     for (const instance of missing) this.#told.delete(instance);
     if (!trusted && missing.length > 0) this.#list.reread({ synced: true }).catch(() => {});
     await this.#clear(over);
+    this.#clearLater([...found.values()].flatMap(({ event }) => (event.type === 'cordoned' && event.until !== null ? [event.until] : [])));
+  }
+
+  #clearLater(ends: readonly number[]): void {
+    if (ends.length === 0) return;
+    clearTimeout(this.#timer);
+    const wait = Math.min(TIMER_MAX_MS, Math.max(0, Math.min(...ends) - Date.now()) + CLEAR_AFTER_MS);
+    this.#timer = setTimeout(() => void this.#list.reread().catch(() => {}), wait);
   }
 
   /** Best effort: the next full reading comes by again. */

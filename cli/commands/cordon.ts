@@ -1,0 +1,79 @@
+/**
+ * `pointsman cordon SERVICE INSTANCE [--for 30m] [--reason R]`: takes an instance out of rotation on every proxy, with who and why. Kept in Zookeeper
+ * under `zookeeper.root`, so it outlives Redis, restarts and registrations. Exit 0 once it is written; what has not followed within 5 s is told.
+ */
+import type { Command } from 'commander';
+import { readService } from '../../machines/migrate.ts';
+import { parseDuration } from '../../shared/config/duration.ts';
+import { PointsmanError } from '../../shared/errors.ts';
+import { cordonName, cordonsPath, encodeCordon } from '../../shared/znode/cordon.ts';
+import { hasCode } from '../../shared/zookeeper/errors.ts';
+import { confirmationText, confirmed } from '../confirmation.ts';
+import type { CliContext } from '../context.ts';
+import { namedInstance } from '../instance-name.ts';
+import { jsonText } from '../json-text.ts';
+import { operator } from '../operator.ts';
+import { printable } from '../printable.ts';
+import { withPorts } from '../redis-ports.ts';
+import { withZookeeper } from '../zookeeper-link.ts';
+
+const FOR_MAX_MS = 365 * 86_400_000;
+
+interface Options {
+  readonly for?: string;
+  readonly reason?: string;
+  readonly json?: boolean;
+}
+
+export function register(command: Command, context: CliContext): void {
+  command
+    .argument('<service>')
+    .argument('<instance>', 'host:port, or the name of its znode')
+    .option('--for <duration>', 'ends by itself after this time (30m, 2h)')
+    .option('--reason <text>', 'why, for whoever looks later')
+    .option('--json', 'answer in JSON')
+    .addHelpText(
+      'after',
+      '\n--json prints one object: service, instance, by, reason, until (ms or null), decided, live[], pending[] (proxies), ms.',
+    )
+    .action((service: string, instance: string, options: Options) => cordon(context, service, instance, options));
+}
+
+async function cordon(context: CliContext, service: string, name: string, options: Options): Promise<void> {
+  const until = untilOf(options.for);
+  const config = await context.loadConfig();
+  const by = operator();
+  const reason = options.reason ?? '';
+  const told = await withPorts(config, async (ports) => {
+    const { instance, known } = await namedInstance(ports, service, name);
+    const path = cordonsPath(config.zookeeper.root, service);
+    await withZookeeper(config, async (link) => {
+      const node = `${path}/${cordonName(instance)}`;
+      const data = encodeCordon({ by, reason, until });
+      await link.ensure(path);
+      await link.create(node, data).catch(async (error: unknown) => {
+        if (!hasCode(error, 'ZOOKEEPER_NODE_EXISTS')) throw error;
+        await link.set(node, data);
+      });
+    });
+    const done = await confirmed(ports, service, async () =>
+      readService((await ports.store.head(service)).service).service.cordoned.includes(instance),
+    );
+    return { instance, known, done };
+  });
+  const { instance, known, done } = told;
+  if (options.json === true) return context.print(jsonText({ service, instance, by, reason, until, ...done }));
+  const end = until === null ? 'until `pointsman uncordon`' : `until ${new Date(until).toISOString()}`;
+  context.print(`${printable(instance)} of ${printable(service)} is cordoned ${end}: ${confirmationText(done)}`);
+  if (!known) context.tell(`${printable(instance)} is not registered; it will be out when it comes`);
+}
+
+function untilOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ms = parseDuration(text);
+  if (ms !== null && ms > 0 && ms <= FOR_MAX_MS) return Date.now() + ms;
+  throw new PointsmanError('USAGE', `--for ${printable(text)} is no duration`, {
+    hint: 'a number with a unit: 30m, 2h, 1d',
+    retry: 'after',
+  });
+}

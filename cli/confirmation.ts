@@ -1,0 +1,55 @@
+/** Waits until an operator's act has reached the proxies, for the command that did it. In bounded time: the act itself is done by then. */
+import { matchesAny } from '../shared/model/glob.ts';
+import type { ProxyId, ServiceName } from '../shared/model/ids.ts';
+import { ANNOUNCE_FRESH_MS } from '../shared/redis/proxy-store.ts';
+import { pause } from '../shared/runtime/wait.ts';
+import type { Ports } from '../workers/app.ts';
+
+const WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 20;
+
+export interface Confirmation {
+  /** The log has it, and the machines have decided. */
+  readonly decided: boolean;
+  /** Proxies that have nothing left to look at for the service. */
+  readonly live: readonly ProxyId[];
+  /** The others that carry it: not reached yet, or nobody works on them. */
+  readonly pending: readonly ProxyId[];
+  readonly ms: number;
+}
+
+/** `decided`: whether the service's snapshot shows it. */
+export async function confirmed(ports: Ports, service: ServiceName, decided: () => Promise<boolean>): Promise<Confirmation> {
+  const began = performance.now();
+  const spent = (): number => Math.round(performance.now() - began);
+  let isDecided = false;
+  let live: ProxyId[] = [];
+  let pending: ProxyId[] = [];
+  for (;;) {
+    isDecided ||= await decided();
+    if (isDecided) {
+      const carriers = (await ports.proxies.announced()).filter((proxy) => matchesAny(proxy.services, service));
+      const { revision, published } = await ports.store.head(service);
+      live = [];
+      pending = [];
+      for (const { id, at } of carriers) {
+        const isLive = published >= revision && Date.now() - at <= ANNOUNCE_FRESH_MS && !(await ports.proxies.dirty(id)).has(service);
+        (isLive ? live : pending).push(id);
+      }
+      if (pending.length === 0) break;
+    }
+    if (spent() > WITHIN_MS) break;
+    await pause(LOOK_EVERY_MS);
+  }
+  return { decided: isDecided, live, pending, ms: spent() };
+}
+
+/** `on edge, backup (85 ms)`, or what is missing. */
+export function confirmationText({ decided, live, pending, ms }: Confirmation): string {
+  if (!decided) return 'no watcher and no transition worker have taken it yet; it will be taken when they are back';
+  const parts = [
+    ...(live.length > 0 ? [`live on ${live.join(', ')} (${ms} ms)`] : []),
+    ...(pending.length > 0 ? [`not yet on ${pending.join(', ')}: \`pointsman status\` says why`] : []),
+  ];
+  return parts.length === 0 ? 'no proxy carries the service' : parts.join('; ');
+}
