@@ -166,7 +166,7 @@ function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stor
   }
 }
 
-function checkText(check: CheckConfig): string {
+export function checkText(check: CheckConfig): string {
   switch (check.type) {
     case 'none':
       return 'none';
