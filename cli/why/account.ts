@@ -32,6 +32,8 @@ export interface Known {
   readonly moreProxies: number;
   /** When the instance was first heard of, if that was after the moment. */
   readonly heardOf: number | null;
+  /** Whether what stood at the log's beginning is not known. */
+  readonly cut: boolean;
   readonly notes: readonly string[];
 }
 
@@ -103,7 +105,7 @@ function serviceState(snapshot: ServiceSnapshot | null): string {
 }
 
 /** Why there is nothing of the instance, though it is known from another time or place. */
-function absence({ past, heardOf, history, instance }: Known): Reason {
+function absence({ past, heardOf, history, instance, cut }: Known): Reason {
   const told = instance !== null && history.chaptersOf(instance).chapters.length > 0;
   const when = { proxy: null, since: null, until: null };
   if (heardOf !== null) {
@@ -112,6 +114,7 @@ function absence({ past, heardOf, history, instance }: Known): Reason {
       : 'it is in the log, and no transition worker has folded that yet';
     return { ...when, code: 'not-registered', text, since: heardOf };
   }
+  if (past && cut) return { ...when, code: 'unknown', text: 'the log does not reach back far enough to say it' };
   if (told) return { ...when, code: 'not-registered', text: 'it is registered no longer, and nothing of it is kept' };
   return { ...when, code: 'unknown', text: 'it was heard of, and the log no longer says when' };
 }

@@ -45,21 +45,27 @@ function head(report: WhyReport, how: How): string {
     const counts = Object.entries(states).map(([word, number]) => `${number} ${word}`);
     lines.push(
       `  config     ${path === null ? 'none' : `${printable(path)}, check ${printable(check ?? '')}`}${time(', published', configured, how)}`,
-      `  read       ${complete === null ? 'when it was first complete, the log does not say' : `completely${time(', first', complete, how)}`}`,
+      `  read       ${complete === null ? unreadText(report) : `completely${time(', first', complete, how)}`}`,
       `  guard      ${guard.state}${guard.held > 0 ? `: keeps ${guard.held}` : ''}${time(', since', guard.since, how)}${time(', until', guard.until, how)}`,
       `  instances  ${counts.length === 0 ? 'none' : counts.map(printable).join(', ')}`,
     );
   }
-  return [...lines, ...report.reasons.map((reason, index) => `  ${reasonText(reason, index === 0 ? 'because' : 'also', state, how)}`)].join(
-    '\n',
-  );
+  return [
+    ...lines,
+    ...report.reasons.map((reason, index) => `  ${reasonText(reason, index === 0 ? 'because' : 'also', report, how)}`),
+  ].join('\n');
 }
 
-function reasonText({ code, text, proxy, since, until }: Reason, word: string, state: string, how: How): string {
+function unreadText({ state, reasons }: WhyReport): string {
+  const never = state === 'unread' || reasons.some(({ code }) => code === 'service-not-read');
+  return never ? 'never completely' : 'completely, the log does not say since when';
+}
+
+function reasonText({ code, text, proxy, since, until }: Reason, word: string, { state, past }: WhyReport, how: How): string {
   const who = proxy ?? word;
   // The state's own time stands in the first line.
   const from = code === state ? '' : time(', since', since, how);
-  const to = proxy === null ? time(', until', until, how) : time(', next try', until, how);
+  const to = `${time(proxy === null ? ', until' : ', next try', until, how)}${left(until, past, how)}`;
   return `${printable(who)}: ${printable(text)}${from}${to}`;
 }
 
@@ -140,8 +146,10 @@ function stepText(ms: number): string {
 }
 
 function time(word: string, at: number | null, { now }: How): string {
-  if (at === null) return '';
-  const left = at - now;
-  const relative = left >= 0 ? ` (in ${ageText(left)})` : '';
-  return `${word} ${clockText(at, now)}${relative}`;
+  return at === null ? '' : `${word} ${clockText(at, now)}`;
+}
+
+/** How long it is until then, from now. */
+function left(until: number | null, past: boolean, { now }: How): string {
+  return until === null || past || until < now ? '' : ` (in ${ageText(until - now)})`;
 }

@@ -74,6 +74,7 @@ export async function readWhy(config: Config, ports: Ports, question: Question):
     proxies: proxies.facts,
     moreProxies: proxies.more,
     heardOf: read.heardOf,
+    cut: read.note !== null,
     notes,
   });
 }
@@ -103,7 +104,7 @@ async function readLog(
     const events = await ports.log.read(service, cursor, PAGE_EVENTS);
     const [first] = events;
     if (history === null && first !== undefined) {
-      const cut = first.event.type !== 'configured';
+      const cut = first.event.type !== 'configured' || (await ports.log.isCut(service)) === true;
       if (cut) note = cutNote(first);
       history = new History(cut ? startOf(latest) : null, asked);
     }

@@ -8,6 +8,7 @@ import { parseAddress } from '../../shared/znode/address.ts';
 import { znodeInstance } from '../../shared/znode/plain.ts';
 import type { ViewEntry } from '../../shared/znode/view.ts';
 import type { Ports } from '../../workers/app.ts';
+import { printable } from '../printable.ts';
 import type { Asked } from './history.ts';
 import { type ServiceFacts, serviceReasons } from './service-reasons.ts';
 
@@ -44,15 +45,19 @@ export async function neverHeardOf(
     .filter(({ code }) => code !== 'held')
     .map((reason) => reason.text);
   const near = similar(text, known);
-  return new PointsmanError('USAGE', [`${JSON.stringify(text)} was never registered for ${service}${where}`, ...but].join('; '), {
-    hint:
-      near.length > 0
-        ? `there are, of similar names: ${near.join(', ')}`
-        : known.length === 0
-          ? 'it has no instances at all'
-          : '`pointsman status` lists its instances',
-    retry: 'terminal',
-  });
+  return new PointsmanError(
+    'USAGE',
+    [`${printable(JSON.stringify(text))} was never registered for ${service}${where}`, ...but].join('; '),
+    {
+      hint:
+        near.length > 0
+          ? `there are, of similar names: ${near.map(printable).join(', ')}`
+          : known.length === 0
+            ? 'it has no instances at all'
+            : '`pointsman status` lists its instances',
+      retry: 'terminal',
+    },
+  );
 }
 
 /** Nearest first: of the same host or port, or a few letters away. */

@@ -41,6 +41,7 @@ export function eventText(event: ServiceEvent, instance: InstanceId, path: strin
 /** What changed, and why. */
 export function changeText({ from, to, before, after, service }: Chapter): { text: string; until: number | null } {
   const [reason] = after === null ? [] : instanceReasons(after, service);
+  if (before === null && after === null) return { text: 'nothing was known of it', until: null };
   if (from !== to) return { text: `${from} -> ${to}${reason === undefined ? '' : `: ${reason.text}`}`, until: reason?.until ?? null };
   const changes = before === null || after === null ? [] : differences(before, after);
   return { text: `${to}${changes.length === 0 ? ' as before' : `: ${changes.join(', ')}`}`, until: null };

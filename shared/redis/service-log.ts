@@ -128,6 +128,13 @@ export class ServiceLog {
     return entry?.[0] ?? '0-0';
   }
 
+  /** Whether events were cut off its beginning; null: Redis before 7.0 does not say. */
+  async isCut(service: ServiceName): Promise<boolean | null> {
+    const info = (await this.#redis.xinfo('STREAM', this.#keys.service(service).log)) as unknown[];
+    const field = (name: string): number => Number(info[info.indexOf(name) + 1]);
+    return info.includes('entries-added') ? field('entries-added') > field('length') : null;
+  }
+
   async #call(service: ServiceName, epoch: number, revision: number, part: Part): Promise<{ revision: number; ids: EventId[] }> {
     const { meta, view, log } = this.#keys.service(service);
     const complete = part.events.some((event) => event.type === 'complete') ? '1' : '';

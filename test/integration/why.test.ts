@@ -1,6 +1,7 @@
 /** `pointsman why` as a command of its own, beside the whole real system: the chain from a znode to HAProxy's own answer. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WhyReport } from '../../cli/why/report.ts';
+import { must } from '../../shared/errors.ts';
 import { compareEventIds } from '../../shared/model/ids.ts';
 import { configFile, type Ended, pointsman } from '../support/command.ts';
 import { tempFolder } from '../support/folder.ts';
@@ -179,6 +180,14 @@ it('says when the log does not reach back, and shows what is stored', async () =
   const report = await json('web', named(1));
   expect(report.state).toBe('serving');
   expect(report.notes).toEqual([expect.stringContaining('does not reach back'), expect.stringContaining('as it is stored')]);
+  const before = await json('web', named(1), '--at', new Date(times.serving).toISOString());
+  expect(before).toMatchObject({ state: 'unknown', reasons: [{ code: 'unknown' }, {}] });
+  // Also where a config is what happens to stand first.
+  await system.reconfigure(`${WEB}    balance: leastconn\n`);
+  const { client } = must(system.redis, 'redis');
+  await until('the config', async () => (await client.xrevrange('{test:web}:log', '+', '-', 'COUNT', 1))[0]?.[1].includes('configured'));
+  await client.xtrim('{test:web}:log', 'MAXLEN', 1);
+  expect((await json('web', named(1))).notes).toHaveLength(2);
 });
 
 it('says that no watcher runs', async () => {

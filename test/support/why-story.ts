@@ -79,6 +79,7 @@ export class WhyStory {
       proxies: proxies.map((facts) => ({ ...this.#facts(facts.proxy ?? 'edge'), ...facts })),
       moreProxies: 0,
       heardOf: null,
+      cut: false,
       notes: [],
       ...known,
     });

@@ -76,7 +76,7 @@ describe('the answer', () => {
       '                        not registered -> joining: registered, and no proxy has seen it up yet',
       '  11:59:59.000    +0 ms edge: in sync',
       `  11:59:59.400  +400 ms znode /services/web/instances/10.0.0.1:80 went (czxid 80)  event ${NOW - 600}-5`,
-      '                        joining -> draining: its registration ended; sessions may finish, until 12:00:29.400 (in 29s)',
+      '                        joining -> draining: its registration ended; sessions may finish, until 12:00:29.400',
       '  11:59:59.415   +15 ms edge: set server web/10.0.0.1:80 state drain: done (0.5 ms): said  # because',
       '  11:59:59.415    +0 ms edge: in sync',
       '',
