@@ -52,6 +52,16 @@ it('gives one look for several events to the first that asked proxies for someth
   expect(chain(story.why(80))).toEqual([['joining', add, 'in-sync'], ['serving'], ['failing'], ['draining', drain, 'in-sync']]);
 });
 
+it('does not give what an earlier look knew of already the commands of a later one, though nothing was in place yet', () => {
+  const story = guardless();
+  story.look(story.pass(10).register(80), [add], { outcome: 'refused' });
+  story.look(story.pass(10).deregister(80), [drain]);
+  expect(chain(story.why(80))).toEqual([
+    ['joining', add, 'in-sync'],
+    ['draining', drain, 'in-sync'],
+  ]);
+});
+
 it('goes by time where an earlier version did not record what a look knew of', () => {
   const story = guardless();
   story.pass(10).register(80);
