@@ -190,9 +190,29 @@ it('says when the log does not reach back, and shows what is stored', async () =
   expect((await json('web', named(1))).notes).toHaveLength(2);
 });
 
-it('says that no watcher runs', async () => {
+it('says that a proxy cannot be worked on, by its own words, and when it is tried again', async () => {
+  await system.haproxy.stop();
+  await session.register(pathOf('web'), named(2));
+  const isKnown = async () => (await system.instance('web', named(2))) !== null;
+  await until('both to be told', async () => (await isKnown()) && (await system.backendState('web'))?.state === 'unreachable', {
+    timeoutMs: 15_000,
+  });
+  const report = await json('web', named(2));
+  const unreachable = report.reasons.find(({ code }) => code === 'proxy-unreachable');
+  expect(report).toMatchObject({ state: 'joining', proxies: [{ state: 'unreachable', rotation: 'unknown' }] });
+  expect(unreachable).toMatchObject({ proxy: 'edge', text: expect.stringMatching(/^it cannot be worked on: .*(ECONNREFUSED|ENOENT)/) });
+  expect(unreachable?.until).toBeGreaterThan(unreachable?.since ?? 0);
+});
+
+it('says that no watcher runs, and what no transition worker has folded', async () => {
   await system.app.stop();
-  expect((await json('web')).reasons).toMatchObject([{ code: 'watcher-absent' }]);
+  const [entry] = await must(system.redis, 'redis').client.xrevrange('{test:web}:log', '+', '-', 'COUNT', 1);
+  const data = JSON.stringify({ instance: '10.9.9.9:1', znode: { name: '10.9.9.9:1', czxid: '1', mzxid: '1', version: 0 } });
+  await must(system.redis, 'redis').client.xadd('{test:web}:log', '*', 'v', '1', 'type', 'deregistered', 'data', data);
+  expect((await json('web')).reasons.map(({ code }) => code)).toEqual(expect.arrayContaining(['watcher-absent', 'not-folded']));
+  const report = await json('web', '10.9.9.9:1');
+  expect(report.reasons[0]).toMatchObject({ code: 'not-registered', text: expect.stringContaining('no transition worker has folded') });
+  expect(report.reasons[0]?.since).toBeGreaterThanOrEqual(Number(entry?.[0].split('-')[0]));
 });
 
 it('without Redis ends with what failed and what to do', async () => {
