@@ -22,6 +22,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'render', summary: 'print the managed HAProxy files, or write them to a folder', load: () => import('./commands/render.ts') },
   { name: 'run', summary: 'run the roles until SIGTERM', load: () => import('./commands/run.ts') },
   { name: 'status', summary: 'show services, instances, proxies and queues', load: () => import('./commands/status.ts') },
+  { name: 'why', summary: 'show why an instance is, or was, in or out', load: () => import('./commands/why.ts') },
   { name: 'plan', summary: 'show what would be sent to the proxies now, and why', load: () => import('./commands/plan.ts') },
   { name: 'cordon', summary: 'take an instance out of rotation, with a reason', load: () => import('./commands/cordon.ts') },
   { name: 'uncordon', summary: 'end a cordon', load: () => import('./commands/uncordon.ts') },

@@ -14,6 +14,12 @@ import {
   type StatusReport,
 } from './report.ts';
 
+/** States that ask for no explanation. */
+const WELL: ReadonlySet<string> = new Set(['serving', 'joining', 'draining']);
+const TROUBLE: ReadonlySet<string> = new Set(['drifted', 'unreachable', 'blocked']);
+/** A name that can be copied to a shell. */
+const TYPABLE = /^[A-Za-z0-9_.:[\]-]+$/;
+
 /** Instances, and backends, listed in an overview. */
 const ROWS_MAX = 100;
 
@@ -70,7 +76,23 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
   );
   add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
   add('QUEUES', ['queue', 'waiting', 'active', 'delayed', 'failed'], queues.map(queueRow));
+  const question = whyText(report);
+  if (question !== null) parts.push(`why: ${question}`);
   return parts.join('\n\n');
+}
+
+/** The command that explains the first thing that is not as it should be; null: all is, or is on its way. */
+function whyText({ services, instances, proxies }: StatusReport): string | null {
+  const instance = instances.find((one) => !WELL.has(one.state) && TYPABLE.test(one.instance));
+  if (instance !== undefined) return `pointsman why ${instance.service} ${quoted(instance.instance)}`;
+  const held = services.find(({ guard, config }) => guard.state !== 'open' || config === 'unread');
+  const unwell = proxies.flatMap(({ backends }) => backends).find(({ state }) => TROUBLE.has(state));
+  const service = held?.service ?? unwell?.service;
+  return service === undefined || !TYPABLE.test(service) ? null : `pointsman why ${service}`;
+}
+
+function quoted(word: string): string {
+  return word.includes('[') ? `'${word}'` : word;
 }
 
 function summary({ services, instances, proxies }: StatusReport): string {

@@ -108,7 +108,7 @@ async function inTurns<T, R>(items: readonly T[], read: (item: T) => Promise<R>)
   return done;
 }
 
-function unknownService(service: ServiceName, known: readonly ServiceName[]): PointsmanError {
+export function unknownService(service: ServiceName, known: readonly ServiceName[]): PointsmanError {
   const some = known.slice(0, 10).join(', ');
   return new PointsmanError('USAGE', `nobody knows a service ${JSON.stringify(service)}`, {
     hint: known.length === 0 ? 'no service is configured or on record yet' : `there are: ${some}${known.length > 10 ? ', …' : ''}`,

@@ -177,19 +177,11 @@ function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stor
 
 /** When the state ends by itself, ms; null: not by time alone. */
 function untilOf(state: ReturnType<typeof visibleState>, { context: { timers } }: InstanceSnapshot): number | null {
-  switch (state) {
-    case 'cordoned':
-      return timers.cordon?.at ?? null;
-    case 'quarantined':
-      return timers.quarantine?.at ?? null;
-    case 'draining':
-      return timers.drain?.at ?? null;
-    default:
-      return null;
-  }
+  const timer = { cordoned: timers.cordon, quarantined: timers.quarantine, draining: timers.drain }[state as string];
+  return timer?.at ?? null;
 }
 
-function checkText(check: CheckConfig): string {
+export function checkText(check: CheckConfig): string {
   switch (check.type) {
     case 'none':
       return 'none';

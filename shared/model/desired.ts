@@ -1,5 +1,5 @@
 /** PURE. What a proxy should have: the projection of the instance machines, written by the transition worker. */
-import type { InstanceId, ServiceName } from './ids.ts';
+import type { EventId, InstanceId, ServiceName } from './ids.ts';
 import type { ServiceConfig } from './service-config.ts';
 
 /** HAProxy's ids collide 2^20 apart under consistent hashing (2.6), so they stay below that. */
@@ -30,6 +30,8 @@ export interface DesiredBackend {
   readonly service: ServiceName;
   /** Rises with every commit of the service's transition worker. */
   readonly revision: number;
+  /** The last event of the service's log that is folded into it. */
+  readonly cursor: EventId;
   readonly config: ServiceConfig;
   /** false: the service was not read completely yet, so a server that is not listed may belong to an instance that was not heard of. */
   readonly complete: boolean;

@@ -1,19 +1,23 @@
 /** PURE. What a proxy's own event log holds: what was sent to it, what it answered, how its backends stand. Format 1, as in event.ts. */
-import type { ServiceName } from './ids.ts';
+import type { EventId, ServiceName } from './ids.ts';
 import type { WorkerIdentity } from './observed.ts';
 
 export type ProxyEvent =
-  /** Commands are about to be sent: for each, why. Persisted before they are. */
+  /**
+   * Commands are about to be sent: for each, why. Persisted before they are. `cursor`: the last event of the service's log that they follow from; null: the
+   * service is not configured. Missing in what an earlier version wrote.
+   */
   | {
       readonly type: 'patching';
       readonly service: ServiceName;
       readonly revision: number;
+      readonly cursor?: EventId | null;
       readonly commands: readonly { readonly command: string; readonly reason: string }[];
     }
   /** What was answered. */
   | { readonly type: 'commands'; readonly service: ServiceName; readonly results: readonly CommandResult[] }
-  /** Observed again: the plan is empty. */
-  | { readonly type: 'synced'; readonly service: ServiceName; readonly revision: number }
+  /** Observed again: the plan is empty. `cursor` as above. */
+  | { readonly type: 'synced'; readonly service: ServiceName; readonly revision: number; readonly cursor?: EventId | null }
   /** What the proxy has is not what it should have, and nobody asked for the difference. */
   | { readonly type: 'drifted'; readonly service: ServiceName; readonly detail: string }
   | { readonly type: 'reload-wanted'; readonly service: ServiceName; readonly detail: string }

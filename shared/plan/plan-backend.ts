@@ -156,7 +156,7 @@ class ServerPlanner {
     }
   }
 
-  /** No new requests, for as long as an operator or a quarantine says; whatever else it needs it gets when it comes in again. */
+  /** No new requests for now; whatever else it needs it gets when it comes in again. */
   #takeOut(seen: ObservedServer): void {
     if (seen.admin === 'ready') this.#drains.push({ command: { kind: 'drain', ...this.#at(seen.name) }, reason: 'it is taken out' });
   }
@@ -240,9 +240,8 @@ class ServerPlanner {
   #sessionsOf(seen: ObservedServer): string {
     const sessions = this.#input.sessions.get(seen.name);
     if (sessions === undefined) return 'sessions not counted yet';
-    return sessions.current === 0
-      ? 'its last session has just ended'
-      : `${sessions.current} session${sessions.current === 1 ? '' : 's'} left`;
+    if (sessions.current === 0) return 'its last session has just ended';
+    return `${sessions.current} session${sessions.current === 1 ? '' : 's'} left`;
   }
 
   #at(server: string): { backend: string; server: string } {

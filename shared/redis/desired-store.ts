@@ -5,7 +5,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Desired, DesiredBackend, DesiredServer } from '../model/desired.ts';
-import type { ServiceName } from '../model/ids.ts';
+import type { EventId, ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import { serverName } from '../znode/address.ts';
 import type { Keys } from './keys.ts';
@@ -18,6 +18,7 @@ const CACHE_SERVICES_MAX = 2_000;
 
 interface Cached {
   readonly revision: number;
+  readonly cursor: EventId;
   readonly byInstance: Map<string, DesiredServer>;
   readonly servers: Map<string, DesiredServer>;
 }
@@ -67,11 +68,11 @@ export class DesiredStore {
       [keys.meta, keys.desired, keys.changed],
       [String(known?.revision ?? -1)],
     )) as string[];
-    const [kind, revision, snapshot, ...entries] = answer as [string, string, string, ...string[]];
+    const [kind, revision, snapshot, cursor, ...entries] = answer as [string, string, string, EventId, ...string[]];
     // Readings may overlap; their answers come in the order in which they were asked for, each at least as new as the one before.
     const base = kind === 'delta' && known !== undefined ? known : { byInstance: new Map(), servers: new Map() };
     const head = snapshot === '' ? null : (JSON.parse(snapshot) as Head);
-    const next: Cached = { revision: Number(revision), byInstance: base.byInstance, servers: base.servers };
+    const next: Cached = { revision: Number(revision), cursor, byInstance: base.byInstance, servers: base.servers };
     for (let at = 0; at + 1 < entries.length; at += 2) update(next, entries[at] as string, entries[at + 1] as string);
     this.#keep(service, next);
     return { revision: next.revision, known: head !== null, backend: head === null ? null : backendOf(service, next, head) };
@@ -86,7 +87,8 @@ export class DesiredStore {
     const known = this.#cache.get(service);
     if (known === undefined || known.revision !== commit.readRevision) return null;
     if (this.#landing.has(service) || this.#reading.has(service)) return null;
-    const next: Cached = { revision: commit.readRevision + 1, byInstance: known.byInstance, servers: known.servers };
+    const { byInstance, servers } = known;
+    const next: Cached = { revision: commit.readRevision + 1, cursor: commit.cursor, byInstance, servers };
     for (const [instance, json] of commit.desired) update(next, instance, json ?? '');
     this.#keep(service, next);
     const landing = committed.then(
@@ -121,9 +123,9 @@ function update(cached: Cached, instance: string, json: string): void {
   cached.servers.set(server.name, server);
 }
 
-function backendOf(service: ServiceName, { revision, servers }: Cached, head: Head): DesiredBackend | null {
+function backendOf(service: ServiceName, { revision, cursor, servers }: Cached, head: Head): DesiredBackend | null {
   const { config, complete, tombstones, refused = [] } = head;
   if (config === null) return null;
   const gone = new Set([...tombstones.map((tombstone) => tombstone.instance), ...refused].map(serverName));
-  return { service, revision, config, complete, gone, servers };
+  return { service, revision, cursor, config, complete, gone, servers };
 }

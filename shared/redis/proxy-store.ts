@@ -1,9 +1,11 @@
 /** What is known of a proxy in Redis: who announced it, what it has to look at, how its backends stand, what was sent to it. */
 import type { Redis } from 'ioredis';
-import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
+import type { Logged } from '../model/event.ts';
+import type { EventId, PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ProxyEvent } from '../model/proxy-event.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { Keys } from './keys.ts';
+import { decodeEntry } from './log-entry.ts';
 import { runScript } from './script.ts';
 import { CLEAN, MARK, RECORD } from './scripts.ts';
 
@@ -82,6 +84,13 @@ export class ProxyStore {
     for (const { type, ...data } of events) args.push(type, JSON.stringify(data));
     for (const [service, json] of backends) args.push(service, json ?? '');
     await runScript(this.#redis, RECORD, [keys.log, keys.backends], args);
+  }
+
+  /** Up to `count` of the proxy's own events that stand before the id `before` (exclusive; null: all do), newest first. */
+  async eventsBefore(proxy: ProxyId, before: EventId | null, count: number): Promise<Logged<ProxyEvent>[]> {
+    const end = before === null ? '+' : `(${before}`;
+    const entries = await this.#redis.xrevrange(this.#keys.proxy(proxy).log, end, '-', 'COUNT', count);
+    return entries.map(([id, fields]) => decodeEntry(id, fields));
   }
 
   /** The config that a service's backend was last loaded with; null: not known. */

@@ -152,6 +152,12 @@ async function ask(redis: Redis, subscriber: Redis, keys: Keys, request: Request
   });
 }
 
+/** How many watchers listen on this Redis, leading or standing by. */
+export async function watchersListening(redis: Redis, keys: Keys): Promise<number> {
+  const [, listeners] = (await redis.pubsub('NUMSUB', keys.resync)) as [string, number | string];
+  return Number(listeners);
+}
+
 /** null: not a request of this version. */
 function parseRequest(text: string): Request | null {
   try {

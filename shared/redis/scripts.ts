@@ -167,20 +167,20 @@ return {head[1] or '0', cursor, head[3] or '0', head[4] or '', due, entries, ins
 /**
  * Desired state: what changed since a revision, or all of it when that is not enough to go on from.
  * KEYS meta desired changed; ARGV revision that is known, or '-1'
- * Answers {'delta' or 'whole', revision, service JSON or '', (instance, server JSON or '')*}
+ * Answers {'delta' or 'whole', revision, service JSON or '', cursor, (instance, server JSON or '')*}
  */
 export const DESIRED = `
-local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor')
+local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor', 'cursor')
 local revision = tonumber(head[1] or '0')
 local known = tonumber(ARGV[1])
 local answer
 if known < 0 or known > revision or tonumber(head[3] or '0') > known then
-  answer = {'whole', tostring(revision), head[2] or ''}
+  answer = {'whole', tostring(revision), head[2] or '', head[4] or '0-0'}
   local all = redis.call('HGETALL', KEYS[2])
   for i = 1, #all do answer[#answer + 1] = all[i] end
   return answer
 end
-answer = {'delta', tostring(revision), head[2] or ''}
+answer = {'delta', tostring(revision), head[2] or '', head[4] or '0-0'}
 for _, instance in ipairs(redis.call('ZRANGE', KEYS[3], '(' .. ARGV[1], '+inf', 'BYSCORE')) do
   answer[#answer + 1] = instance
   answer[#answer + 1] = redis.call('HGET', KEYS[2], instance) or ''

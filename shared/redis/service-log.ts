@@ -3,12 +3,13 @@
  * the view's revision, so that what lands is duplicate-free and in order. Costs what changed, not what there is.
  */
 import type { Redis } from 'ioredis';
-import { must, PointsmanError } from '../errors.ts';
+import { PointsmanError } from '../errors.ts';
 import { EVENT_FORMAT, type HealthChange, type Logged, type ServiceEvent, type Verdict } from '../model/event.ts';
-import { type EventId, eventTime, type InstanceId, type ProxyId, type ServiceName } from '../model/ids.ts';
+import type { EventId, InstanceId, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { ViewEntry } from '../znode/view.ts';
 import type { Keys } from './keys.ts';
+import { decodeEntry } from './log-entry.ts';
 import { runScript } from './script.ts';
 import { APPEND, HEALTH, NEXT_EPOCH } from './scripts.ts';
 import { execute } from './transaction.ts';
@@ -130,6 +131,13 @@ export class ServiceLog {
     return entry?.[0] ?? '0-0';
   }
 
+  /** Whether events were cut off its beginning; null: Redis before 7.0 does not say. */
+  async isCut(service: ServiceName): Promise<boolean | null> {
+    const info = (await this.#redis.xinfo('STREAM', this.#keys.service(service).log)) as unknown[];
+    const field = (name: string): number => Number(info[info.indexOf(name) + 1]);
+    return info.includes('entries-added') ? field('entries-added') > field('length') : null;
+  }
+
   async #call(service: ServiceName, epoch: number, revision: number, part: Part): Promise<{ revision: number; ids: EventId[] }> {
     const { meta, view, log } = this.#keys.service(service);
     const complete = part.events.some((event) => event.type === 'complete') ? '1' : '';
@@ -193,14 +201,5 @@ function configOf(events: readonly ServiceEvent[]): string {
 
 /** @throws PointsmanError LOG_EVENT_UNKNOWN for an entry of a later format. */
 export function decodeEvent(id: EventId, fields: readonly string[]): Logged<ServiceEvent> {
-  const entry = new Map<string, string>();
-  for (let at = 0; at + 1 < fields.length; at += 2) entry.set(fields[at] as string, fields[at + 1] as string);
-  if (entry.get('v') !== String(EVENT_FORMAT)) {
-    throw new PointsmanError('LOG_EVENT_UNKNOWN', `event ${id} has format ${entry.get('v')}, this version reads ${EVENT_FORMAT}`, {
-      hint: 'run the newest pointsman on every host',
-      retry: 'after',
-    });
-  }
-  const event = { type: entry.get('type'), ...(JSON.parse(must(entry.get('data'), 'the data of an event')) as object) } as ServiceEvent;
-  return { id, time: eventTime(id), event };
+  return decodeEntry(id, fields);
 }

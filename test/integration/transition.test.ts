@@ -1,6 +1,7 @@
 /** The transition worker on a real Redis: folds, commits by compare-and-set, marks and wakes, rings deadlines. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { readInstance } from '../../machines/migrate.ts';
 import type { Config } from '../../shared/config/config.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
@@ -49,7 +50,7 @@ function deregistered(port: number, zxid = port): ServiceEvent {
 
 async function snapshot(port: number): Promise<InstanceSnapshot | null> {
   const json = (await ports.store.instances('web', [`10.0.0.1:${port}`])).get(`10.0.0.1:${port}`);
-  return json === undefined ? null : (JSON.parse(json) as InstanceSnapshot);
+  return json === undefined ? null : readInstance(json);
 }
 
 describe('a fold', () => {

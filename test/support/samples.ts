@@ -51,6 +51,7 @@ export function desiredBackend(
   return {
     service: config.name,
     revision: 1,
+    cursor: '1-0',
     config,
     complete: true,
     gone,

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { readInstance } from '../../machines/migrate.ts';
 import { visibleState } from '../../machines/projection.ts';
 import type { Config } from '../../shared/config/config.ts';
 import { observeBackends } from '../../shared/haproxy/observe.ts';
@@ -216,7 +217,7 @@ ${services}
   async instance(service: string, id: string): Promise<StandingInstance | null> {
     const json = (await this.app.ports.store.instances(service, [id])).get(id);
     if (json === undefined) return null;
-    const snapshot = JSON.parse(json) as InstanceSnapshot;
+    const snapshot = readInstance(json);
     return { state: visibleState(snapshot), rejection: snapshot.context.rejection, snapshot };
   }
 

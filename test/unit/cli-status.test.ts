@@ -159,6 +159,21 @@ describe('the text', () => {
   });
 });
 
+it('names the command that explains what is not well, and none when all is', () => {
+  const last = (changes: Partial<StatusReport>): string | undefined =>
+    printReport(report(changes), { colour: false, only: null }).split('\n').at(-1);
+  expect(last({ instances: [instance(), instance({ instance: '[2001:db8::1]:80', state: 'failing' })] })).toBe(
+    "why: pointsman why web '[2001:db8::1]:80'",
+  );
+  // A name that a shell would act on is nobody's to copy.
+  const held = { state: 'holding', held: 1, since: NOW, until: NOW };
+  const status = { ...serviceStatus({ service: 'web', snapshot: null, revision: 0, instances: [], lag: lagOf([], 10, NOW) }), guard: held };
+  expect(last({ services: [status], instances: [instance({ instance: 'znode:$(rm)', state: 'rejected' })] })).toBe(
+    'why: pointsman why web',
+  );
+  expect(last({ instances: [instance(), instance({ state: 'draining' })] })).not.toContain('why:');
+});
+
 describe('JSON', () => {
   it('is the same value, without what a terminal acts on', () => {
     const value = { text: '\u001b[2J\u009b31m\u202e\u2028\u{e0041}', list: [1, null] };

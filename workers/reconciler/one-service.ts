@@ -65,7 +65,7 @@ function isOfOneBackend(error: unknown): boolean {
 /** How the backend stands after the look; null: the proxy has nothing of it. */
 async function standing(context: PassContext, pass: ServicePass, restamped: boolean): Promise<ProxyEvent | null> {
   const { agent } = context;
-  const { service, plan } = pass;
+  const { service, revision, cursor, plan } = pass;
   const config = agent.seen.get(service)?.desired.config ?? null;
   if (plan.blocked !== null) return { type: 'blocked', service, detail: plan.blocked, nextTry: null };
   const reason = plan.reload?.reason ?? (restamped && config !== null ? 'the managed defaults changed' : null);
@@ -77,12 +77,12 @@ async function standing(context: PassContext, pass: ServicePass, restamped: bool
     await wantReload(agent, `${service}: ${reason}`);
     return { type: 'reload-wanted', service, detail: reason };
   }
-  if (isSettled(pass)) return config === null ? null : { type: 'synced', service, revision: pass.revision };
+  if (isSettled(pass)) return config === null ? null : { type: 'synced', service, revision, cursor };
   const detail = [
     ...plan.waiting.map((wait) => `${wait.server}: ${wait.reason}`),
     ...plan.commands.map((next) => `${next.command.server}: ${next.reason}`),
   ];
   return pass.commands > 0 || plan.waiting.length > 0
-    ? { type: 'patching', service, revision: pass.revision, commands: [] }
+    ? { type: 'patching', service, revision, cursor, commands: [] }
     : { type: 'drifted', service, detail: detail.slice(0, 5).join('; ') };
 }

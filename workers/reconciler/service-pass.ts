@@ -9,7 +9,7 @@ import { type ObservedProxy, observeBackend, observeSessions } from '../../share
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
-import type { ServiceName } from '../../shared/model/ids.ts';
+import type { EventId, ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
@@ -44,6 +44,8 @@ export interface ServicePass {
   readonly service: ServiceName;
   /** The revision of the desired state that was looked at. */
   readonly revision: number;
+  /** The last event of the service's log that is folded into it; null: the service is not configured. */
+  readonly cursor: EventId | null;
   /** false: Redis has nothing of the service, so there is nothing to say or do. */
   readonly known: boolean;
   readonly commands: number;
@@ -69,23 +71,25 @@ export async function passService(context: PassContext, service: ServiceName): P
     agent.seen.delete(service);
     return unknown(service, revision, 0);
   }
+  const cursor = backend?.cursor ?? null;
   // A service that the proxy carries no longer is taken away, whatever it should have elsewhere.
   const desired = matchesAny(agent.config.services, service) ? backend : null;
   const first = await judge(context, service, desired, observed);
   if (first.plan.commands.length === 0) {
     if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, 0);
     await remember(agent, service, desired, first);
-    return { service, revision, known, commands: 0, plan: first.plan };
+    return { service, revision, cursor, known, commands: 0, plan: first.plan };
   }
-  await apply(context, service, revision, first.plan);
+  await apply(context, { service, revision, cursor }, first.plan);
   if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, first.plan.commands.length);
   const second = await look(context, service, desired);
   await remember(agent, service, desired, second);
-  return { service, revision, known, commands: first.plan.commands.length, plan: second.plan };
+  return { service, revision, cursor, known, commands: first.plan.commands.length, plan: second.plan };
 }
 
 function unknown(service: ServiceName, revision: number, commands: number): ServicePass {
-  return { service, revision, known: false, commands, plan: { backend: service, commands: [], waiting: [], reload: null, blocked: null } };
+  const plan = { backend: service, commands: [], waiting: [], reload: null, blocked: null };
+  return { service, revision, cursor: null, known: false, commands, plan };
 }
 
 /**
@@ -151,10 +155,11 @@ async function countSessions(
  * What is about to be sent leaves for the proxy's stream first. Its answer is not waited for: the record is on its way even if this process dies with the
  * commands sent, and what is to be done is derived again from the desired state, which is persisted.
  */
-async function apply(context: PassContext, service: ServiceName, revision: number, plan: BackendPlan): Promise<void> {
+async function apply(context: PassContext, of: Pick<ServicePass, 'service' | 'revision' | 'cursor'>, plan: BackendPlan): Promise<void> {
+  const { service } = of;
   const { agent, journal, connection, proxy } = context;
   const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
-  const recorded = journal.write([{ type: 'patching', service, revision, commands: announced }], Date.now());
+  const recorded = journal.write([{ type: 'patching', ...of, commands: announced }], Date.now());
   recorded.catch(() => undefined);
   const { results, failed } = await applyCommands(connection, plan.commands, {
     capabilities: proxy.capabilities,

@@ -1,0 +1,51 @@
+/**
+ * `pointsman why SERVICE [INSTANCE]`: why an instance is, or was, in or out: the chain from its znode to HAProxy's answer, with times. From Redis alone.
+ * Exit 0; 1 when Redis does not answer; 2 when nobody was ever heard of by that name.
+ */
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { jsonText } from '../json-text.ts';
+import { withPorts } from '../redis-ports.ts';
+import { wantsColour } from '../table.ts';
+import { momentOf } from '../why/clock.ts';
+import { printWhy } from '../why/print-why.ts';
+import { readWhy } from '../why/read-why.ts';
+
+const JSON_HELP = `
+INSTANCE is host:port or a znode's name. TIME is 2026-03-01T03:12:07 (this time zone, unless it names one), 03:12[:07] of today, or -10m.
+
+--json prints one object, times in ms since the epoch. New keys may come; none changes its meaning while format is 1:
+  format, at, past, service, instance, state, since
+  reasons[]  code, text, proxy, since, until (a deadline, or the next try); the nearest cause first
+  overview   of a service as a whole: path, check, configured, complete, guard { state, held, since, until }, states { <state>: count }
+  chain[]    event { id, time, type, text }, instance, from, to, text, until, moreActions,
+             actions[] proxy, at, kind (command, in-sync, blocked, …), text, reason, outcome, reply, ms
+  earlier    changes before those of the chain
+  proxies[]  proxy, carried, rotation (in | out | unknown), state, since, detail, nextTry, verdict, verdictSince, lastSeen
+  moreProxies, notes[]
+Exit code 0; 1 when Redis does not answer; 2 for a service or an instance that was never heard of.`;
+
+interface Options {
+  readonly at?: string;
+  readonly proxy?: string;
+  readonly json?: boolean;
+}
+
+export function register(command: Command, context: CliContext): void {
+  command
+    .argument('<service>', 'the service')
+    .argument('[instance]', 'the instance; without it, the service as a whole')
+    .option('--at <time>', 'as of that moment')
+    .option('--proxy <id>', 'only this proxy')
+    .option('--json', 'answer in JSON')
+    .addHelpText('after', JSON_HELP)
+    .action((service: string, instance: string | undefined, options: Options) => why(context, service, instance ?? null, options));
+}
+
+async function why(context: CliContext, service: string, instance: string | null, options: Options): Promise<void> {
+  const now = Date.now();
+  const at = options.at === undefined ? null : momentOf(options.at, now);
+  const config = await context.loadConfig();
+  const report = await withPorts(config, (ports) => readWhy(config, ports, { service, instance, at, proxy: options.proxy ?? null, now }));
+  context.print(options.json === true ? jsonText(report) : printWhy(report, { colour: wantsColour(process.stdout, process.env), now }));
+}
