@@ -1,4 +1,5 @@
 /** Waits until an operator's act has reached the proxies, for the command that did it. In bounded time: the act itself is done by then. */
+import type { BackendSnapshot } from '../machines/backend.ts';
 import { matchesAny } from '../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../shared/model/ids.ts';
 import { ANNOUNCE_FRESH_MS } from '../shared/redis/proxy-store.ts';
@@ -33,7 +34,7 @@ export async function confirmed(ports: Ports, service: ServiceName, decided: () 
       live = [];
       pending = [];
       for (const { id, at } of carriers) {
-        const isLive = published >= revision && Date.now() - at <= ANNOUNCE_FRESH_MS && !(await ports.proxies.dirty(id)).has(service);
+        const isLive = published >= revision && Date.now() - at <= ANNOUNCE_FRESH_MS && (await hasApplied(ports, id, service, revision));
         (isLive ? live : pending).push(id);
       }
       if (pending.length === 0) break;
@@ -42,6 +43,14 @@ export async function confirmed(ports: Ports, service: ServiceName, decided: () 
     await pause(LOOK_EVERY_MS);
   }
   return { decided: isDecided, live, pending, ms: spent() };
+}
+
+/** In sync, or nothing left to look at (what leaves at its own pace keeps a backend from being in sync). */
+async function hasApplied(ports: Ports, proxy: ProxyId, service: ServiceName, revision: number): Promise<boolean> {
+  const json = await ports.proxies.backend(proxy, service);
+  const backend = json === null ? null : (JSON.parse(json) as BackendSnapshot);
+  if (backend?.state === 'in-sync' && backend.context.revision >= revision) return true;
+  return !(await ports.proxies.dirty(proxy)).has(service);
 }
 
 /** `on edge, backup (85 ms)`, or what is missing. */

@@ -28,7 +28,20 @@ export function deregister(state: FoldState, id: InstanceId, znode: Znode, at: n
   if (state.service.guard.state === 'open') return letGo(state, snapshot, znode.name, at);
   send(state, id, { type: 'hold', at, znode: znode.name });
   if (before !== 'open') return;
-  for (const loss of state.service.guard.context.losses) send(state, loss.instance, { type: 'hold', at, znode: null });
+  const { losses } = state.service.guard.context;
+  // From now on it is the guard that keeps the last server too.
+  if (losses.some(({ instance }) => instance === state.service.last?.instance)) state.service = { ...state.service, last: null };
+  for (const loss of losses) send(state, loss.instance, { type: 'hold', at, znode: null });
+}
+
+/** The registry went backwards: nothing that it misses is believed any more, what was kept as the last server included. */
+export function freeze(state: FoldState, at: number): void {
+  const { last } = state.service;
+  stepGuardOf(state, { type: 'freeze' }, at);
+  if (last === null) return;
+  if (!state.service.guard.context.losses.some(({ instance }) => instance === last.instance))
+    stepGuardOf(state, { type: 'loss', instance: last.instance }, at);
+  state.service = { ...state.service, last: null };
 }
 
 /** The guard's deadline, or that of the last server. Whoever is no longer kept drains. */

@@ -7,8 +7,8 @@ import type { Logged, ServiceEvent } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
 import { effectiveConfig, type ServiceConfig } from '../shared/model/service-config.ts';
 import { judgeFlapping, pardon } from './flapping.ts';
-import { deregister, release, relieve, ring, settle } from './fold-loss.ts';
-import { hear, send, stepGuardOf } from './fold-send.ts';
+import { deregister, freeze, release, relieve, ring, settle } from './fold-loss.ts';
+import { hear, send } from './fold-send.ts';
 import { type FoldState, isBacked } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { judge } from './policy.ts';
@@ -68,7 +68,7 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
     case 'trusted':
       return release(state, at);
     case 'backwards':
-      return stepGuardOf(state, { type: 'freeze' }, at);
+      return freeze(state, at);
     case 'timer':
       if (event.instance === null) return ring(state, event.token, at);
       if (event.timer !== 'guard') send(state, event.instance, { type: 'timer', at, timer: event.timer, token: event.token });

@@ -132,11 +132,14 @@ describe('what is handed over', () => {
     const on = await inSync();
     const { keys, handover } = on.app.ports;
     const isClaimed = async (): Promise<boolean> => (await on.redis.client.exists(keys.proxy('edge').claim)) === 1;
+    const readied = async (): Promise<boolean> => {
+      handover.noticed?.('web');
+      return isClaimed();
+    };
     await until('nobody is at it', async () => !(await isClaimed()));
-    handover.noticed?.('web');
-    expect(await isClaimed()).toBe(true);
+    await until('it is readied', readied, { everyMs: 100 });
     await until('it is let go', async () => !(await isClaimed()), { timeoutMs: 1_000, everyMs: 5 });
-    handover.noticed?.('web');
+    await until('it is readied again', readied, { everyMs: 5 });
     await on.app.stop();
     expect(await isClaimed(), 'the end of the process lets it go too').toBe(false);
   });
