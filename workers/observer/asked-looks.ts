@@ -1,6 +1,7 @@
 /**
- * What an observer has been asked to look at since its last look. Notices come in swarms, and one look answers a swarm: so a short while passes
- * between the first and the look. When too many services are named, everything is looked at, and that not too often.
+ * When an observer looks next, and at what. Notices come in swarms, and one look answers a swarm: so a short while passes between the first and the
+ * look at what they name. Everything is looked at from time to time, and when it is asked for (too many were named, say), but not too often; what is named meanwhile does
+ * not wait for that.
  */
 import type { ServiceName } from '../../shared/model/ids.ts';
 
@@ -17,62 +18,71 @@ export interface Asked {
 }
 
 export class AskedLooks {
-  #services = new Set<ServiceName>();
-  #everything = false;
-  /** When everything was last handed out (performance.now()). */
+  readonly #services = new Set<ServiceName>();
+  /** When the next looks are due (performance.now()). */
+  readonly #due = { services: Number.POSITIVE_INFINITY, everything: Number.NEGATIVE_INFINITY };
   #lastEverything = Number.NEGATIVE_INFINITY;
-  #wake: ((ms: number) => void) | null = null;
+  #ended = false;
+  #wake: () => void = () => undefined;
 
   service(service: ServiceName): void {
-    if (this.#everything || this.#services.has(service)) return;
-    if (this.#services.size >= SERVICES_MAX) return this.everything();
+    if (this.#services.has(service)) return;
+    if (this.#services.size >= SERVICES_MAX) {
+      this.#services.clear();
+      this.#due.services = Number.POSITIVE_INFINITY;
+      return this.everything();
+    }
     this.#services.add(service);
-    this.#wake?.(GATHER_MS);
+    this.#sooner('services', performance.now() + GATHER_MS);
   }
 
   everything(): void {
-    this.#everything = true;
-    this.#services.clear();
-    this.#wake?.(this.#rest());
+    this.#sooner('everything', Math.max(performance.now() + GATHER_MS, this.#lastEverything + EVERYTHING_REST_MS));
   }
 
-  /** What was asked for, once there is something; after `ms`: everything. */
-  async next(ms: number): Promise<Asked> {
-    const soon = this.#everything ? this.#rest() : this.#services.size > 0 ? GATHER_MS : ms;
-    const late = await this.#wait(Math.min(soon, ms), soon === ms);
-    const asked = { everything: this.#everything || late, services: [...this.#services].sort() };
-    this.#services = new Set();
-    this.#everything = false;
-    if (asked.everything) this.#lastEverything = performance.now();
-    return asked;
+  /** What to look at, once there is something: everything at first, and again at the latest `everyMs` later. */
+  async next(everyMs: number): Promise<Asked> {
+    this.#sooner('everything', this.#lastEverything + everyMs);
+    for (;;) {
+      const now = performance.now();
+      const everything = now >= this.#due.everything;
+      if (this.#ended || everything || now >= this.#due.services) return this.#take(everything, now);
+      await this.#wait(Math.min(this.#due.everything, this.#due.services) - now);
+    }
   }
 
-  /** Ends a wait at once. */
+  /** Ends every wait at once. */
   end(): void {
-    this.#wake?.(0);
+    this.#ended = true;
+    this.#wake();
   }
 
-  #rest(): number {
-    return Math.max(GATHER_MS, this.#lastEverything + EVERYTHING_REST_MS - performance.now());
+  #take(everything: boolean, now: number): Asked {
+    const services = everything ? [] : [...this.#services].sort();
+    this.#services.clear();
+    this.#due.services = Number.POSITIVE_INFINITY;
+    if (everything) {
+      this.#due.everything = Number.POSITIVE_INFINITY;
+      this.#lastEverything = now;
+    }
+    return { everything, services };
   }
 
-  /** Whether nobody asked for anything. What is asked for meanwhile may make it shorter, never longer. */
-  #wait(ms: number, idle: boolean): Promise<boolean> {
+  #sooner(what: 'services' | 'everything', due: number): void {
+    if (due >= this.#due[what]) return;
+    this.#due[what] = due;
+    this.#wake();
+  }
+
+  #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      let end = performance.now() + ms;
-      let late = idle;
       const done = (): void => {
-        this.#wake = null;
-        resolve(late);
-      };
-      let timer = setTimeout(done, ms);
-      this.#wake = (sooner) => {
-        late = false;
-        if (performance.now() + sooner >= end) return;
-        end = performance.now() + sooner;
         clearTimeout(timer);
-        timer = setTimeout(done, sooner);
+        this.#wake = () => undefined;
+        resolve();
       };
+      const timer = setTimeout(done, ms);
+      this.#wake = done;
     });
   }
 }

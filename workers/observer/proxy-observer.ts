@@ -72,10 +72,10 @@ export class ProxyObserver {
     };
     signal.addEventListener('abort', end, { once: true });
     if (this.#follower === null) this.#hear({ by: 'poll', detail: 'runtimeOnly: HAProxy runs without our files' });
-    let asked: Asked = { everything: true, services: [] };
-    while (!signal.aborted) {
+    for (;;) {
+      const asked = await this.#asked.next(LOOK_EVERY_MS * (1 - JITTER / 2 + Math.random() * JITTER));
+      if (signal.aborted) break;
       await this.#look(asked, teller).catch((error: unknown) => this.#failed(error));
-      if (!signal.aborted) asked = await this.#asked.next(LOOK_EVERY_MS * (1 - JITTER / 2 + Math.random() * JITTER));
     }
     await teller.ended();
   }
