@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { identify } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { Logged, ServiceEvent, Verdict } from '../../shared/model/event.ts';
@@ -71,6 +72,18 @@ async function change(on: Pipeline, record: NoticeRecord, to: 'up' | 'down'): Pr
   return event.time - (await until('its notice', () => record.at(pattern, since)));
 }
 
+/** The machines have it that one proxy sees the first one down. */
+async function downFolded(on: Pipeline): Promise<void> {
+  await until(
+    'the fold',
+    async () => {
+      const json = (await on.app.ports.store.instances('web', [named(0)])).get(named(0)) ?? '{}';
+      return (JSON.parse(json) as InstanceSnapshot).context.health.down === 1;
+    },
+    { timeoutMs: 1_500 },
+  );
+}
+
 describe('with the ring', () => {
   it('tells of a server that fails, and that is back, within milliseconds of HAProxy noticing', async () => {
     const on = await start();
@@ -87,22 +100,39 @@ describe('with the ring', () => {
     expect(sorted.at(-1), `n ${sorted.length}, median ${sorted[10]} ms`).toBeLessThan(SOON_MS);
   });
 
-  it('folds a change at once, and the managed file follows', async () => {
+  it('has a change folded at once in this process, should its job be lost too, and the managed file follows', async () => {
     const on = await start();
     await serving(on);
     await byRing(on);
-    const [service] = services as [HttpService];
-    service.behaviour = 'fail';
-    const state = async (): Promise<string> => (await on.app.ports.store.instances('web', [named(0)])).get(named(0)) ?? '';
-    await until(
-      'the fold',
-      async () => (JSON.parse(await state()) as { context: { health: { down: number } } }).context.health.down === 1,
-      {
-        timeoutMs: 1_500,
-      },
-    );
+    on.app.ports.queues.wakeService = async () => undefined;
+    (services[0] as HttpService).behaviour = 'fail';
+    await downFolded(on);
     const file = (): Promise<string> => readFile(join(on.managed, 'service-web.cfg'), 'utf8');
     await until('the file', async () => new RegExp(`^.*server ${named(0)}.* disabled`, 'm').test(await file()), { timeoutMs: 5_000 });
+  });
+
+  it('has a change folded by its job where nobody in this process folds', async () => {
+    const on = await start();
+    await serving(on);
+    await byRing(on);
+    on.app.ports.handover.service = null;
+    (services[0] as HttpService).behaviour = 'fail';
+    await downFolded(on);
+  });
+
+  it('says in the end what HAProxy says after a flood of notices, in few events', async () => {
+    const on = await start();
+    await serving(on, 3);
+    await byRing(on);
+    const cursor = await on.app.ports.log.last('web');
+    const lines = Array.from({ length: 250 }, () => ['down', 'up'].map((to) => `set server web/${named(1)} health ${to}`)).flat();
+    for (let n = 0; n < 20; n += 1) await on.haproxy.cli(...lines);
+    (services[0] as HttpService).behaviour = 'fail';
+    await told(on, cursor, 0, 'down');
+    await until('the other to be up', async () => (await verdict(on, 1)) === 'up');
+    const health = (await events(on, cursor)).filter(({ event }) => event.type === 'health');
+    expect(health.length).toBeLessThan(100);
+    expect((await hearing(on)).by).toBe('ring');
   });
 
   it('keeps one connection, through a reload and a restart, holds no old worker, and leaves none', async () => {
