@@ -12,8 +12,10 @@ const JSON_HELP = `
   format, at
   services[]   service, config (published | unread | retired), path, mode, check, listen, revision, states { <state>: count },
                guard { state (open | holding | releasing), held, since, until }, lag { events, more, ms }
-  instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason, until
+  instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason,
+               witnesses[] proxy, verdict (up | down | unknown), since (at most 16)
   proxies[]    proxy, pool, version, worker, lastSeen, live, dirty, lastReload { at, reason },
+               hearing { by (ring | poll), detail },
                backends[] service, state, since, revision, detail, nextTry
   queues[]     queue, waiting, active, delayed, failed
 Exit code 0; 1 when Redis does not answer.`;

@@ -22,6 +22,8 @@ const TYPABLE = /^[A-Za-z0-9_.:[\]-]+$/;
 
 /** Instances, and backends, listed in an overview. */
 const ROWS_MAX = 100;
+/** Proxies named that see an instance down. */
+const WITNESSES_SHOWN = 3;
 
 type Row = readonly (string | Cell)[];
 
@@ -71,7 +73,7 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
   if (listed.length === 0 && note !== null) parts.push(note);
   add(
     'PROXIES',
-    ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'backends', 'to look at', 'last reload'],
+    ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'checks by', 'backends', 'to look at', 'last reload'],
     proxies.map((proxy) => proxyRow(proxy, at)),
   );
   add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
@@ -140,12 +142,22 @@ function instanceRow(instance: InstanceStatus, now: number): Row {
     instance.instance,
     toned(instance.state),
     ageText(now - instance.since),
-    { text: counts === '' ? word : counts, tone: TONES[word] ?? 'plain' },
+    { text: `${counts === '' ? word : counts}${witnessText(instance, now)}`, tone: TONES[word] ?? 'plain' },
     instance.weight === null ? '' : String(instance.weight),
     [instance.reason ?? '', ...(instance.until === null ? [] : [`ends in ${ageText(instance.until - now)}`])]
       .filter((part) => part !== '')
       .join('; '),
   ];
+}
+
+/** `: edge-3 for 2m, edge-4 for 5s`: who sees it down, the latest first. */
+function witnessText({ health, witnesses }: InstanceStatus, now: number): string {
+  if (health.word !== 'mixed' && health.word !== 'down') return '';
+  const down = witnesses.filter(({ verdict }) => verdict === 'down').sort((a, b) => b.since - a.since || (a.proxy < b.proxy ? -1 : 1));
+  const shown = down.slice(0, WITNESSES_SHOWN).map(({ proxy, since }) => `${proxy} for ${ageText(now - since)}`);
+  const more = health.down - shown.length;
+  if (shown.length === 0) return '';
+  return `: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function proxyRow(proxy: ProxyStatus, now: number): Row {
@@ -157,10 +169,16 @@ function proxyRow(proxy: ProxyStatus, now: number): Row {
     proxy.version ?? { text: 'unknown', tone: 'faint' },
     proxy.worker === null ? '' : `pid ${proxy.worker}`,
     { text: seen, tone: proxy.live ? 'plain' : 'bad' },
+    hearingCell(proxy.hearing),
     statesText(counted(proxy.backends.map(({ state }) => state))),
     proxy.dirty === 0 ? '' : String(proxy.dirty),
     lastReload === null ? '' : `${ageText(now - lastReload.at)} ago${lastReload.reason === null ? '' : `: ${lastReload.reason}`}`,
   ];
+}
+
+function hearingCell(hearing: ProxyStatus['hearing']): Cell {
+  if (hearing === null) return { text: '', tone: 'plain' };
+  return hearing.by === 'ring' ? { text: 'ring', tone: 'plain' } : { text: hearing.by, tone: 'warning' };
 }
 
 /** Those that are not in sync, and with `all` the others too. */

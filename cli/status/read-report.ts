@@ -89,6 +89,7 @@ async function readProxy(ports: Ports, proxy: KnownProxy, only: ServiceName | nu
     version: state['version'] ?? null,
     worker: worker?.pid ?? null,
     lastSeen,
+    hearing: state['hearing'] === undefined ? null : (JSON.parse(state['hearing']) as ProxyStatus['hearing']),
     live: lastSeen !== null && now - lastSeen <= ANNOUNCE_FRESH_MS,
     dirty: dirty.size,
     backends,

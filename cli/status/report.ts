@@ -43,6 +43,8 @@ export interface InstanceStatus {
   readonly state: string;
   readonly since: number;
   readonly health: { readonly word: string; readonly up: number; readonly down: number; readonly unknown: number };
+  /** Who says so, by name; with many proxies those that changed last. */
+  readonly witnesses: readonly WitnessStatus[];
   readonly weight: number | null;
   readonly address: string | null;
   readonly znodes: readonly string[];
@@ -50,6 +52,12 @@ export interface InstanceStatus {
   readonly reason: string | null;
   /** When the state ends by itself, ms; null: not by time alone. */
   readonly until: number | null;
+}
+
+export interface WitnessStatus {
+  readonly proxy: string;
+  readonly verdict: string;
+  readonly since: number;
 }
 
 export interface ProxyStatus {
@@ -61,6 +69,8 @@ export interface ProxyStatus {
   readonly lastSeen: number | null;
   /** Whether that is recent. */
   readonly live: boolean;
+  /** How an observer hears of changes of health: as they happen (ring), or when it looks (poll) and why; null: none has looked yet. */
+  readonly hearing: { readonly by: string; readonly detail: string | null } | null;
   /** Services that it still has to look at. */
   readonly dirty: number;
   readonly backends: readonly BackendStatus[];
@@ -115,13 +125,14 @@ export function serviceStatus(input: {
 export function instanceStatus(service: string, snapshot: InstanceSnapshot, last: InstanceId | null): InstanceStatus | null {
   const state = visibleState(snapshot);
   if (state === 'gone') return null;
-  const { id, since, health, registration, znodes } = snapshot.context;
+  const { id, since, health, witnesses, registration, znodes } = snapshot.context;
   return {
     service,
     instance: id,
     state,
     since,
     health: { word: healthOf(snapshot), ...health },
+    witnesses: [...witnesses].sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
     weight: registration?.weight ?? null,
     address: registration === null ? null : `${registration.address} port ${registration.port}`,
     znodes: Object.keys(znodes).sort(),

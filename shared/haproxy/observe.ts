@@ -85,9 +85,39 @@ function backendOf(backend: string, [state, variable]: readonly [string, string]
   return { name: backend, structure: parseVariable(variable), servers: backends.get(backend) ?? new Map() };
 }
 
+/** The worker, and those of these backends that it has. */
+export async function observeSome(
+  connection: RuntimeConnection,
+  backends: readonly string[],
+): Promise<{ worker: Worker; backends: ReadonlyMap<string, ObservedBackend> }> {
+  const [info, stamp, ...replies] = (await connection.send([READ.info, READ.stamp, ...backends.flatMap(ofBackend)])) as [
+    string,
+    string,
+    ...string[],
+  ];
+  const observed = new Map<string, ObservedBackend>();
+  for (const [index, backend] of backends.entries()) {
+    const found = backendOf(backend, [replies[index * 2] ?? '', replies[index * 2 + 1] ?? '']);
+    if (found !== null) observed.set(backend, found);
+  }
+  return { worker: worker(info, parseVariable(stamp)), backends: observed };
+}
+
+/** The worker, and every backend that it has. */
+export async function observeAll(
+  connection: RuntimeConnection,
+): Promise<{ worker: ObservedProxy; backends: ReadonlyMap<string, ObservedBackend> }> {
+  const [info, environment, names, state] = (await connection.send([...OF_PROXY, READ.servers])) as [string, string, string, string];
+  return { worker: proxyOf([info, environment, names]), backends: backendsOf(state, environment, names) };
+}
+
 /** Every backend in one reply: for a full pass. */
 export async function observeBackends(connection: RuntimeConnection): Promise<ReadonlyMap<string, ObservedBackend>> {
   const [state, environment, names] = (await connection.send([READ.servers, READ.environment, READ.backends])) as [string, string, string];
+  return backendsOf(state, environment, names);
+}
+
+function backendsOf(state: string, environment: string, names: string): Map<string, ObservedBackend> {
   const servers = parseServersState(state) ?? new Map();
   const { structures } = parseEnvironment(environment);
   const observed = new Map<string, ObservedBackend>();

@@ -15,8 +15,19 @@ export const MANAGED_HEADER = '# Managed by pointsman: written by it alone, edit
 export const STAMP_VARIABLE = 'POINTSMAN_STAMP';
 export const STRUCTURE_VARIABLE_PREFIX = 'POINTSMAN_SERVICE_';
 
-/** HAProxy allows 10 connections to its stats sockets in all; the eleventh hangs. Workers, observers and people share them. */
-const STATS_MAX_CONNECTIONS = 100;
+/** HAProxy's notices go there, for observers to read over the runtime API (`show events`). */
+export const NOTICES_RING = 'pointsman-notices';
+
+/**
+ * HAProxy allows 10 connections to its stats sockets in all; the eleventh hangs. Passes, looks, people and one stream of notices per observer share them.
+ * An operator's own number is not ours to lower, and ours is read last: so he says it in a variable.
+ */
+const STATS_MAX_CONNECTIONS = { variable: 'POINTSMAN_STATS_MAXCONN', standard: 100 };
+/**
+ * Bytes. One notice begins with what it is about (two names of at most 64 characters), and the rest of it is not read; some hundred of them wait for
+ * a reader that is late. What does not fit is dropped and counted.
+ */
+const RING = { line: 192, size: 32_768 };
 const RETRIES_MAX = 100;
 /** Redis prefixes, and so stamps: no space, no quote, nothing that HAProxy's files would read. */
 const STAMP = /^[A-Za-z0-9_.:/-]{1,200}$/;
@@ -57,9 +68,16 @@ export function renderGlobal(input: GlobalInput): string {
     `    setenv ${STAMP_VARIABLE} ${input.stamp}`,
     '    # An old worker that still has connections after a reload ends at the latest then.',
     `    hard-stop-after ${timeWord(policy.hardStopAfter)}`,
-    '    # The default is 10 for all runtime sockets together, and the eleventh connection hangs.',
-    `    stats maxconn ${STATS_MAX_CONNECTIONS}`,
+    '    # The default is 10 for all runtime sockets together, and the eleventh connection hangs. This line wins over that of a base file:',
+    `    # for another number, the base file says \`setenv ${STATS_MAX_CONNECTIONS.variable} N\` in its global section.`,
+    `    stats maxconn "\${${STATS_MAX_CONNECTIONS.variable}-${STATS_MAX_CONNECTIONS.standard}}"`,
     ...socketLines(alone.socket),
+    '',
+    '# What the checks find, for pointsman to read as it happens: `show events` on the runtime socket.',
+    `ring ${NOTICES_RING}`,
+    '    format raw',
+    `    maxlen ${RING.line}`,
+    `    size ${RING.size}`,
     '',
     'defaults pointsman-http',
     ...httpDefaults(defaults),
@@ -105,7 +123,11 @@ function socketLines(socket: SocketAddress | null): string[] {
 }
 
 function logLines(mode: 'http' | 'tcp', alone: Alone): string[] {
-  return alone.logs ? ["    # To wherever the base file's `log` lines say.", '    log global', `    option ${mode}log`] : [];
+  return [
+    ...(alone.logs ? ["    # To wherever the base file's `log` lines say.", '    log global', `    option ${mode}log`] : []),
+    '    # Servers that go up or down. Requests are logged at level info, and so stay out.',
+    `    log ring@${NOTICES_RING} local0 notice`,
+  ];
 }
 
 function httpDefaults(defaults: ProxyDefaults): string[] {

@@ -26,7 +26,10 @@ export interface Handover {
   noticed: ((service: ServiceName) => void) | null;
   /** Called when that has been read and handed on, or nothing had changed after all. */
   settled: ((service: ServiceName) => void) | null;
-  /** Called when the append of these events is on its way. */
+  /**
+   * Called when the append of these events is on its way: what their fold needs is asked for at once, and proxies are readied. None: what was appended
+   * is only folded, because proxies seldom have anything to do for it.
+   */
   service: ((service: ServiceName, events: readonly ServiceEvent[]) => void) | null;
   /** Called when a service will likely change: what a pass needs first is asked for meanwhile. null: nobody could be readied. */
   ready: ((service: ServiceName) => Readied | null) | null;

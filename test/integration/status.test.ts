@@ -68,10 +68,18 @@ describe('status', () => {
     ]);
     const web = report.instances.filter(({ service }) => service === 'web');
     expect(web).toMatchObject([
-      { instance: named(0), state: 'serving', weight: 1, health: { word: 'up', up: 1 }, znodes: [named(0)], reason: null },
+      {
+        instance: named(0),
+        state: 'serving',
+        weight: 1,
+        health: { word: 'up', up: 1 },
+        witnesses: [{ proxy: 'edge', verdict: 'up' }],
+        znodes: [named(0)],
+        reason: null,
+      },
       { instance: 'znode:bad\u001b[2J', state: 'rejected', reason: 'not-an-address: no port' },
     ]);
-    expect(report.proxies).toMatchObject([{ proxy: 'edge', pool: 'edge', live: true }]);
+    expect(report.proxies).toMatchObject([{ proxy: 'edge', pool: 'edge', live: true, hearing: { by: 'ring', detail: null } }]);
     expect(report.proxies[0]?.version).toMatch(/^\d+\.\d+/);
     expect(report.proxies[0]?.worker).toBe(await pipeline.haproxy.workerPid());
     expect(report.proxies[0]?.backends.map(({ service, state }) => [service, state])).toEqual([

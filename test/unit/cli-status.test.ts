@@ -5,6 +5,7 @@ import { jsonText } from '../../cli/json-text.ts';
 import { printReport } from '../../cli/status/print-report.ts';
 import { type InstanceStatus, instanceStatus, lagOf, STATUS_FORMAT, type StatusReport, serviceStatus } from '../../cli/status/report.ts';
 import { newInstance, stepInstance } from '../../machines/instance.ts';
+import type { Verdict } from '../../shared/model/event.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
 
 const NOW = 1_700_000_000_000;
@@ -21,6 +22,7 @@ function instance(changes: Partial<InstanceStatus> = {}): InstanceStatus {
     state: 'serving',
     since: NOW - 5_000,
     health,
+    witnesses: [],
     weight: 1,
     address: '10.0.0.1 port 80',
     znodes: [],
@@ -124,6 +126,7 @@ describe('the text', () => {
             worker: 1,
             lastSeen: NOW,
             live: true,
+            hearing: { by: hostile, detail: hostile },
             dirty: 0,
             backends: [{ service: hostile, state: 'blocked', since: NOW, revision: 1, detail: hostile, nextTry: null }],
             lastReload: { at: NOW, reason: hostile },
@@ -134,6 +137,26 @@ describe('the text', () => {
     );
     expect(text).toContain('znode:\\u{1b}[2J\\u{9b}31m\\u{202e}x\\ny');
     expect(text.replace(/\n/g, '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  });
+
+  it('names who sees an instance down, and for how long', () => {
+    const story = new Story(serviceConfig({ guard: { maxLoss: 1, window: 10_000, hold: 300_000 }, drainTimeout: 1_000 }));
+    story.register(80);
+    const health = (proxy: string, from: Verdict, to: Verdict): void =>
+      void story.tell({ type: 'health', proxy, verdicts: [{ instance: '10.0.0.1:80', from, to }] });
+    for (let at = 1; at <= 20; at += 1) health(`p${at}`, 'absent', 'up');
+    const up = instancesOf(story);
+    story.pass(5_000);
+    for (const proxy of ['p9', 'p4', 'p5', 'p6']) health(proxy, 'up', 'down');
+    const mixed = instancesOf(story);
+    expect(mixed[0]?.health).toEqual({ word: 'mixed', up: 16, down: 4, unknown: 0 });
+    expect(mixed[0]?.witnesses).toHaveLength(16);
+    expect(mixed[0]?.witnesses[0]).toMatchObject({ proxy: expect.stringMatching(/^p/), verdict: expect.stringMatching(/up|down/) });
+    const shown = (instances: InstanceStatus[]): string =>
+      printReport(report({ at: story.now + 120_000, instances }), { colour: false, only: null });
+    expect(shown(mixed)).toMatch(/16 up, 4 down: p\d for 2m, p\d for 2m, p\d for 2m and 1 more/);
+    expect(shown(up)).toContain('20 up ');
+    expect(shown(up)).not.toContain(' for ');
   });
 
   it('lists of thousands only what is not plainly serving, and says how to see the rest', () => {

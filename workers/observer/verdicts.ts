@@ -36,3 +36,8 @@ export function verdictOf(server: ObservedServer, checked: boolean, before: Verd
   const rising = server.check === 'passed' && (before === 'absent' || before === 'unknown');
   return rising ? 'unknown' : 'down';
 }
+
+/** Whether some server went into or out of rotation by its checks. */
+export function concernsFile(news: readonly HealthChange[]): boolean {
+  return news.some(({ from, to }) => from === 'up' || to === 'up');
+}
