@@ -1,5 +1,5 @@
 /** PURE. What a proxy should have: the projection of the instance machines, written by the transition worker. */
-import type { InstanceId, ServiceName } from './ids.ts';
+import type { EventId, InstanceId, ServiceName } from './ids.ts';
 import type { ServiceConfig } from './service-config.ts';
 
 /** HAProxy's ids collide 2^20 apart under consistent hashing (2.6), so they stay below that. */
@@ -36,6 +36,8 @@ export interface DesiredBackend {
 /** What is known of a service's desired state. */
 export interface Desired {
   readonly revision: number;
+  /** The last event that is folded into this revision; null: none. */
+  readonly cursor: EventId | null;
   /** false: Redis knows nothing of the service, which says nothing about what should be. */
   readonly known: boolean;
   /** null: the service is not configured (any more), or not known. */

@@ -54,14 +54,19 @@ export class DesiredStore {
       [keys.meta, keys.desired, keys.changed],
       [String(known?.revision ?? -1)],
     )) as string[];
-    const [kind, revision, snapshot, ...entries] = answer as [string, string, string, ...string[]];
+    const [kind, revision, snapshot, cursor, ...entries] = answer as [string, string, string, string, ...string[]];
     // Readings may overlap; their answers come in the order in which they were asked for, each at least as new as the one before.
     const base = kind === 'delta' && known !== undefined ? known : { byInstance: new Map(), servers: new Map() };
     const head = snapshot === '' ? null : (JSON.parse(snapshot) as Head);
     const next: Cached = { revision: Number(revision), byInstance: base.byInstance, servers: base.servers };
     for (let at = 0; at + 1 < entries.length; at += 2) update(next, entries[at] as string, entries[at + 1] as string);
     this.#keep(service, next);
-    return { revision: next.revision, known: head !== null, backend: head === null ? null : backendOf(service, next, head) };
+    return {
+      revision: next.revision,
+      cursor: cursor === '' ? null : cursor,
+      known: head !== null,
+      backend: head === null ? null : backendOf(service, next, head),
+    };
   }
 
   /**

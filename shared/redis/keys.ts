@@ -21,8 +21,20 @@ export interface ServiceKeys {
   readonly addresses: string;
   /** Sorted set: instance (or `#guard`) -> deadline, ms. */
   readonly deadlines: string;
+  /** The older checkpoint, up to which the log is cut, and the newer one, which takes its place. */
+  readonly older: CheckpointKeys;
+  readonly newer: CheckpointKeys;
   /** Hash: instance -> verdict of one proxy's checks. */
   verdicts(proxy: ProxyId): string;
+}
+
+/** The snapshots of one moment: a copy, from which a replay goes on. */
+export interface CheckpointKeys {
+  /** Hash: cursor, revision, service (snapshot), at (ms), added (entries that the log ever had by then). */
+  readonly head: string;
+  /** As those of the service. */
+  readonly instances: string;
+  readonly addresses: string;
 }
 
 export interface ProxyKeys {
@@ -62,6 +74,11 @@ export class Keys {
     return `${this.prefix}:epoch`;
   }
 
+  /** String: who sweeps the logs now. */
+  get retention(): string {
+    return `${this.prefix}:retention`;
+  }
+
   /** Pub/sub: requests to re-read Zookeeper. */
   get resync(): string {
     return `${this.prefix}:resync`;
@@ -78,6 +95,8 @@ export class Keys {
       changed: `${base}:changed`,
       addresses: `${base}:addresses`,
       deadlines: `${base}:deadlines`,
+      older: checkpoint(`${base}:checkpoint:older`),
+      newer: checkpoint(`${base}:checkpoint:newer`),
       verdicts: (proxy) => `${base}:verdicts:${proxy}`,
     };
   }
@@ -98,6 +117,10 @@ export class Keys {
   queue(name: string): string {
     return `{${this.prefix}:queue:${name}}`;
   }
+}
+
+function checkpoint(base: string): CheckpointKeys {
+  return { head: base, instances: `${base}:instances`, addresses: `${base}:addresses` };
 }
 
 export const SERVICES_QUEUE = 'services';

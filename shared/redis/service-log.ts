@@ -3,14 +3,16 @@
  * the view's revision, so that what lands is duplicate-free and in order. Costs what changed, not what there is.
  */
 import type { Redis } from 'ioredis';
-import { must, PointsmanError } from '../errors.ts';
+import { PointsmanError } from '../errors.ts';
 import { EVENT_FORMAT, type HealthChange, type Logged, type ServiceEvent, type Verdict } from '../model/event.ts';
-import { type EventId, eventTime, type InstanceId, type ProxyId, type ServiceName } from '../model/ids.ts';
+import type { EventId, InstanceId, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { ViewEntry } from '../znode/view.ts';
+import { decodeEvent } from './entry.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { APPEND, HEALTH, NEXT_EPOCH } from './scripts.ts';
+import { sourceOf } from './source.ts';
 import { execute } from './transaction.ts';
 
 /** View entries in one Lua call: bounds how long Redis is held. */
@@ -86,13 +88,13 @@ export class ServiceLog {
   }
 
   /** Appends events that no view stands behind (health, timers); they need no fence, the machines refuse what is stale. */
-  async appendPlain(service: ServiceName, events: readonly ServiceEvent[]): Promise<void> {
+  async appendPlain(service: ServiceName, events: readonly ServiceEvent[], source = sourceOf('transition')): Promise<void> {
     if (events.length === 0) return;
     const { log } = this.#keys.service(service);
     const pipeline = this.#redis.pipeline();
     for (const event of events) {
       const { type, ...data } = event;
-      pipeline.xadd(log, '*', 'v', String(EVENT_FORMAT), 'type', type, 'data', JSON.stringify(data));
+      pipeline.xadd(log, '*', 'v', String(EVENT_FORMAT), 'type', type, 'data', JSON.stringify(data), 'source', source);
     }
     await execute(pipeline);
   }
@@ -105,7 +107,8 @@ export class ServiceLog {
   /** Appends a `health` event and keeps the verdicts, together. false: somebody else told it first. */
   async tellHealth(service: ServiceName, proxy: ProxyId, verdicts: readonly HealthChange[]): Promise<boolean> {
     const keys = this.#keys.service(service);
-    const args = [JSON.stringify({ proxy, verdicts }), ...verdicts.flatMap(({ instance, from, to }) => [instance, from, to])];
+    const data = JSON.stringify({ proxy, verdicts });
+    const args = [data, sourceOf('observer'), ...verdicts.flatMap(({ instance, from, to }) => [instance, from, to])];
     return (await runScript(this.#redis, HEALTH, [keys.verdicts(proxy), keys.log], args)) === 'ok';
   }
 
@@ -130,7 +133,7 @@ export class ServiceLog {
   async #call(service: ServiceName, epoch: number, revision: number, part: Part): Promise<{ revision: number; ids: EventId[] }> {
     const { meta, view, log } = this.#keys.service(service);
     const complete = part.events.some((event) => event.type === 'complete') ? '1' : '';
-    const args = [String(epoch), String(revision), configOf(part.events), complete, String(part.set.length)];
+    const args = [String(epoch), String(revision), configOf(part.events), complete, sourceOf('watcher'), String(part.set.length)];
     for (const [name, entry] of part.set) args.push(name, JSON.stringify(entry));
     args.push(String(part.remove.length), ...part.remove, String(part.events.length));
     for (const { type, ...data } of part.events) args.push(type, JSON.stringify(data), '');
@@ -186,18 +189,4 @@ function configOf(events: readonly ServiceEvent[]): string {
   const last = events.findLast((event) => event.type === 'configured' || event.type === 'unconfigured');
   if (last === undefined) return '';
   return last.type === 'configured' ? JSON.stringify(last.config) : 'null';
-}
-
-/** @throws PointsmanError LOG_EVENT_UNKNOWN for an entry of a later format. */
-export function decodeEvent(id: EventId, fields: readonly string[]): Logged<ServiceEvent> {
-  const entry = new Map<string, string>();
-  for (let at = 0; at + 1 < fields.length; at += 2) entry.set(fields[at] as string, fields[at + 1] as string);
-  if (entry.get('v') !== String(EVENT_FORMAT)) {
-    throw new PointsmanError('LOG_EVENT_UNKNOWN', `event ${id} has format ${entry.get('v')}, this version reads ${EVENT_FORMAT}`, {
-      hint: 'run the newest pointsman on every host',
-      retry: 'after',
-    });
-  }
-  const event = { type: entry.get('type'), ...(JSON.parse(must(entry.get('data'), 'the data of an event')) as object) } as ServiceEvent;
-  return { id, time: eventTime(id), event };
 }

@@ -114,7 +114,7 @@ proxies:
       proxies: [this.proxy],
       services: [],
       dashboard: null,
-      log: { level: 'info' },
+      log: { level: 'info', retain: { age: 3_600_000, events: 100_000, bytes: 256 * 1024 ** 2 } },
     };
   }
 

@@ -54,7 +54,7 @@ export class Story {
 
   tell(event: ServiceEvent): Transition[] {
     this.#sequence += 1;
-    const logged: Logged<ServiceEvent> = { id: `${this.#now}-${this.#sequence}`, time: this.#now, event };
+    const logged: Logged<ServiceEvent> = { id: `${this.#now}-${this.#sequence}`, time: this.#now, event, source: null, cause: null };
     const transitions = fold(this.state, logged);
     this.transitions.push(...transitions);
     return transitions;

@@ -1,0 +1,49 @@
+/** PURE. An entry of a stream as an event. */
+import { PointsmanError } from '../errors.ts';
+import { EVENT_FORMAT, isServiceEventType, type Logged, type ServiceEvent } from '../model/event.ts';
+import { asServiceEvent } from '../model/event-form.ts';
+import { type EventId, eventTime } from '../model/ids.ts';
+
+/** An entry of any stream, its data unread. */
+export interface Entry {
+  readonly id: EventId;
+  readonly v: number;
+  readonly type: string;
+  /** JSON. */
+  readonly data: string;
+  readonly source: string | null;
+  readonly cause: EventId | null;
+}
+
+export function entryOf(id: EventId, fields: readonly string[]): Entry {
+  const named = new Map<string, string>();
+  for (let at = 0; at + 1 < fields.length; at += 2) named.set(fields[at] as string, fields[at + 1] as string);
+  const { v = '', type = '', data = '{}', source = null, cause = null } = Object.fromEntries(named);
+  return { id, v: Number(v), type, data, source, cause };
+}
+
+/** @throws PointsmanError LOG_EVENT_UNKNOWN for an entry of a later format or type, or of no form at all. */
+export function decodeEvent(id: EventId, fields: readonly string[]): Logged<ServiceEvent> {
+  return loggedEvent(entryOf(id, fields));
+}
+
+/** @throws PointsmanError LOG_EVENT_UNKNOWN, as above. */
+export function loggedEvent({ id, v, type, data, source, cause }: Entry): Logged<ServiceEvent> {
+  if (v !== EVENT_FORMAT) throw unknown(`event ${id} has format ${v}, this version reads ${EVENT_FORMAT}`);
+  if (!isServiceEventType(type)) throw unknown(`event ${id} is ${JSON.stringify(type.slice(0, 64))}, which this version does not know`);
+  const event = asServiceEvent(type, parsed(data));
+  if (event === null) throw unknown(`event ${id} has not the form of ${type}`);
+  return { id, time: eventTime(id), event, source, cause };
+}
+
+function parsed(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return null;
+  }
+}
+
+function unknown(message: string): PointsmanError {
+  return new PointsmanError('LOG_EVENT_UNKNOWN', message, { hint: 'run the newest pointsman on every host', retry: 'after' });
+}
