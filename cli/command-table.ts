@@ -23,5 +23,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', summary: 'run the roles until SIGTERM', load: () => import('./commands/run.ts') },
   { name: 'status', summary: 'show services, instances, proxies and queues', load: () => import('./commands/status.ts') },
   { name: 'plan', summary: 'show what would be sent to the proxies now, and why', load: () => import('./commands/plan.ts') },
+  { name: 'log', summary: 'show, export and import the event logs', load: () => import('./commands/log.ts') },
+  { name: 'replay', summary: 'fold an event log again, offline, and compare', load: () => import('./commands/replay.ts') },
   { name: 'resync', summary: 'read Zookeeper again and look at every proxy', load: () => import('./commands/resync.ts') },
 ];

@@ -3,22 +3,20 @@ import { PointsmanError } from '../errors.ts';
 import { EVENT_FORMAT, isServiceEventType, type Logged, type ServiceEvent } from '../model/event.ts';
 import { asServiceEvent } from '../model/event-form.ts';
 import { type EventId, eventTime } from '../model/ids.ts';
+import type { Entry } from '../model/log-item.ts';
 
-/** An entry of any stream, its data unread. */
-export interface Entry {
-  readonly id: EventId;
-  readonly v: number;
-  readonly type: string;
-  /** JSON. */
-  readonly data: string;
-  readonly source: string | null;
-  readonly cause: EventId | null;
-}
-
+/** As Redis gives its fields. Data that is no JSON is null. */
 export function entryOf(id: EventId, fields: readonly string[]): Entry {
-  const named = new Map<string, string>();
-  for (let at = 0; at + 1 < fields.length; at += 2) named.set(fields[at] as string, fields[at + 1] as string);
-  const { v = '', type = '', data = '{}', source = null, cause = null } = Object.fromEntries(named);
+  let [v, type, data]: [string, string, unknown] = ['', '', null];
+  let [source, cause]: [string | null, EventId | null] = [null, null];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const value = fields[at + 1] as string;
+    if (fields[at] === 'v') v = value;
+    else if (fields[at] === 'type') type = value;
+    else if (fields[at] === 'data') data = parsed(value);
+    else if (fields[at] === 'source') source = value;
+    else if (fields[at] === 'cause') cause = value;
+  }
   return { id, v: Number(v), type, data, source, cause };
 }
 
@@ -31,7 +29,7 @@ export function decodeEvent(id: EventId, fields: readonly string[]): Logged<Serv
 export function loggedEvent({ id, v, type, data, source, cause }: Entry): Logged<ServiceEvent> {
   if (v !== EVENT_FORMAT) throw unknown(`event ${id} has format ${v}, this version reads ${EVENT_FORMAT}`);
   if (!isServiceEventType(type)) throw unknown(`event ${id} is ${JSON.stringify(type.slice(0, 64))}, which this version does not know`);
-  const event = asServiceEvent(type, parsed(data));
+  const event = asServiceEvent(type, data);
   if (event === null) throw unknown(`event ${id} has not the form of ${type}`);
   return { id, time: eventTime(id), event, source, cause };
 }

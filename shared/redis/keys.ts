@@ -101,6 +101,16 @@ export class Keys {
     };
   }
 
+  /** The base of keys for copies of a service's snapshots. */
+  copy(service: ServiceName, id: string): string {
+    return `{${this.prefix}:${service}}:copy:${id}`;
+  }
+
+  /** What was imported under a name. No config has such a prefix: a colon is none of a prefix's characters. */
+  scratch(name: string): Keys {
+    return new Keys(`${this.prefix}:scratch:${name}`);
+  }
+
   proxy(id: ProxyId): ProxyKeys {
     const base = `{${this.prefix}:proxy:${id}}`;
     return {
