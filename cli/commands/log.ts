@@ -115,11 +115,14 @@ async function tail(context: CliContext, options: TailOptions): Promise<void> {
 
 /** @throws PointsmanError USAGE: there is no such service or proxy. */
 function chosenOf(streams: readonly StreamName[], filter: TailFilter): StreamName[] {
-  for (const of of ['service', 'proxy'] as const) {
-    const name = filter[of];
-    if (name === null || streams.some((stream) => stream.of === of && stream.name === name)) continue;
-    const known = streams.filter((stream) => stream.of === of).map((stream) => stream.name);
-    throw usage(`no ${of} ${JSON.stringify(name)} has a log`, known.length === 0 ? 'there is none yet' : `there are: ${known.join(', ')}`);
+  for (const kind of ['service', 'proxy'] as const) {
+    const name = filter[kind];
+    if (name === null || streams.some((stream) => stream.of === kind && stream.name === name)) continue;
+    const known = streams.filter((stream) => stream.of === kind).map((stream) => stream.name);
+    throw usage(
+      `no ${kind} ${JSON.stringify(name)} has a log`,
+      known.length === 0 ? 'there is none yet' : `there are: ${known.join(', ')}`,
+    );
   }
   return streams.filter((stream) => isChosen(stream, filter));
 }
