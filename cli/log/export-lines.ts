@@ -44,8 +44,9 @@ export async function* exportLines(file: string, damaged: (reason: string) => vo
 }
 
 async function opened(file: string): Promise<Readable> {
+  const packed = await isGzip(file);
   const raw = createReadStream(file, { highWaterMark: CHUNK_BYTES });
-  if (!(await isGzip(file))) return raw;
+  if (!packed) return raw;
   // Errors of either come out of the last one.
   return pipeline(raw, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
 }

@@ -6,12 +6,13 @@ import type { AddressClaim } from '../../machines/claims.ts';
 import type { Transition } from '../../machines/fold.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { type Checkpoint, Replay } from '../../machines/replay.ts';
-import { newService, type ServiceSnapshot } from '../../machines/service.ts';
+import type { ServiceSnapshot } from '../../machines/service.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
 import { compareEventIds, type EventId, type ServiceName } from '../../shared/model/ids.ts';
 import type { Entry, LogItem } from '../../shared/model/log-item.ts';
+import { asClaim, asInstance, asService } from './checkpoint-form.ts';
 
 /** Differences that are named; all are counted. */
 const DIFFERENCES_MAX = 100;
@@ -49,7 +50,6 @@ export interface StreamReplayOptions {
 /** What is wrong with what is read; the caller knows where it stands. */
 export class Unfoldable extends Error {}
 
-/** What the later version of a service's snapshot has, and an earlier one has not, is as in a new one: as the transition worker reads it. */
 type Loading = { service: ServiceSnapshot; instances: Map<string, InstanceSnapshot>; addresses: Map<string, AddressClaim> };
 
 export class StreamReplay {
@@ -146,7 +146,7 @@ export class StreamReplay {
     if (this.#awaits === 'checkpoint') {
       this.#awaits = null;
       this.#loading = {
-        service: { ...newService(), ...parsed<ServiceSnapshot>(service, 'the service') },
+        service: formed(asService(service), 'the service'),
         instances: new Map(),
         addresses: new Map(),
       };
@@ -158,7 +158,7 @@ export class StreamReplay {
   }
 
   #instance(id: string, json: string): void {
-    this.#loading?.instances.set(id, parsed<InstanceSnapshot>(json, id));
+    this.#loading?.instances.set(id, formed(asInstance(id, json), id));
     if (this.#comparing === null) return;
     this.#comparing.instances.delete(id);
     const snapshot = this.#comparing.replayed.instances.get(id);
@@ -166,7 +166,7 @@ export class StreamReplay {
   }
 
   #address(key: string, json: string): void {
-    this.#loading?.addresses.set(key, parsed<AddressClaim>(json, key));
+    this.#loading?.addresses.set(key, formed(asClaim(json), key));
     if (this.#comparing === null) return;
     this.#comparing.addresses.delete(key);
     const claim = this.#comparing.replayed.addresses.get(key);
@@ -193,10 +193,7 @@ export class StreamReplay {
   }
 }
 
-function parsed<T>(json: string, name: string): T {
-  try {
-    return JSON.parse(json) as T;
-  } catch {
-    throw new Unfoldable(`the snapshot of ${name} is no JSON`);
-  }
+function formed<T>(value: T | null, what: string): T {
+  if (value === null) throw new Unfoldable(`the snapshot of ${what} has not the form of one`);
+  return value;
 }
