@@ -19,7 +19,7 @@ export async function* exportItems(file: string, parser: ExportParser): AsyncGen
       const item = parser.push(bytes);
       if (item === null) continue;
       if (item.kind === 'stream') ofService = item.of === 'service';
-      if (item.kind === 'event' && ofService && !isEvent(item, parser)) continue;
+      if (item.kind === 'event' && ofService && !parser.isKnownGood && !isEvent(item, parser)) continue;
       batch.push({ item, line: parser.line });
     }
     if (batch.length > 0) yield batch;

@@ -7,15 +7,16 @@ import { PointsmanError } from '../../shared/errors.ts';
 import { isRecord } from '../../shared/model/event-form.ts';
 import { compareEventIds, type EventId, isName } from '../../shared/model/ids.ts';
 import type { LogItem } from '../../shared/model/log-item.ts';
+import { Defect, EVENT_ID, type Fields, isTextOrNull, parsed, rest } from './export-fields.ts';
 import { addressPrefix, checkpointPrefix, EXPORT_FORMAT, instancePrefix } from './export-format.ts';
 
 /** Defects that are told one by one; all are counted. */
 const TOLD_MAX = 20;
 const STREAMS_MAX = 1_000_000;
 const NAME_MAX = 1_024;
-const EVENT_ID = /^\d{1,16}-\d{1,16}$/;
-
-type Fields = Readonly<Record<string, unknown>>;
+const LINE_END = Buffer.from('\n');
+/** How the lines begin that say nothing of where a stream begins or ends. */
+const INSIDE = ['{"id":', '{"instance":', '{"address":'].map((start) => Buffer.from(start));
 
 interface Stream {
   readonly name: string;
@@ -31,12 +32,10 @@ export interface Defects {
   readonly told: readonly string[];
 }
 
-/** What is wrong with a line. */
-class Defect extends Error {}
-
 export class ExportParser {
   readonly #file: string;
   readonly #skipBad: boolean;
+  readonly #again: ((service: string) => boolean) | null;
   readonly #hash = createHash('sha256');
   readonly #names = new Set<string>();
   #line = 0;
@@ -47,10 +46,14 @@ export class ExportParser {
   #defects = 0;
   readonly #told: string[] = [];
 
-  /** `skipBad`: what is wrong is left out and counted. `file`: named in errors. */
-  constructor(file: string, skipBad: boolean) {
+  /**
+   * `skipBad`: what is wrong is left out and counted. `file`: named in errors. `again`: the file has been read through before, and only these services
+   * are wanted of it now; what lies in other streams is passed over, and counts and digests are not compared once more.
+   */
+  constructor(file: string, skipBad: boolean, again: ((service: string) => boolean) | null = null) {
     this.#file = file;
     this.#skipBad = skipBad;
+    this.#again = again;
   }
 
   /** Of the line that was read last, from 1. */
@@ -62,6 +65,11 @@ export class ExportParser {
     return this.#events;
   }
 
+  /** Whether what is read has been looked at before, and nothing of it is bad. */
+  get isKnownGood(): boolean {
+    return this.#again !== null && !this.#skipBad;
+  }
+
   get defects(): Defects {
     return { count: this.#defects, told: this.#told };
   }
@@ -69,6 +77,7 @@ export class ExportParser {
   /** The line's item; null: it has none for the reader, or was left out. `bytes` are without the line feed. @throws PointsmanError EXPORT_INVALID */
   push(bytes: Buffer): LogItem | null {
     this.#line += 1;
+    if (this.#isPassedOver(bytes)) return null;
     try {
       return this.#read(bytes);
     } catch (error) {
@@ -76,7 +85,7 @@ export class ExportParser {
       this.defect(error.message);
       return null;
     } finally {
-      this.#hash.update(bytes).update('\n');
+      if (this.#again === null) this.#hash.update(bytes).update(LINE_END);
     }
   }
 
@@ -92,6 +101,12 @@ export class ExportParser {
     if (!this.#skipBad) throw this.#invalid(reason);
     this.#defects += 1;
     if (this.#told.length < TOLD_MAX) this.#told.push(`${this.#line}: ${reason}`);
+  }
+
+  #isPassedOver(bytes: Buffer): boolean {
+    if (this.#again === null || this.#stream === null) return false;
+    if (this.#stream.of === 'service' && this.#again(this.#stream.name)) return false;
+    return INSIDE.some((start) => bytes.length > start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0);
   }
 
   #read(bytes: Buffer): LogItem | null {
@@ -186,7 +201,8 @@ export class ExportParser {
     if (endOf !== stream.name) throw new Defect(`it ends ${JSON.stringify(endOf)} where ${stream.name} stands`);
     this.#stream = null;
     if (stream.inCheckpoint) this.defect('a checkpoint has no end');
-    if (events !== stream.n) this.defect(`${stream.name} has ${stream.n} events, it should have ${JSON.stringify(events)}`);
+    if (this.#again === null && events !== stream.n)
+      this.defect(`${stream.name} has ${stream.n} events, it should have ${JSON.stringify(events)}`);
     this.#compare(digest, `something in or before the ${stream.of} ${stream.name} was changed: its digest is another one`);
     return { kind: 'end' };
   }
@@ -196,6 +212,7 @@ export class ExportParser {
     if (this.#stream !== null) this.defect(`the ${this.#stream.of} ${this.#stream.name} has no end`);
     this.#ended = true;
     const { streams, events, lines } = trailer;
+    if (this.#again !== null) return null;
     if (streams !== this.#names.size || events !== this.#events || lines !== this.#line)
       this.defect('the counts of the trailer are not those of the file: something is missing or doubled');
     this.#compare(digest, 'something was changed: the digest of the whole is another one');
@@ -203,7 +220,7 @@ export class ExportParser {
   }
 
   #compare(digest: unknown, reason: string): void {
-    if (digest !== this.#hash.copy().digest('hex')) this.defect(reason);
+    if (this.#again === null && digest !== this.#hash.copy().digest('hex')) this.defect(reason);
   }
 
   #current(): Stream {
@@ -217,23 +234,4 @@ export class ExportParser {
       retry: 'terminal',
     });
   }
-}
-
-function parsed(text: string): Fields | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The JSON text that follows the prefix, byte for byte. */
-function rest(text: string, prefix: string): string {
-  if (!text.startsWith(prefix)) throw new Defect('its keys are not in the order in which an export has them');
-  return text.slice(prefix.length, -1);
-}
-
-function isTextOrNull(value: unknown): value is string | null {
-  return value === null || typeof value === 'string';
 }

@@ -21,7 +21,7 @@ export async function foldFile(
   chosen: ReadonlySet<string>,
   report: (told: readonly Told[], events: number) => Promise<void>,
 ): Promise<FoldedFile> {
-  const parser = new ExportParser(file, request.skipBad);
+  const parser = new ExportParser(file, request.skipBad, (service) => chosen.has(service));
   let at = 0;
   let unfoldable = 0;
   const reasons: string[] = [];

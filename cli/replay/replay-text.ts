@@ -1,4 +1,4 @@
-/** PURE. What a replay tells, for people. */
+/** What a replay tells, for people. */
 
 import { printable } from '../printable.ts';
 import { formatTable } from '../table.ts';

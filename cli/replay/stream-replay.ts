@@ -106,7 +106,9 @@ export class StreamReplay {
       case 'checkpoint-end':
         this.#endCheckpoint();
         break;
-      default:
+      case 'stream':
+      case 'end':
+        break;
     }
     return [];
   }

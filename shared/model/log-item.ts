@@ -1,5 +1,5 @@
 /** PURE. What a log is read as, stream by stream: where it begins, its events in order, and checkpoints where they stand among them. */
-import type { EventId, InstanceId, ProxyId, ServiceName } from './ids.ts';
+import type { EventId, InstanceId } from './ids.ts';
 
 /** An entry of any stream, of whatever type. */
 export interface Entry {
@@ -16,7 +16,8 @@ export type LogItem =
   | {
       readonly kind: 'stream';
       readonly of: 'service' | 'proxy';
-      readonly name: ServiceName | ProxyId;
+      /** A service's name, or a proxy's id. */
+      readonly name: string;
       readonly after: EventId;
       readonly start: 'beginning' | 'checkpoint' | 'none';
     }

@@ -70,7 +70,8 @@ export class ScratchSpace {
       case 'address':
         if (this.#place !== null) this.#queue().hset(this.#place.addresses, item.address, item.json);
         break;
-      default:
+      case 'checkpoint-end':
+      case 'end':
         this.#place = null;
     }
     if (this.#queued >= COMMANDS_PER_TRIP) await this.flush();

@@ -161,6 +161,45 @@ describe('proxies', () => {
   });
 });
 
+describe('a reader', () => {
+  it('of a log that is cut meanwhile is told so, and finds no gap', async () => {
+    await tell(1_500);
+    for (let turn = 0; turn < 2; turn += 1) await fold();
+    const items = new LogSource(ports.redis, ports.keys).service('web');
+    for (let at = 0; at < 500; at += 1) expect((await items.next()).done).toBe(false);
+    for (let turn = 0; turn < 3; turn += 1) {
+      await tell(2_000);
+      for (let part = 0; part < 3; part += 1) await fold();
+      await ports.retention.sweep(retain, Date.now());
+    }
+    const rest = async (): Promise<void> => {
+      for await (const _ of items);
+    };
+    await expect(rest()).rejects.toMatchObject({ code: 'LOG_CUT' });
+    await until('its copies are gone', async () => (await server.client.keys('*:copy:*')).length === 0);
+  });
+
+  it('is told of an event of a later version, and reads one of before sources were kept', async () => {
+    const { log } = ports.keys.service('web');
+    await ports.redis.sadd(ports.keys.services, 'web');
+    await server.client.xadd(log, '5-0', 'v', '1', 'type', 'complete', 'data', '{}');
+    expect(await ports.log.read('web', '0-0', 10)).toEqual([
+      { id: '5-0', time: 5, event: { type: 'complete' }, source: null, cause: null },
+    ]);
+    for (const fields of [
+      ['v', '1', 'type', 'teleported', 'data', '{}'],
+      ['v', '2', 'type', 'complete', 'data', '{}'],
+      ['v', '1', 'type', 'timer', 'data', '{"token":"x"}'],
+      ['v', '1', 'type', 'timer', 'data', 'no JSON'],
+    ]) {
+      const id = (await server.client.xadd(log, '*', ...fields)) ?? '';
+      await expect(fold(), fields.join(' ')).rejects.toMatchObject({ code: 'LOG_EVENT_UNKNOWN' });
+      await server.client.xdel(log, id);
+    }
+    expect((await fold()).events).toBe(1);
+  });
+});
+
 describe('a sweep', () => {
   it('is one process at a time, and takes a checkpoint only where something was folded', async () => {
     await tell(600);

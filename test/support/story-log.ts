@@ -34,7 +34,12 @@ export function streamItems(name: string, items: readonly LogItem[], after = '0-
 
 export async function exportText(items: readonly LogItem[]): Promise<string> {
   const chunks: Buffer[] = [];
-  const out = new Writable({ write: (chunk: Buffer, _, done) => void (chunks.push(chunk), done()) });
+  const out = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      chunks.push(chunk);
+      done();
+    },
+  });
   await writeExport(asynchronous(items), out, 'test', 1_000);
   return Buffer.concat(chunks).toString('utf8');
 }
