@@ -15,6 +15,7 @@ import { type TempFolder, tempFolder } from './folder.ts';
 import { TestHaproxy } from './haproxy.ts';
 import { until } from './poll.ts';
 import { type RedisServer, startRedis } from './redis.ts';
+import { expectReplayed } from './replayed.ts';
 
 const BASE = `
 defaults base
@@ -156,7 +157,11 @@ proxies:
   async stop(): Promise<void> {
     await this.app.stop();
     await this.haproxy.stop();
-    await this.redis.stop();
-    await this.folder.remove();
+    try {
+      await expectReplayed(this.redis.url, 'test');
+    } finally {
+      await this.redis.stop();
+      await this.folder.remove();
+    }
   }
 }
