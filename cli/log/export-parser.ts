@@ -7,6 +7,7 @@ import { PointsmanError } from '../../shared/errors.ts';
 import { isRecord } from '../../shared/model/event-form.ts';
 import { compareEventIds, type EventId, isName } from '../../shared/model/ids.ts';
 import type { LogItem } from '../../shared/model/log-item.ts';
+import { printable } from '../printable.ts';
 import { Defect, EVENT_ID, type Fields, isTextOrNull, parsed, rest } from './export-fields.ts';
 import { addressPrefix, checkpointPrefix, EXPORT_FORMAT, instancePrefix } from './export-format.ts';
 
@@ -14,6 +15,7 @@ import { addressPrefix, checkpointPrefix, EXPORT_FORMAT, instancePrefix } from '
 const TOLD_MAX = 20;
 const STREAMS_MAX = 1_000_000;
 const NAME_MAX = 1_024;
+const REASON_MAX = 300;
 const LINE_END = Buffer.from('\n');
 /** How the lines begin that say nothing of where a stream begins or ends. */
 const INSIDE = ['{"id":', '{"instance":', '{"address":'].map((start) => Buffer.from(start));
@@ -100,7 +102,7 @@ export class ExportParser {
   defect(reason: string): void {
     if (!this.#skipBad) throw this.#invalid(reason);
     this.#defects += 1;
-    if (this.#told.length < TOLD_MAX) this.#told.push(`${this.#line}: ${reason}`);
+    if (this.#told.length < TOLD_MAX) this.#told.push(`${this.#line}: ${told(reason)}`);
   }
 
   #isPassedOver(bytes: Buffer): boolean {
@@ -229,9 +231,14 @@ export class ExportParser {
   }
 
   #invalid(reason: string): PointsmanError {
-    return new PointsmanError('EXPORT_INVALID', `${this.#file}:${Math.max(1, this.#line)}: ${reason}`, {
+    return new PointsmanError('EXPORT_INVALID', `${this.#file}:${Math.max(1, this.#line)}: ${told(reason)}`, {
       hint: 'take the export again, or leave out what is bad with --skip-bad',
       retry: 'terminal',
     });
   }
+}
+
+/** Parts of a reason are the file's own words. */
+function told(reason: string): string {
+  return printable(reason.slice(0, REASON_MAX));
 }

@@ -2,6 +2,7 @@
 import { PointsmanError } from '../../shared/errors.ts';
 import { exportItems } from '../log/export-items.ts';
 import { ExportParser } from '../log/export-parser.ts';
+import { printable } from '../printable.ts';
 import { FoldItems } from './fold-items.ts';
 import type { Replayed, ReplayRequest, Told } from './replay-report.ts';
 
@@ -30,7 +31,7 @@ export async function foldFile(
     (name) => chosen.has(name),
     (reason) => {
       if (!request.skipBad) {
-        throw new PointsmanError('EXPORT_INVALID', `${file}:${at}: ${reason}`, {
+        throw new PointsmanError('EXPORT_INVALID', `${file}:${at}: ${printable(reason)}`, {
           hint: 'take the export again, or leave out what is bad with --skip-bad',
           retry: 'terminal',
         });

@@ -2,6 +2,7 @@
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { LogSource } from '../../shared/redis/log-source.ts';
+import { printable } from '../printable.ts';
 import { FoldItems } from './fold-items.ts';
 import type { Listener, ReplayReport, ReplayRequest } from './replay-report.ts';
 
@@ -19,7 +20,7 @@ export async function replayLog(
   const skipped = { count: 0, told: [] as string[] };
   const unfoldable = (reason: string): void => {
     if (!request.skipBad)
-      throw new PointsmanError('LOG_EVENT_UNKNOWN', reason, { hint: 'leave it out with --skip-bad', retry: 'terminal' });
+      throw new PointsmanError('LOG_EVENT_UNKNOWN', printable(reason), { hint: 'leave it out with --skip-bad', retry: 'terminal' });
     skipped.count += 1;
     if (skipped.told.length < SKIPPED_TOLD_MAX) skipped.told.push(reason);
   };

@@ -125,6 +125,19 @@ describe('damage', () => {
     );
   });
 
+  it('is told in a short line that a terminal can take', () => {
+    const hostile = JSON.stringify({ endOf: `\u202e\u009b${'x'.repeat(100_000)}`, events: 0 });
+    const at = LINES.findIndex((line) => line.startsWith('{"id"'));
+    let told = '';
+    try {
+      parse(LINES.toSpliced(at, 0, hostile));
+    } catch (error) {
+      told = (error as Error).message;
+    }
+    expect(told).toMatch(/^f:\d+: it ends "\\u\{202e\}\\u\{9b\}xxx/);
+    expect(told.length).toBeLessThan(400);
+  });
+
   it('of a packed file is told where it can be read no further', async () => {
     const folder = await tempFolder();
     try {
