@@ -9,11 +9,12 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Endings } from './endings.ts';
+import { type EventLogFound, measureEventLog } from './event-log.ts';
 import { measureLatency } from './latency.ts';
 import { measureLoss } from './loss.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
 import { plot } from './plot.ts';
-import { latencyTable, lossTable, perRoundLine, stagesTable, targetsTable } from './report.ts';
+import { eventLogTable, latencyTable, lossTable, perRoundLine, stagesTable, targetsTable } from './report.ts';
 import { type Results, round, targetsOf, variantResult } from './results.ts';
 import { type Stages, traceStages } from './stages.ts';
 import type { Stage } from './timeline.ts';
@@ -27,26 +28,21 @@ const endings = new Endings();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endings.run().finally(() => process.exit(130)));
 const before = round(loadavg()[0] ?? 0);
 try {
-  const world = endings.add(await World.start());
-  const found = await measure(world, options);
+  const log = options.parts.includes('log') ? await measureLog(options) : null;
+  const found = options.parts.every((part) => part === 'log') ? {} : await measure(endings.add(await World.start()), options);
   const machine = {
     cores: availableParallelism(),
     node: process.version,
     haproxy: haproxyVersion(),
     load: [before, round(loadavg()[0] ?? 0)] as const,
   };
-  const results: Results = {
-    format: 1,
-    date: new Date().toISOString().slice(0, 10),
-    machine,
-    everyMs: options.everyMs,
-    ...found,
-    targets: targetsOf(found),
-  };
-  console.log(targetsTable(results));
+  const date = new Date().toISOString().slice(0, 10);
+  const results: Results = { format: 1, date, machine, everyMs: options.everyMs, ...found, targets: targetsOf(found) };
+  if (results.targets.length > 0) console.log(targetsTable(results));
   console.log(`${machine.cores} cores, load ${machine.load.join(' before and ')} after; HAProxy ${machine.haproxy}, Node ${machine.node}`);
-  if (options.out !== null) write(options.out, results);
-  process.exitCode = results.targets.every(({ met }) => met) ? 0 : 1;
+  if (options.out !== null && Object.keys(found).length > 0) write(options.out, results);
+  if (options.out !== null && log !== null) writeLog(options.out, { format: 1, date, machine, ...log });
+  process.exitCode = results.targets.every(({ met }) => met) && log?.target.met !== false ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
@@ -91,6 +87,13 @@ async function measure(world: World, { parts, ...amounts }: Options): Promise<Pi
   return found;
 }
 
+async function measureLog(amounts: Options): Promise<EventLogFound> {
+  progress(`the event log: folds, and a replay of ${amounts.logEvents} events`);
+  const log = await measureEventLog(amounts);
+  told(eventLogTable(log));
+  return log;
+}
+
 function roundedPerRound({ cpu, redisCommands, serviceJobs, proxyJobs }: Stages['perRound']): Stages['perRound'] {
   return { cpu: round(cpu), redisCommands: round(redisCommands), serviceJobs: round(serviceJobs), proxyJobs: round(proxyJobs) };
 }
@@ -111,6 +114,12 @@ function told(text: string): void {
 
 function haproxyVersion(): string {
   return /version (\S+)/.exec(execFileSync('haproxy', ['-v'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
+}
+
+function writeLog(folder: string, results: { readonly date: string } & EventLogFound & Pick<Results, 'format' | 'machine'>): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `event-log-${results.date}.json`), `${JSON.stringify(results)}\n`);
+  console.log(`written: event-log-${results.date}.json`);
 }
 
 function write(folder: string, results: Results): void {

@@ -1,7 +1,7 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['latency', 'checked', 'loss', 'stages'] as const;
+export const PARTS = ['latency', 'checked', 'loss', 'stages', 'log'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -13,6 +13,8 @@ export interface Options {
   readonly everyMs: number;
   readonly churns: number;
   readonly reloads: number;
+  /** Of the export that is replayed. */
+  readonly logEvents: number;
   readonly parts: readonly Part[];
   /** Where the results go; null: nowhere. */
   readonly out: string | null;
@@ -20,14 +22,14 @@ export interface Options {
 }
 
 export const USAGE = `usage: npm run bench -- [--quick] [--rounds N] [--every MS] [--only ${PARTS.join(',')}] [--out DIR]
-  --quick     20 rounds, 20 churns, 3 reloads; writes nothing unless --out is given
+  --quick     20 rounds, 20 churns, 3 reloads, a log of 100,000 events instead of 1,000,000; writes nothing unless --out is given
   --rounds N  measured creates and deletes per variant (100)
   --every MS  the poller asks so often (1): oftener takes CPU from what is measured, seldomer sees changes later
   --only      some parts of it
   --out DIR   where the results go (bench/results)`;
 
-const FULL = { rounds: 100, warmUp: 10, churns: 200, reloads: 10 };
-const QUICK = { rounds: 20, warmUp: 5, churns: 20, reloads: 3 };
+const FULL = { rounds: 100, warmUp: 10, churns: 200, reloads: 10, logEvents: 1_000_000 };
+const QUICK = { rounds: 20, warmUp: 5, churns: 20, reloads: 3, logEvents: 100_000 };
 const ROUNDS_MAX = 10_000;
 const EVERY_MS = 1;
 const EVERY_MAX_MS = 100;

@@ -1,4 +1,5 @@
 /** PURE. What a run found, as tables for people. */
+import type { EventLogFound } from './event-log.ts';
 import type { LoadCount, Loss } from './loss.ts';
 import type { Results, VariantResult } from './results.ts';
 import type { Stages } from './stages.ts';
@@ -47,6 +48,24 @@ export function stagesTable(what: string, stages: readonly Stage[]): string {
 export function perRoundLine({ cpu, redisCommands, serviceJobs, proxyJobs }: Stages['perRound']): string {
   const jobs = `${serviceJobs.toFixed(1)} folds of the service, ${proxyJobs.toFixed(1)} looks at the proxy`;
   return `One create and one delete, until all is quiet: ${cpu.toFixed(1)} ms of CPU, ${redisCommands.toFixed(0)} commands to Redis, ${jobs}\n`;
+}
+
+export function eventLogTable({ step, fold, replay, snapshotBytes, target }: EventLogFound): string {
+  const megabytes = (replay.bytes / 1024 ** 2).toFixed(0);
+  const rows = [
+    ['', 'found', ''],
+    ['one event, µs: p50', step.p50.toFixed(1), ''],
+    ['one event, µs: p99', step.p99.toFixed(1), ''],
+    [
+      `events folded per second (${fold.events} events, ${fold.instances} instances, one core)`,
+      String(fold.perSecond),
+      target.met ? `met: ${target.least}` : `MISSED: ${target.least}`,
+    ],
+    [`replay of ${replay.events} events (${megabytes} MB), s`, replay.seconds.toFixed(1), ''],
+    ['its peak RSS, all threads, MB', String(replay.peakMegabytes), ''],
+    ['a snapshot of an instance, bytes: p50', String(snapshotBytes.p50), ''],
+  ];
+  return `The event log\n${table(rows)}\n`;
 }
 
 export function targetsTable({ targets }: Pick<Results, 'targets'>): string {

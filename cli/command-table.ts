@@ -27,5 +27,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'cordon', summary: 'take an instance out of rotation, with a reason', load: () => import('./commands/cordon.ts') },
   { name: 'uncordon', summary: 'end a cordon', load: () => import('./commands/uncordon.ts') },
   { name: 'release', summary: "end a guard's hold now", load: () => import('./commands/release.ts') },
+  { name: 'log', summary: 'show, export and import the event logs', load: () => import('./commands/log.ts') },
+  { name: 'replay', summary: 'fold an event log again, offline, and compare', load: () => import('./commands/replay.ts') },
   { name: 'resync', summary: 'read Zookeeper again and look at every proxy', load: () => import('./commands/resync.ts') },
 ];

@@ -16,6 +16,8 @@ export interface CliContext {
   desiredSource(config: Config): Promise<DesiredSource | null>;
   /** A line for stdout: the result. */
   readonly print: (line: string) => void;
+  /** The same, and waits until it was taken: for what has no end. */
+  readonly write: (line: string) => Promise<void>;
   /** A line for stderr: errors and notes. */
   readonly tell: (line: string) => void;
 }

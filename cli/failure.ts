@@ -4,7 +4,7 @@ import { type ErrorCode, errorText, PointsmanError } from '../shared/errors.ts';
 import type { ExitCode } from './context.ts';
 
 /** Whose fix is in the arguments or in the config file. */
-const USAGE_CODES: readonly ErrorCode[] = ['CONFIG_INVALID', 'CONFIG_NOT_FOUND', 'USAGE'];
+const USAGE_CODES: readonly ErrorCode[] = ['CONFIG_INVALID', 'CONFIG_NOT_FOUND', 'USAGE', 'EXPORT_INVALID'];
 
 export function tellFailure(error: unknown, how: { verbose: boolean; tell: (line: string) => void }): ExitCode {
   const { what, hint, exitCode } = failure(error);

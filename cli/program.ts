@@ -46,6 +46,7 @@ function createContext(program: Command): CliContext {
       return redisDesiredSource(config);
     },
     print: (line) => void process.stdout.write(`${line}\n`),
+    write: (line) => new Promise((resolve) => process.stdout.write(`${line}\n`, () => resolve())),
     tell: (line) => void process.stderr.write(`${line}\n`),
   };
 }

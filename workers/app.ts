@@ -12,6 +12,7 @@ import { DesiredStore } from '../shared/redis/desired-store.ts';
 import { Keys } from '../shared/redis/keys.ts';
 import { ProxyStore } from '../shared/redis/proxy-store.ts';
 import { Queues } from '../shared/redis/queues.ts';
+import { Retention } from '../shared/redis/retention.ts';
 import { loadScripts } from '../shared/redis/script.ts';
 import { SCRIPTS } from '../shared/redis/scripts.ts';
 import { ServiceLog } from '../shared/redis/service-log.ts';
@@ -20,14 +21,13 @@ import { within } from '../shared/runtime/deadline.ts';
 import { type Handover, newHandover } from '../shared/runtime/handover.ts';
 import type { Role } from '../shared/runtime/role.ts';
 import { backoff, pause } from '../shared/runtime/wait.ts';
+import type { Transition } from './transition/transition.ts';
 import type { WatcherRole } from './watcher/main.ts';
 import { resyncListener } from './watcher/resync-answer.ts';
 
 export const ROLES = ['watcher', 'transition', 'reconciler', 'observer', 'dashboard'] as const;
 export type RoleName = (typeof ROLES)[number];
 
-/** Events kept of one service. */
-const LOG_EVENTS_MAX = 100_000;
 const REDIS_FIRST_MS = 5_000;
 const ROLE_FIRST_MS = 500;
 const ROLE_MOST_MS = 30_000;
@@ -51,6 +51,7 @@ export interface Ports {
   readonly desired: DesiredStore;
   readonly proxies: ProxyStore;
   readonly queues: Queues;
+  readonly retention: Retention;
   readonly handover: Handover;
   readonly logger: Logger;
 }
@@ -68,9 +69,10 @@ export function createPorts(config: Config, logger: Logger): Ports {
     redis,
     keys,
     log: new ServiceLog(redis, keys),
-    store: new ServiceStore(redis, keys, { eventsMax: LOG_EVENTS_MAX }),
+    store: new ServiceStore(redis, keys),
     desired,
     proxies: new ProxyStore(redis, keys),
+    retention: new Retention(redis, keys),
     queues: new Queues(config.redis, redis, logger),
     handover: newHandover(),
     logger,
@@ -102,6 +104,7 @@ export class App {
   #roles: Role[] = [];
   readonly #stopping = new AbortController();
   #watcher: WatcherRole | null = null;
+  #transition: Transition | null = null;
 
   constructor(config: Config, names: readonly RoleName[], logger: Logger) {
     this.#config = config;
@@ -151,9 +154,10 @@ export class App {
     }
   }
 
-  /** Takes the services of another config; everything else in it counts from the next start. */
+  /** Takes the services of another config and how much it retains; everything else in it counts from the next start. */
   async reconfigure(config: Config): Promise<void> {
-    this.#config = { ...this.#config, services: config.services };
+    this.#config = { ...this.#config, services: config.services, log: config.log };
+    if (this.#transition !== null) this.#transition.retain = config.log.retain;
     await this.#watcher?.reconfigure(config.services);
   }
 
@@ -213,7 +217,9 @@ export class App {
       }
       case 'transition': {
         const { Transition } = await import('./transition/transition.ts');
-        return [new Transition(this.#ports)];
+        const transition = new Transition(this.#ports, this.#config.log.retain);
+        this.#transition = transition;
+        return [transition];
       }
       case 'reconciler': {
         const { Reconciler } = await import('./reconciler/reconciler.ts');

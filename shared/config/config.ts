@@ -1,6 +1,7 @@
 /** PURE. The effective config: every default filled in, times in ms, lists sorted by name. What the program runs on. */
 
 import type { ProxyConfig, ReloadWay } from '../model/proxy-config.ts';
+import type { Retain } from '../model/retain.ts';
 import type { CheckConfig, ServiceConfig } from '../model/service-config.ts';
 import type { LogLevel } from '../observability/logger.ts';
 import type { ListenAddress } from './address.ts';
@@ -27,7 +28,7 @@ export interface Config {
   readonly proxies: readonly ProxyConfig[];
   readonly services: readonly ServiceConfig[];
   readonly dashboard: { readonly listen: ListenAddress } | null;
-  readonly log: { readonly level: LogLevel };
+  readonly log: { readonly level: LogLevel; readonly retain: Retain };
 }
 
 /** The sections of one file, each validated. */
@@ -50,7 +51,7 @@ export function effectiveConfig(file: string | null, sections: Sections): Config
     proxies: byName(sections.proxies).map(([id, proxy]) => proxyConfig(id, proxy, haproxy)),
     services: byName(sections.services).map(([name, service]) => serviceConfig(name, service, haproxy)),
     dashboard: sections.dashboard === null ? null : { listen: sections.dashboard.listen },
-    log: { level: sections.log.level },
+    log: { level: sections.log.level, retain: sections.log.retain },
   };
 }
 

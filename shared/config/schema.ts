@@ -15,6 +15,7 @@ const CIDRS_MAX = 256;
 const INSTANCES_MAX = 500_000;
 /** Fewer than a snapshot remembers. */
 const FLAPS_MAX = 31;
+const EVENTS_MAX = 100_000_000;
 const CONNECTIONS_MAX = 10_000_000;
 
 const zookeeper = value.map({
@@ -191,6 +192,16 @@ const dashboard = value.map({
 
 const log = value.map({
   level: value.word(LOG_LEVELS).prefault('info').describe('The least level that is logged.'),
+  retain: value
+    .map({
+      age: value.duration('1m', '3650d').prefault('7d').describe('Events older than this may go.'),
+      events: value.count(100, EVENTS_MAX).prefault(100_000).describe('Events of one service, or of one proxy, at most.'),
+      bytes: value.size('1MB', '1024GB').prefault('256MB').describe('What all event logs take in Redis together, at most.'),
+    })
+    .prefault({})
+    .describe(
+      'How much of the event logs is kept, whichever comes first. Cut in steps, so that half of it or more can be replayed; what is not yet folded stays.',
+    ),
 });
 
 export const configSchema = value.map({

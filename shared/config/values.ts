@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { formatListen, isHost, type ListenAddress, parseListen, parseSocketAddress } from './address.ts';
 import { BALANCE, BALANCE_EXPECTED, BALANCE_WITH_ARGUMENTS, balanceRefusal } from './balance.ts';
 import { DURATION, formatDuration, parseDuration } from './duration.ts';
+import { parseSize, SIZE } from './size.ts';
 
 /** HAProxy's and Node's timers end at 2^31 - 1 ms; 24 days is below both. */
 export const DURATION_MAX = '24d';
@@ -45,6 +46,16 @@ export function duration(least: string, most: string = DURATION_MAX) {
     const ms = parseDuration(text);
     if (ms === null || (ms >= from && ms <= to)) return ms;
     return new Refused(`a duration from ${formatDuration(from)} to ${formatDuration(to)}`);
+  });
+}
+
+/** bytes */
+export function size(least: string, most: string) {
+  const from = parseSize(least) ?? 0;
+  const to = parseSize(most) ?? 0;
+  return parsed('a size such as 64KB, 256MB, 2GB', SIZE, (text) => {
+    const bytes = parseSize(text);
+    return bytes === null || (bytes >= from && bytes <= to) ? bytes : new Refused(`a size from ${least} to ${most}`);
   });
 }
 

@@ -44,6 +44,8 @@ export interface DesiredBackend {
 /** What is known of a service's desired state. */
 export interface Desired {
   readonly revision: number;
+  /** The last event that is folded into this revision; null: none. */
+  readonly cursor: EventId | null;
   /** false: Redis knows nothing of the service, which says nothing about what should be. */
   readonly known: boolean;
   /** null: the service is not configured (any more), or not known. */

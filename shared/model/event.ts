@@ -1,6 +1,6 @@
 /**
  * PURE. What a service's event log holds. One event is one entry of the Redis stream; its id and time are the stream's.
- * Format 1: fields `v` (format), `type`, `data` (JSON of the rest), and `cause` (an event id or a word) when there is one.
+ * Format 1: fields `v` (format), `type`, `data` (JSON of the rest), `source` (who says it), and `cause` (an event id) when there is one.
  */
 import type { EventId, InstanceId, ProxyId } from './ids.ts';
 import type { Registration, Rejection, Znode } from './registration.ts';
@@ -58,10 +58,35 @@ export type Said = { readonly registration: Registration } | { readonly rejectio
 
 export type ServiceEventType = ServiceEvent['type'];
 
+/** Every type that this version knows. */
+const TYPES: Readonly<Record<ServiceEventType, true>> = {
+  configured: true,
+  unconfigured: true,
+  complete: true,
+  registered: true,
+  changed: true,
+  deregistered: true,
+  health: true,
+  cordoned: true,
+  uncordoned: true,
+  released: true,
+  backwards: true,
+  trusted: true,
+  timer: true,
+};
+
+export function isServiceEventType(type: string): type is ServiceEventType {
+  return Object.hasOwn(TYPES, type);
+}
+
 /** An event as it stands in the log. */
 export interface Logged<E> {
   readonly id: EventId;
   /** ms since the epoch, from the id. */
   readonly time: number;
   readonly event: E;
+  /** Who says it: `watcher:<host>:<pid>`, `observer:…`, `transition:…`, `reconciler:…`, `operator:<name>`; null: an entry of before it was kept. */
+  readonly source: string | null;
+  /** The event that led to it; null: none, or none that is known. */
+  readonly cause: EventId | null;
 }

@@ -75,7 +75,12 @@ export class DesiredStore {
     const next: Cached = { revision: Number(revision), cursor, byInstance: base.byInstance, servers: base.servers };
     for (let at = 0; at + 1 < entries.length; at += 2) update(next, entries[at] as string, entries[at + 1] as string);
     this.#keep(service, next);
-    return { revision: next.revision, known: head !== null, backend: head === null ? null : backendOf(service, next, head) };
+    return {
+      revision: next.revision,
+      cursor,
+      known: head !== null,
+      backend: head === null ? null : backendOf(service, next, head),
+    };
   }
 
   /**

@@ -21,8 +21,20 @@ export interface ServiceKeys {
   readonly addresses: string;
   /** Sorted set: instance (or `#guard`) -> deadline, ms. */
   readonly deadlines: string;
+  /** The older checkpoint, up to which the log is cut, and the newer one, which takes its place. */
+  readonly older: CheckpointKeys;
+  readonly newer: CheckpointKeys;
   /** Hash: instance -> verdict of one proxy's checks. */
   verdicts(proxy: ProxyId): string;
+}
+
+/** The snapshots of one moment: a copy, from which a replay goes on. */
+export interface CheckpointKeys {
+  /** Hash: cursor, revision, service (snapshot), at (ms), added (entries that the log ever had by then). */
+  readonly head: string;
+  /** As those of the service. */
+  readonly instances: string;
+  readonly addresses: string;
 }
 
 export interface ProxyKeys {
@@ -62,6 +74,11 @@ export class Keys {
     return `${this.prefix}:epoch`;
   }
 
+  /** String: who sweeps the logs now. */
+  get retention(): string {
+    return `${this.prefix}:retention`;
+  }
+
   /** Pub/sub: requests to re-read Zookeeper. */
   get resync(): string {
     return `${this.prefix}:resync`;
@@ -78,8 +95,20 @@ export class Keys {
       changed: `${base}:changed`,
       addresses: `${base}:addresses`,
       deadlines: `${base}:deadlines`,
+      older: checkpoint(`${base}:checkpoint:older`),
+      newer: checkpoint(`${base}:checkpoint:newer`),
       verdicts: (proxy) => `${base}:verdicts:${proxy}`,
     };
+  }
+
+  /** The base of keys for copies of a service's snapshots. */
+  copy(service: ServiceName, id: string): string {
+    return `{${this.prefix}:${service}}:copy:${id}`;
+  }
+
+  /** What was imported under a name. No config has such a prefix: a colon is none of a prefix's characters. */
+  scratch(name: string): Keys {
+    return new Keys(`${this.prefix}:scratch:${name}`);
   }
 
   proxy(id: ProxyId): ProxyKeys {
@@ -98,6 +127,10 @@ export class Keys {
   queue(name: string): string {
     return `{${this.prefix}:queue:${name}}`;
   }
+}
+
+function checkpoint(base: string): CheckpointKeys {
+  return { head: base, instances: `${base}:instances`, addresses: `${base}:addresses` };
 }
 
 export const SERVICES_QUEUE = 'services';

@@ -4,13 +4,14 @@ import type { Logged } from '../model/event.ts';
 import type { EventId, PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ProxyEvent } from '../model/proxy-event.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
+import { decodeProxyEvent } from './entry.ts';
 import type { Keys } from './keys.ts';
-import { decodeEntry } from './log-entry.ts';
 import { runScript } from './script.ts';
 import { CLEAN, MARK, RECORD } from './scripts.ts';
+import { sourceOf } from './source.ts';
 
-/** Entries of a proxy's own stream. */
-const PROXY_EVENTS_MAX = 20_000;
+/** Entries of a proxy's own stream, whatever retention says: its sweep is another process's. */
+const PROXY_EVENTS_MAX = 1_000_000;
 /** A proxy whose reconciler has not been heard of for so long is shown as silent. It is woken all the same: its jobs wait for a worker. */
 export const ANNOUNCE_FRESH_MS = 60_000;
 
@@ -77,11 +78,19 @@ export class ProxyStore {
     return this.#redis.hget(this.#keys.proxy(proxy).backends, service);
   }
 
-  /** Appends the events and stores the snapshots that they lead to, together. null: the backend is no longer known. */
-  async record(proxy: ProxyId, events: readonly ProxyEvent[], backends: ReadonlyMap<ServiceName, string | null>): Promise<void> {
+  /**
+   * Appends the events and stores the snapshots that they lead to, together. null: the backend is no longer known. `causes`: the last event of the
+   * service that is in what the proxy should have.
+   */
+  async record(
+    proxy: ProxyId,
+    events: readonly ProxyEvent[],
+    backends: ReadonlyMap<ServiceName, string | null>,
+    causes?: ReadonlyMap<ServiceName, EventId>,
+  ): Promise<void> {
     const keys = this.#keys.proxy(proxy);
-    const args = [String(PROXY_EVENTS_MAX), String(events.length)];
-    for (const { type, ...data } of events) args.push(type, JSON.stringify(data));
+    const args = [String(PROXY_EVENTS_MAX), sourceOf('reconciler'), String(events.length)];
+    for (const { type, ...data } of events) args.push(type, JSON.stringify(data), ('service' in data && causes?.get(data.service)) || '');
     for (const [service, json] of backends) args.push(service, json ?? '');
     await runScript(this.#redis, RECORD, [keys.log, keys.backends], args);
   }
@@ -90,7 +99,7 @@ export class ProxyStore {
   async eventsBefore(proxy: ProxyId, before: EventId | null, count: number): Promise<Logged<ProxyEvent>[]> {
     const end = before === null ? '+' : `(${before}`;
     const entries = await this.#redis.xrevrange(this.#keys.proxy(proxy).log, end, '-', 'COUNT', count);
-    return entries.map(([id, fields]) => decodeEntry(id, fields));
+    return entries.map(([id, fields]) => decodeProxyEvent(id, fields));
   }
 
   /** The config that a service's backend was last loaded with; null: not known. */

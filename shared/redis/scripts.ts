@@ -6,7 +6,8 @@
 /**
  * Append events, fenced and compared.
  * KEYS meta view log
- * ARGV epoch, view revision, config JSON or '', '1' if the view is complete from now on or '', #set, (name, entry)*, #remove, name*, #events, (type, data, cause or '')*
+ * ARGV epoch, view revision, config JSON or '', '1' if the view is complete from now on or '', source,
+ *      #set, (name, entry)*, #remove, name*, #events, (type, data, cause or '')*
  * Answers {'ok', new view revision, id*} | {'fenced', epoch} | {'stale', view revision}
  */
 export const APPEND = `
@@ -19,14 +20,14 @@ view = view + 1
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'view', string.format('%.0f', view))
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'config', ARGV[3]) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'complete', ARGV[4]) end
-local at = 5
+local at = 6
 local function count() local n = tonumber(ARGV[at]); at = at + 1; return n end
 for _ = 1, count() do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]); at = at + 2 end
 for _ = 1, count() do redis.call('HDEL', KEYS[2], ARGV[at]); at = at + 1 end
 local answer = {'ok', tostring(view)}
 for _ = 1, count() do
-  local fields = {'v', '1', 'type', ARGV[at], 'data', ARGV[at + 1]}
-  if ARGV[at + 2] ~= '' then fields[7] = 'cause'; fields[8] = ARGV[at + 2] end
+  local fields = {'v', '1', 'type', ARGV[at], 'data', ARGV[at + 1], 'source', ARGV[5]}
+  if ARGV[at + 2] ~= '' then fields[9] = 'cause'; fields[10] = ARGV[at + 2] end
   answer[#answer + 1] = redis.call('XADD', KEYS[3], '*', unpack(fields))
   at = at + 3
 end
@@ -34,19 +35,18 @@ return answer`;
 
 /**
  * Commit a fold by compare-and-set.
- * KEYS meta instances desired changed addresses deadlines log
- * ARGV revision read, revision written, cursor, service JSON, events kept,
+ * KEYS meta instances desired changed addresses deadlines
+ * ARGV revision read, revision written, cursor, service JSON,
  *      then five lists, each #n and its items: instances set (id, json), instances deleted (id),
  *      desired set (id, json), desired deleted (id), addresses (key, json or ''), then deadlines (id, ms or '')
  * Answers 'ok' | 'lost'
  * Of an instance that is forgotten nobody can be told any more: whoever has not read its last change (the floor) reads everything.
- * The log is cut only behind the new cursor and to no fewer than the events kept, so an event that was not folded stays.
  */
 export const COMMIT = `
 local revision = redis.call('HGET', KEYS[1], 'revision') or '0'
 if revision ~= ARGV[1] then return 'lost' end
 redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'cursor', ARGV[3], 'service', ARGV[4])
-local at = 6
+local at = 5
 local function count() local n = tonumber(ARGV[at]); at = at + 1; return n end
 for _ = 1, count() do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]); at = at + 2 end
 for _ = 1, count() do 
@@ -66,19 +66,19 @@ for _ = 1, count() do
   if ARGV[at + 1] == '' then redis.call('ZREM', KEYS[6], ARGV[at]) else redis.call('ZADD', KEYS[6], ARGV[at + 1], ARGV[at]) end
   at = at + 2
 end
-local excess = redis.call('XLEN', KEYS[7]) - tonumber(ARGV[5])
-if excess > tonumber(ARGV[5]) * 0.1 then redis.call('XTRIM', KEYS[7], 'MINID', '~', ARGV[3], 'LIMIT', string.format('%.0f', excess)) end
 return 'ok'`;
 
 /**
  * Record what happens on a proxy, with the snapshots that it leads to.
- * KEYS log backends; ARGV events kept, #events, (type, data)*, then (service, snapshot JSON or '')*
+ * KEYS log backends; ARGV events kept, source, #events, (type, data, cause or '')*, then (service, snapshot JSON or '')*
  */
 export const RECORD = `
-local at = 3
-for _ = 1, tonumber(ARGV[2]) do
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'v', '1', 'type', ARGV[at], 'data', ARGV[at + 1])
-  at = at + 2
+local at = 4
+for _ = 1, tonumber(ARGV[3]) do
+  local fields = {'v', '1', 'type', ARGV[at], 'data', ARGV[at + 1], 'source', ARGV[2]}
+  if ARGV[at + 2] ~= '' then fields[9] = 'cause'; fields[10] = ARGV[at + 2] end
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(fields))
+  at = at + 3
 end
 for i = at, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], ARGV[i]) else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
@@ -136,17 +136,17 @@ return 0`;
 
 /**
  * Tell what a proxy's checks say now, if it is still what was known that changed.
- * KEYS verdicts log; ARGV event data JSON, (instance, from, to)*. 'absent' is no field. Answers 'ok' | 'stale'
+ * KEYS verdicts log; ARGV event data JSON, source, (instance, from, to)*. 'absent' is no field. Answers 'ok' | 'stale'
  */
 export const HEALTH = `
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   local known = redis.call('HGET', KEYS[1], ARGV[i]) or 'absent'
   if known ~= ARGV[i + 1] then return 'stale' end
 end
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   if ARGV[i + 2] == 'absent' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) end
 end
-redis.call('XADD', KEYS[2], '*', 'v', '1', 'type', 'health', 'data', ARGV[1])
+redis.call('XADD', KEYS[2], '*', 'v', '1', 'type', 'health', 'data', ARGV[1], 'source', ARGV[2])
 return 'ok'`;
 
 /**

@@ -8,10 +8,11 @@ import { EVENT_FORMAT, type HealthChange, type Logged, type ServiceEvent, type V
 import type { EventId, InstanceId, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { ViewEntry } from '../znode/view.ts';
+import { decodeEvent } from './entry.ts';
 import type { Keys } from './keys.ts';
-import { decodeEntry } from './log-entry.ts';
 import { runScript } from './script.ts';
 import { APPEND, HEALTH, NEXT_EPOCH } from './scripts.ts';
+import { sourceOf } from './source.ts';
 import { execute } from './transaction.ts';
 
 /** View entries in one Lua call: bounds how long Redis is held. */
@@ -90,13 +91,13 @@ export class ServiceLog {
   }
 
   /** Appends events that no view stands behind (health, timers); they need no fence, the machines refuse what is stale. */
-  async appendPlain(service: ServiceName, events: readonly ServiceEvent[]): Promise<void> {
+  async appendPlain(service: ServiceName, events: readonly ServiceEvent[], source = sourceOf('transition')): Promise<void> {
     if (events.length === 0) return;
     const { log } = this.#keys.service(service);
     const pipeline = this.#redis.pipeline();
     for (const event of events) {
       const { type, ...data } = event;
-      pipeline.xadd(log, '*', 'v', String(EVENT_FORMAT), 'type', type, 'data', JSON.stringify(data));
+      pipeline.xadd(log, '*', 'v', String(EVENT_FORMAT), 'type', type, 'data', JSON.stringify(data), 'source', source);
     }
     await execute(pipeline);
   }
@@ -109,7 +110,8 @@ export class ServiceLog {
   /** Appends a `health` event and keeps the verdicts, together. false: somebody else told it first. */
   async tellHealth(service: ServiceName, proxy: ProxyId, verdicts: readonly HealthChange[]): Promise<boolean> {
     const keys = this.#keys.service(service);
-    const args = [JSON.stringify({ proxy, verdicts }), ...verdicts.flatMap(({ instance, from, to }) => [instance, from, to])];
+    const data = JSON.stringify({ proxy, verdicts });
+    const args = [data, sourceOf('observer'), ...verdicts.flatMap(({ instance, from, to }) => [instance, from, to])];
     return (await runScript(this.#redis, HEALTH, [keys.verdicts(proxy), keys.log], args)) === 'ok';
   }
 
@@ -141,7 +143,7 @@ export class ServiceLog {
   async #call(service: ServiceName, epoch: number, revision: number, part: Part): Promise<{ revision: number; ids: EventId[] }> {
     const { meta, view, log } = this.#keys.service(service);
     const complete = part.events.some((event) => event.type === 'complete') ? '1' : '';
-    const args = [String(epoch), String(revision), configOf(part.events), complete, String(part.set.length)];
+    const args = [String(epoch), String(revision), configOf(part.events), complete, sourceOf('watcher'), String(part.set.length)];
     for (const [name, entry] of part.set) args.push(name, JSON.stringify(entry));
     args.push(String(part.remove.length), ...part.remove, String(part.events.length));
     for (const { type, ...data } of part.events) args.push(type, JSON.stringify(data), '');
@@ -197,9 +199,4 @@ function configOf(events: readonly ServiceEvent[]): string {
   const last = events.findLast((event) => event.type === 'configured' || event.type === 'unconfigured');
   if (last === undefined) return '';
   return last.type === 'configured' ? JSON.stringify(last.config) : 'null';
-}
-
-/** @throws PointsmanError LOG_EVENT_UNKNOWN for an entry of a later format. */
-export function decodeEvent(id: EventId, fields: readonly string[]): Logged<ServiceEvent> {
-  return decodeEntry(id, fields);
 }

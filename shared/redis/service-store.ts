@@ -6,10 +6,10 @@ import type { Redis } from 'ioredis';
 import { must, PointsmanError } from '../errors.ts';
 import type { Logged, ServiceEvent } from '../model/event.ts';
 import type { EventId, InstanceId, ServiceName } from '../model/ids.ts';
+import { decodeEvent } from './entry.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { COMMIT, FETCH, PUBLISHED } from './scripts.ts';
-import { decodeEvent } from './service-log.ts';
 
 /** Fields in one HMGET. */
 const FIELDS_PER_CALL = 1_000;
@@ -59,12 +59,10 @@ export interface Commit {
 export class ServiceStore {
   readonly #redis: Redis;
   readonly #keys: Keys;
-  readonly #eventsMax: number;
 
-  constructor(redis: Redis, keys: Keys, options: { eventsMax: number }) {
+  constructor(redis: Redis, keys: Keys) {
     this.#redis = redis;
     this.#keys = keys;
-    this.#eventsMax = options.eventsMax;
   }
 
   async head(service: ServiceName): Promise<ServiceHead> {
@@ -129,7 +127,7 @@ export class ServiceStore {
   async commit(service: ServiceName, commit: Commit): Promise<number> {
     const keys = this.#keys.service(service);
     const revision = commit.readRevision + 1;
-    const args = [String(commit.readRevision), String(revision), commit.cursor, commit.service, String(this.#eventsMax)];
+    const args = [String(commit.readRevision), String(revision), commit.cursor, commit.service];
     pushSplit(args, commit.instances);
     pushSplit(args, commit.desired);
     pushPairs(args, commit.addresses);
@@ -137,7 +135,7 @@ export class ServiceStore {
     const answer = await runScript(
       this.#redis,
       COMMIT,
-      [keys.meta, keys.instances, keys.desired, keys.changed, keys.addresses, keys.deadlines, keys.log],
+      [keys.meta, keys.instances, keys.desired, keys.changed, keys.addresses, keys.deadlines],
       args,
     );
     if (answer !== 'ok') {

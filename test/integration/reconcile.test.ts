@@ -6,6 +6,7 @@ import { observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ObservedServer } from '../../shared/model/observed.ts';
 import { Claim } from '../../shared/redis/claim.ts';
+import { LogTail } from '../../shared/redis/log-tail.ts';
 import { startHttpServices } from '../support/http-service.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
@@ -72,6 +73,16 @@ describe('a new service', () => {
     expect(answer.status).toBe(200);
     expect(await workerPid(on)).toBe(after);
     await until('in sync', async () => (await on.backendState('web')) === 'in-sync');
+    // What was sent says who sent it, and which event of the service led to it.
+    const { redis, keys, log } = on.app.ports;
+    const told = (await new LogTail(redis, keys).before({ of: 'proxy', name: on.proxy.id }, null, 100)).filter(
+      ({ type }) => type === 'patching',
+    );
+    const events = await log.read('web', '0-0', 1_000);
+    const causes = told.map(({ cause }) => events.find(({ id }) => id === cause)?.event.type);
+    expect(causes).toContain('registered');
+    expect(causes).not.toContain(undefined);
+    for (const { source } of told) expect(source).toMatch(/^reconciler:\S+:\d+$/);
   });
 });
 

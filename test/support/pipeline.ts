@@ -15,6 +15,7 @@ import { type TempFolder, tempFolder } from './folder.ts';
 import { TestHaproxy } from './haproxy.ts';
 import { until } from './poll.ts';
 import { type RedisServer, startRedis } from './redis.ts';
+import { expectReplayed } from './replayed.ts';
 
 const BASE = `
 defaults base
@@ -114,7 +115,7 @@ proxies:
       proxies: [this.proxy],
       services: [],
       dashboard: null,
-      log: { level: 'info' },
+      log: { level: 'info', retain: { age: 3_600_000, events: 100_000, bytes: 256 * 1024 ** 2 } },
     };
   }
 
@@ -156,7 +157,11 @@ proxies:
   async stop(): Promise<void> {
     await this.app.stop();
     await this.haproxy.stop();
-    await this.redis.stop();
-    await this.folder.remove();
+    try {
+      await expectReplayed(this.redis.url, 'test');
+    } finally {
+      await this.redis.stop();
+      await this.folder.remove();
+    }
   }
 }

@@ -36,6 +36,7 @@ export function registration(port: number, changes: Partial<Registration> = {}):
 export class Story {
   readonly state: FoldState = { service: newService(), instances: new Map(), addresses: new Map(), touched: new Map() };
   readonly transitions: Transition[] = [];
+  readonly logged: Logged<ServiceEvent>[] = [];
   #now = 1_000_000;
   #sequence = 0;
   #zxid = 0;
@@ -56,7 +57,8 @@ export class Story {
 
   tell(event: ServiceEvent): Transition[] {
     this.#sequence += 1;
-    const logged: Logged<ServiceEvent> = { id: `${this.#now}-${this.#sequence}`, time: this.#now, event };
+    const logged: Logged<ServiceEvent> = { id: `${this.#now}-${this.#sequence}`, time: this.#now, event, source: null, cause: null };
+    this.logged.push(logged);
     const transitions = fold(this.state, logged);
     this.transitions.push(...transitions);
     return transitions;

@@ -21,6 +21,7 @@ import { until } from './poll.ts';
 import { freePort } from './port.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 import { type RegistrarOptions, RegistrarSession } from './registrar-session.ts';
+import { expectReplayed } from './replayed.ts';
 import { startZookeeper, type Zookeeper, type ZookeeperServer } from './zookeeper.ts';
 
 const BASE = `
@@ -253,9 +254,13 @@ ${services}
     await this.app.stop();
     await Promise.all(this.#sessions.map((session) => session.close().catch(() => undefined)));
     await this.haproxy.stop();
-    await this.redis?.stop();
-    await this.zookeeper.stop();
-    await this.folder.remove();
+    try {
+      if (this.redis !== null) await expectReplayed(this.redis.url, 'test');
+    } finally {
+      await this.redis?.stop();
+      await this.zookeeper.stop();
+      await this.folder.remove();
+    }
   }
 }
 

@@ -31,7 +31,7 @@ export class WhyStory {
 
   tell(event: ServiceEvent): EventId {
     const id = this.#id();
-    this.events.push({ id, time: this.now, event });
+    this.events.push({ id, time: this.now, event, source: null, cause: null });
     return id;
   }
 
@@ -49,7 +49,7 @@ export class WhyStory {
   }
 
   record(event: ProxyEvent, proxy = 'edge'): void {
-    this.records.set(proxy, [...(this.records.get(proxy) ?? []), { id: this.#id(), time: this.now, event }]);
+    this.records.set(proxy, [...(this.records.get(proxy) ?? []), { id: this.#id(), time: this.now, event, source: null, cause: null }]);
   }
 
   /** A look that sends commands, gets its answers and finds them in place. */

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { parseOptions } from '../../bench/options.ts';
 import { plot } from '../../bench/plot.ts';
-import { latencyTable, targetsTable } from '../../bench/report.ts';
+import { eventLogTable, latencyTable, targetsTable } from '../../bench/report.ts';
 import { type Results, targetsOf, variantResult } from '../../bench/results.ts';
 import { percentile, summary } from '../../bench/statistics.ts';
 import { timeline } from '../../bench/timeline.ts';
@@ -83,11 +83,19 @@ test('the tables and the drawing say what was found', () => {
   expect(svg).not.toMatch(/NaN|Infinity|undefined/);
 });
 
+test('the table of the event log says what was found, and what was missed', () => {
+  const step = { n: 2, p50: 2.5, p90: 5, p99: 9, max: 20 };
+  const target = { what: 'folded', found: 11_000, least: 12_000, met: false };
+  const fold = { events: 10, instances: 2, seconds: 1, perSecond: 11_000 };
+  const replay = { events: 20, bytes: 1024 ** 2, seconds: 1.5, peakMegabytes: 99 };
+  expect(eventLogTable({ step, fold, replay, snapshotBytes: { ...step, p50: 568 }, target })).toMatch(/one core\) +11000 +MISSED: 12000/);
+});
+
 test('the command line: a full run is kept, a quick or partial one only where it is told to', () => {
   expect(parseOptions([], 'results')).toMatchObject({ rounds: 100, churns: 200, reloads: 10, out: 'results' });
   expect(parseOptions(['--quick'], 'results')).toMatchObject({ rounds: 20, out: null });
   expect(parseOptions(['--only', 'loss', '--out', 'there'], 'results')).toMatchObject({ parts: ['loss'], out: 'there' });
-  expect(() => parseOptions(['--only', 'speed'], 'results')).toThrow('--only knows latency, checked, loss, stages, not speed');
+  expect(() => parseOptions(['--only', 'speed'], 'results')).toThrow('--only knows latency, checked, loss, stages, log, not speed');
   expect(() => parseOptions(['--rounds', '0'], 'results')).toThrow('--rounds');
   expect(() => parseOptions(['--fast'], 'results')).toThrow();
 });

@@ -17,7 +17,7 @@ describe('defaults', () => {
       zookeeper: { connect: '127.0.0.1:2181', root: '/pointsman', sessionTimeout: 10_000, auth: null },
       redis: { url: 'redis://127.0.0.1:6379/0', prefix: 'pointsman' },
       dashboard: null,
-      log: { level: 'info' },
+      log: { level: 'info', retain: { age: 604_800_000, events: 100_000, bytes: 268_435_456 } },
     });
   });
 
@@ -70,7 +70,12 @@ describe('defaults', () => {
   it('hold without proxies and services, written empty, as nothing, or not at all', () => {
     for (const rest of ['', 'services: {}\nproxies: {}\n', 'services:\nproxies:\nhaproxy:\nlog:\ndashboard:\n']) {
       const { services, proxies, dashboard, log } = configOf(LEAST + rest);
-      expect({ services, proxies, dashboard, log }, rest).toEqual({ services: [], proxies: [], dashboard: null, log: { level: 'info' } });
+      expect({ services, proxies, dashboard, log }, rest).toEqual({
+        services: [],
+        proxies: [],
+        dashboard: null,
+        log: { level: 'info', retain: { age: 604_800_000, events: 100_000, bytes: 268_435_456 } },
+      });
     }
   });
 });
@@ -111,7 +116,7 @@ services:
   api: { path: /api, listen: "*:8080", check: { http: HEAD /up?deep=1, interval: 100ms, rise: 1, fall: 1 } }
   raw: { path: /raw, check: { tcp: true, fall: 9 } }
 dashboard: { listen: "localhost:9080" }
-log: { level: debug }
+log: { level: debug, retain: { age: 2d, events: 5000, bytes: 2GB } }
 `);
 
   it('of the top', () => {
@@ -123,7 +128,7 @@ log: { level: debug }
     });
     expect(config.redis).toEqual({ url: 'rediss://user:secret@redis.internal:6380/3', prefix: 'blue' });
     expect(config.dashboard).toEqual({ listen: { host: 'localhost', port: 9080 } });
-    expect(config.log).toEqual({ level: 'debug' });
+    expect(config.log).toEqual({ level: 'debug', retain: { age: 172_800_000, events: 5_000, bytes: 2 * 1024 ** 3 } });
   });
 
   it('of proxies, in the order of their ids', () => {

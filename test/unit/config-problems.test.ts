@@ -94,10 +94,10 @@ describe('keys whose function is not there', () => {
   });
 
   it('in the middle of sections', () => {
-    const text = 'haproxy: { override: respect }\nlog: { retain: {} }\ndashboard: { listen: "127.0.0.1:1", auth: {} }\n';
+    const text = 'haproxy: { override: respect }\nlog: { retention: {} }\ndashboard: { listen: "127.0.0.1:1", auth: {} }\n';
     expect(told(text).map((line) => line.split(' found')[0])).toEqual([
       '3:12 haproxy.override:',
-      '4:8 log.retain:',
+      '4:8 log.retention:',
       '5:37 dashboard.auth:',
     ]);
     expect(told(service('server: { tls: {} }'))[0]).toMatch(
@@ -168,6 +168,10 @@ describe('the top', () => {
     ['haproxy: { binary: "haproxy -d" }', '3:20 haproxy.binary'],
     ['haproxy: { reload: { jitter: 2 } }', '3:30 haproxy.reload.jitter'],
     ['log: { level: verbose }', '3:15 log.level'],
+    ['log: { retain: { age: 7w } }', '3:23 log.retain.age'],
+    ['log: { retain: { events: 10 } }', '3:26 log.retain.events'],
+    ['log: { retain: { bytes: 256M } }', '3:25 log.retain.bytes'],
+    ['log: { retain: { bytes: 1KB } }', '3:25 log.retain.bytes'],
     ['dashboard: {}', '3:1 dashboard.listen'],
     ['services: []', '3:11 services'],
     ['services: { "a b": { path: /a } }', '3:13 services."a b"'],

@@ -4,7 +4,7 @@
  */
 import { type BackendSnapshot, backendEvent, newBackend, stepBackend } from '../../machines/backend.ts';
 import { canonical } from '../../shared/model/canonical.ts';
-import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
+import type { EventId, ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
 
@@ -12,6 +12,7 @@ export class Journal {
   readonly #store: ProxyStore;
   readonly #proxy: ProxyId;
   readonly #snapshots = new Map<ServiceName, BackendSnapshot>();
+  readonly #causes = new Map<ServiceName, EventId>();
 
   constructor(store: ProxyStore, proxy: ProxyId) {
     this.#store = store;
@@ -28,6 +29,12 @@ export class Journal {
     const stored = await this.#store.backends(this.#proxy);
     this.#keep(stored);
     return [...stored.keys()].sort();
+  }
+
+  /** What is written of the service from now on follows from this event of its log; null: from none. */
+  causedBy(service: ServiceName, event: EventId | null): void {
+    if (event === null) this.#causes.delete(service);
+    else this.#causes.set(service, event);
   }
 
   /** Appends the events and what follows from them. What would repeat the present state is not written again. */
@@ -48,7 +55,7 @@ export class Journal {
       changed.set(event.service, canonical(after));
       written.push(event);
     }
-    if (written.length > 0) await this.#store.record(this.#proxy, written, changed);
+    if (written.length > 0) await this.#store.record(this.#proxy, written, changed, this.#causes);
   }
 
   /** The proxy no longer has the service. */

@@ -61,17 +61,17 @@ export interface Look {
 export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
   const { agent, journal } = context;
   const ahead = context.ahead?.service === service ? context.ahead : null;
-  const [{ revision, known, backend }, observed] = await Promise.all([
+  const [{ revision, cursor, known, backend }, observed] = await Promise.all([
     ahead?.desired ?? agent.ports.desired.read(service),
     ahead?.observed ?? observeBackend(context.connection, service),
     journal.load([service], ahead?.backends),
   ]);
+  journal.causedBy(service, cursor);
   // Redis has nothing of it (lost, or not told yet): that is no reason to change anything.
   if (!known) {
     agent.seen.delete(service);
     return unknown(service, revision, 0);
   }
-  const cursor = backend?.cursor ?? null;
   // A service that the proxy carries no longer is taken away, whatever it should have elsewhere.
   const desired = matchesAny(agent.config.services, service) ? backend : null;
   const first = await judge(context, service, desired, observed);

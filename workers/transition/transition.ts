@@ -7,11 +7,13 @@ import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
+import type { Retain } from '../../shared/model/retain.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { DesiredStore } from '../../shared/redis/desired-store.ts';
 import { SERVICES_QUEUE } from '../../shared/redis/keys.ts';
 import type { Announcement, ProxyStore } from '../../shared/redis/proxy-store.ts';
 import type { JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
+import type { Retention } from '../../shared/redis/retention.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { ServiceStore } from '../../shared/redis/service-store.ts';
 import { HANDED_OVER_MS, type Handover, type News, type Readied } from '../../shared/runtime/handover.ts';
@@ -20,6 +22,7 @@ import { Turns } from '../../shared/runtime/turns.ts';
 import { pause } from '../../shared/runtime/wait.ts';
 import { Expectations } from './expectations.ts';
 import { type Folded, foldService, type Sent } from './fold-service.ts';
+import { LogKeeper } from './log-keeper.ts';
 
 /** Folds of one job; what is left after them is another job's. */
 const FOLDS_PER_JOB = 50;
@@ -44,6 +47,7 @@ export interface TransitionPorts {
   readonly desired: DesiredStore;
   readonly proxies: ProxyStore;
   readonly queues: Queues;
+  readonly retention: Retention;
   readonly handover: Handover;
   readonly logger: Logger;
 }
@@ -52,6 +56,7 @@ export class Transition implements Role {
   readonly name = 'transition';
   readonly #ports: TransitionPorts;
   readonly #expectations: Expectations;
+  readonly #keeper: LogKeeper;
   readonly #turns = new Turns();
   readonly #stopping = new AbortController();
   /** What the last fold of each service changed, for the job that finds it done. */
@@ -64,9 +69,15 @@ export class Transition implements Role {
   /** The proxies that were announced when this was last read; told first, while it is read again. */
   #announced: readonly Announcement[] = [];
 
-  constructor(ports: TransitionPorts) {
+  /** `retain`: how much of the logs is kept; null: all of it. */
+  constructor(ports: TransitionPorts, retain: Retain | null = null) {
     this.#ports = ports;
+    this.#keeper = new LogKeeper(ports, retain);
     this.#expectations = new Expectations(ports.handover);
+  }
+
+  set retain(retain: Retain) {
+    this.#keeper.retain = retain;
   }
 
   async start(): Promise<void> {
@@ -74,7 +85,7 @@ export class Transition implements Role {
     this.#ports.handover.noticed = (service) => this.#expectations.expect(service);
     this.#ports.handover.settled = (service) => this.#expectations.take(service)?.tell(null);
     this.#ports.handover.service = (service, events) => this.#told(service, events);
-    this.#sweep = setInterval(() => void this.#wakeAll(), SWEEP_EVERY_MS);
+    this.#sweep = setInterval(() => void this.#wakeAll().then(() => this.#keeper.sweep()), SWEEP_EVERY_MS);
     await this.#wakeAll();
   }
 
@@ -122,7 +133,10 @@ export class Transition implements Role {
     }
     if (more) await this.#ports.queues.wakeService(service, { why: 'more events than one job folds', time: Date.now() });
     const told = transitions.slice(0, TRANSITIONS_TOLD);
-    if (events > 0) this.#done.set(service, told);
+    if (events > 0) {
+      this.#done.set(service, told);
+      this.#keeper.folded(service, events);
+    }
     return { revision, events, transitions: told };
   }
 
@@ -209,7 +223,8 @@ export class Transition implements Role {
     const { desired } = this.#ports;
     const backend = desired.advance(service, commit, committed);
     const revision = commit.readRevision + 1;
-    const wanted = backend === null ? desired.read(service) : Promise.resolve({ revision, known: true, backend });
+    const { cursor } = commit;
+    const wanted = backend === null ? desired.read(service) : Promise.resolve({ revision, cursor, known: true, backend });
     // It may be that no pass gets as far as reading it.
     wanted.catch(() => undefined);
     return { desired: wanted, committed };

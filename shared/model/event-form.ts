@@ -1,0 +1,80 @@
+/**
+ * PURE. Whether what was read as an event has the form of one. What the log of this Redis holds was written by pointsman; an export may have been
+ * written by anybody, and the machines take what they are given.
+ */
+import { isServiceEventType, type ServiceEvent, type ServiceEventType } from './event.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What its fields must be; more fields do no harm. */
+const FORMS: Readonly<Record<ServiceEventType, (event: Fields) => boolean>> = {
+  configured: ({ config }) => isConfig(config),
+  unconfigured: () => true,
+  complete: () => true,
+  registered: isTold,
+  changed: isTold,
+  deregistered: ({ instance, znode }) => isText(instance) && isZnode(znode),
+  health: ({ proxy, verdicts }) => isText(proxy) && Array.isArray(verdicts) && verdicts.every(isChange),
+  cordoned: ({ instance, by, reason, until }) => [instance, by, reason].every(isText) && isNumberOrNull(until),
+  uncordoned: ({ instance }) => isText(instance),
+  released: ({ by, reason }) => isText(by) && isText(reason),
+  backwards: ({ seen, found }) => isText(seen) && isText(found),
+  trusted: ({ by }) => isText(by),
+  timer: ({ timer, instance, token }) =>
+    (timer === 'guard' ? instance === null : TIMERS.includes(timer) && isText(instance)) && isNumber(token),
+};
+const TIMERS: readonly unknown[] = ['drain', 'cordon', 'quarantine', 'warm'];
+const VERDICTS: readonly unknown[] = ['absent', 'unknown', 'up', 'down'];
+
+/** null: it has not. */
+export function asServiceEvent(type: string, data: unknown): ServiceEvent | null {
+  if (!isServiceEventType(type) || !isRecord(data) || !FORMS[type](data)) return null;
+  return { ...data, type } as unknown as ServiceEvent;
+}
+
+export function isRecord(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTold({ instance, znode, said }: Fields): boolean {
+  if (!isText(instance) || !isZnode(znode) || !isRecord(said)) return false;
+  const { registration, rejection } = said;
+  if (rejection !== undefined) return isRecord(rejection) && isText(rejection['code']) && isText(rejection['detail']);
+  if (!isRecord(registration)) return false;
+  const { host, address, port, weight, labels } = registration;
+  return isText(host) && isText(address) && isNumber(port) && isNumber(weight) && isRecord(labels);
+}
+
+function isZnode(value: unknown): boolean {
+  return isRecord(value) && isText(value['name']) && isText(value['czxid']) && isText(value['mzxid']) && isNumber(value['version']);
+}
+
+function isChange(value: unknown): boolean {
+  return isRecord(value) && isText(value['instance']) && VERDICTS.includes(value['from']) && VERDICTS.includes(value['to']);
+}
+
+/** What the machines reckon with. */
+function isConfig(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { name, drainTimeout, guard, allow, maxInstances } = value;
+  const numbers = isRecord(guard) && [guard['maxLoss'], guard['window'], guard['hold'], drainTimeout, maxInstances].every(isNumber);
+  const added = isNumberOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null);
+  return isText(name) && numbers && added && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
+}
+
+/** Missing in what an earlier version wrote. */
+function isFlap(value: unknown): boolean {
+  return value === null || (isRecord(value) && [value['transitions'], value['window'], value['quarantine']].every(isNumber));
+}
+
+function isNumberOrNull(value: unknown): boolean {
+  return value === null || isNumber(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
