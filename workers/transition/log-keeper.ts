@@ -29,7 +29,7 @@ export class LogKeeper {
       const swept = await this.#retention.sweep(this.retain, Date.now());
       if (swept !== null && swept.checkpoints + swept.cut > 0) this.#logger.info(swept, 'event logs kept within what is retained');
     } catch (error) {
-      this.#logger.debug({ error: String(error) }, 'sweep of the logs failed, the next one follows');
+      this.#logger.warn({ error: String(error) }, 'sweep of the logs failed, the next one follows');
     }
   }
 }
