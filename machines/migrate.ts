@@ -11,7 +11,7 @@ import { isUp } from './projection.ts';
 import { newService, SERVICE_SCHEMA, type ServiceSnapshot } from './service.ts';
 
 /** Schema 1 had one timer, that of the drain. */
-interface InstanceBefore2 {
+export interface InstanceBefore2 {
   readonly schema: 1;
   readonly state: InstanceSnapshot['state'];
   readonly context: Omit<InstanceSnapshot['context'], 'timers'> & {
@@ -21,7 +21,11 @@ interface InstanceBefore2 {
 
 /** @throws SyntaxError, AssertionFailure: it is none, or of a later version. */
 export function readInstance(json: string): InstanceSnapshot {
-  const stored = JSON.parse(json) as InstanceSnapshot | InstanceBefore2;
+  return upgradedInstance(JSON.parse(json) as InstanceSnapshot);
+}
+
+/** @throws AssertionFailure for a later version. */
+export function upgradedInstance(stored: InstanceSnapshot | InstanceBefore2): InstanceSnapshot {
   if (stored.schema === INSTANCE_SCHEMA) return stored as InstanceSnapshot;
   assert(stored.schema === 1, `an instance snapshot of schema 1 to ${INSTANCE_SCHEMA}`);
   const { timer, ...kept } = (stored as InstanceBefore2).context;
@@ -32,7 +36,11 @@ export function readInstance(json: string): InstanceSnapshot {
 /** What is stored of a service; of an earlier version only once `completed` with all of its instances. null: nothing is stored. */
 export function readService(json: string | null): { readonly service: ServiceSnapshot; readonly isOld: boolean } {
   if (json === null) return { service: newService(), isOld: false };
-  const stored = JSON.parse(json) as ServiceSnapshot;
+  return upgradedService(JSON.parse(json) as ServiceSnapshot);
+}
+
+/** @throws AssertionFailure for a later version. */
+export function upgradedService(stored: ServiceSnapshot): { readonly service: ServiceSnapshot; readonly isOld: boolean } {
   assert(stored.schema <= SERVICE_SCHEMA && stored.schema >= 1, `a service snapshot of schema 1 to ${SERVICE_SCHEMA}`);
   return { service: { ...newService(), ...stored }, isOld: stored.schema < SERVICE_SCHEMA };
 }

@@ -1,6 +1,7 @@
 /** PURE. Whether what an export has as a snapshot has the form of one: the machines, and what is printed, take it as it is. */
 import type { AddressClaim } from '../../machines/claims.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { upgradedInstance, upgradedService } from '../../machines/migrate.ts';
 import { newService, type ServiceSnapshot } from '../../machines/service.ts';
 import { isRecord } from '../../shared/model/event-form.ts';
 
@@ -12,17 +13,17 @@ export function asInstance(id: string, json: string): InstanceSnapshot | null {
   const { health, since, registration, offered, rejection, znodes, witnesses } = context;
   const numbers = isRecord(health) && [health['up'], health['down'], health['unknown'], since].every((one) => typeof one === 'number');
   const records = [registration, offered, rejection].every((one) => one === null || isRecord(one)) && isRecord(znodes);
-  return numbers && records && Array.isArray(witnesses) ? (value as unknown as InstanceSnapshot) : null;
+  return numbers && records && Array.isArray(witnesses) ? upgraded(() => upgradedInstance(value as unknown as InstanceSnapshot)) : null;
 }
 
-/** What the later version of a service's snapshot has, and an earlier one has not, is as in a new one: as the transition worker reads it. */
-export function asService(json: string): ServiceSnapshot | null {
+/** null: it has not. `isOld`: of an earlier version, and to be completed once its instances are there. */
+export function asService(json: string): { readonly service: ServiceSnapshot; readonly isOld: boolean } | null {
   const value = parsed(json);
   if (value === null) return null;
   const { guard, tombstones, refused } = { ...newService(), ...value };
   const context = isRecord(guard) ? guard['context'] : null;
   const lists = [tombstones, refused, isRecord(context) ? context['losses'] : null, isRecord(context) ? context['peaks'] : null];
-  return lists.every(Array.isArray) ? ({ ...newService(), ...value } as ServiceSnapshot) : null;
+  return lists.every(Array.isArray) ? upgraded(() => upgradedService(value as unknown as ServiceSnapshot)) : null;
 }
 
 export function asClaim(json: string): AddressClaim | null {
@@ -30,6 +31,15 @@ export function asClaim(json: string): AddressClaim | null {
   return value !== null && typeof value['owner'] === 'string' && Array.isArray(value['waiting'])
     ? (value as unknown as AddressClaim)
     : null;
+}
+
+/** null: of a later version, or of none. */
+function upgraded<T>(upgrade: () => T): T | null {
+  try {
+    return upgrade();
+  } catch {
+    return null;
+  }
 }
 
 function parsed(json: string): Readonly<Record<string, unknown>> | null {

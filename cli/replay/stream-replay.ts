@@ -5,6 +5,7 @@
 import type { AddressClaim } from '../../machines/claims.ts';
 import type { Transition } from '../../machines/fold.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
+import { completed } from '../../machines/migrate.ts';
 import { type Checkpoint, Replay } from '../../machines/replay.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
@@ -50,7 +51,7 @@ export interface StreamReplayOptions {
 /** What is wrong with what is read; the caller knows where it stands. */
 export class Unfoldable extends Error {}
 
-type Loading = { service: ServiceSnapshot; instances: Map<string, InstanceSnapshot>; addresses: Map<string, AddressClaim> };
+type Loading = { service: ServiceSnapshot; isOld: boolean; instances: Map<string, InstanceSnapshot>; addresses: Map<string, AddressClaim> };
 
 export class StreamReplay {
   readonly #options: StreamReplayOptions;
@@ -145,14 +146,12 @@ export class StreamReplay {
   #begin({ cursor, service }: Extract<LogItem, { kind: 'checkpoint' }>): void {
     this.#loading = null;
     this.#comparing = null;
+    const stored = formed(asService(service), 'the service');
     if (this.#awaits === 'checkpoint') {
       this.#awaits = null;
-      this.#loading = {
-        service: formed(asService(service), 'the service'),
-        instances: new Map(),
-        addresses: new Map(),
-      };
-    } else if (this.#options.verify && !this.#passed && this.#replay !== null) {
+      this.#loading = { ...stored, instances: new Map(), addresses: new Map() };
+    } else if (this.#options.verify && !this.#passed && this.#replay !== null && !stored.isOld) {
+      // What an earlier version kept says less than what is kept now, so it is not compared.
       const replayed = this.#replay.state();
       this.#comparing = { cursor, replayed, instances: new Set(replayed.instances.keys()), addresses: new Set(replayed.addresses.keys()) };
       this.#compare('service', this.#service, service, canonical(replayed.service));
@@ -176,7 +175,10 @@ export class StreamReplay {
   }
 
   #endCheckpoint(): void {
-    if (this.#loading !== null) this.#replay = new Replay(this.#loading);
+    if (this.#loading !== null) {
+      const { service, isOld, instances, addresses } = this.#loading;
+      this.#replay = new Replay({ service: isOld ? completed(service, instances.values()) : service, instances, addresses });
+    }
     this.#loading = null;
     if (this.#comparing === null) return;
     const { replayed, instances, addresses } = this.#comparing;

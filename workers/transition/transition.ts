@@ -17,9 +17,9 @@ import type { Retention } from '../../shared/redis/retention.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { ServiceStore } from '../../shared/redis/service-store.ts';
 import { HANDED_OVER_MS, type Handover, type News, type Readied } from '../../shared/runtime/handover.ts';
+import { Later } from '../../shared/runtime/later.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { Turns } from '../../shared/runtime/turns.ts';
-import { pause } from '../../shared/runtime/wait.ts';
 import { Expectations } from './expectations.ts';
 import { type Folded, foldService, type Sent } from './fold-service.ts';
 import { LogKeeper } from './log-keeper.ts';
@@ -65,7 +65,7 @@ export class Transition implements Role {
   #sweep: NodeJS.Timeout | null = null;
   /** Deadlines that this process has armed since the last sweep. */
   readonly #armed = new Map<ServiceName, number>();
-  readonly #later = new Set<Promise<void>>();
+  readonly #later = new Later();
   /** The proxies that were announced when this was last read; told first, while it is read again. */
   #announced: readonly Announcement[] = [];
 
@@ -98,7 +98,7 @@ export class Transition implements Role {
     this.#expectations.end();
     this.#stopping.abort();
     await this.#turns.ended();
-    await Promise.all(this.#later);
+    await this.#later.end();
     await this.#worker?.close();
     this.#worker = null;
   }
@@ -232,11 +232,9 @@ export class Transition implements Role {
 
   /** The wakes, once those who were told have mostly done it. Should they be lost: what is committed and not said to be published is published again. */
   #afterwards(wake: () => Promise<void>): void {
-    const later = pause(HANDED_OVER_MS.proxy, this.#stopping.signal)
-      .then(wake)
-      .catch((error: unknown) => this.#ports.logger.debug({ error: String(error) }, 'wakes failed, the next fold follows'))
-      .then(() => void this.#later.delete(later));
-    this.#later.add(later);
+    this.#later.add(HANDED_OVER_MS.proxy, wake, (error) =>
+      this.#ports.logger.debug({ error: String(error) }, 'wakes failed, the next fold follows'),
+    );
   }
 
   async #wakeAll(): Promise<void> {
