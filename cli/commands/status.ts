@@ -13,7 +13,7 @@ const JSON_HELP = `
   services[]   service, config (published | unread | retired), path, mode, check, listen, revision, states { <state>: count },
                guard { state (open | holding | releasing), held, since, until }, lag { events, more, ms }
   instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason
-  proxies[]    proxy, pool, version, worker, lastSeen, live, dirty, lastReload { at, reason },
+  proxies[]    proxy, pool, version, worker, lastSeen, live, dirty, lastReload { at, reason, failed },
                backends[] service, state, since, revision, detail, nextTry
   queues[]     queue, waiting, active, delayed, failed
 Exit code 0; 1 when Redis does not answer.`;

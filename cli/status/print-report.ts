@@ -135,8 +135,14 @@ function proxyRow(proxy: ProxyStatus, now: number): Row {
     { text: seen, tone: proxy.live ? 'plain' : 'bad' },
     statesText(counted(proxy.backends.map(({ state }) => state))),
     proxy.dirty === 0 ? '' : String(proxy.dirty),
-    lastReload === null ? '' : `${ageText(now - lastReload.at)} ago${lastReload.reason === null ? '' : `: ${lastReload.reason}`}`,
+    lastReload === null ? '' : reloadCell(lastReload, now),
   ];
+}
+
+function reloadCell({ at, reason, failed }: NonNullable<ProxyStatus['lastReload']>, now: number): string | Cell {
+  const when = `${ageText(now - at)} ago`;
+  if (failed !== null) return { text: `FAILED ${when}: ${failed}`, tone: 'bad' };
+  return reason === null ? when : `${when}: ${reason}`;
 }
 
 /** Those that are not in sync, and with `all` the others too. */

@@ -97,7 +97,10 @@ async function readProxy(ports: Ports, proxy: KnownProxy, only: ServiceName | nu
     live: lastSeen !== null && now - lastSeen <= ANNOUNCE_FRESH_MS,
     dirty: dirty.size,
     backends,
-    lastReload: state['lastReload'] === undefined ? null : { at: Number(state['lastReload']), reason: state['lastReloadReason'] ?? null },
+    lastReload:
+      state['lastReload'] === undefined
+        ? null
+        : { at: Number(state['lastReload']), reason: state['lastReloadReason'] ?? null, failed: state['lastReloadFailed'] || null },
   };
 }
 

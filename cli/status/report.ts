@@ -62,7 +62,8 @@ export interface ProxyStatus {
   /** Services that it still has to look at. */
   readonly dirty: number;
   readonly backends: readonly BackendStatus[];
-  readonly lastReload: { readonly at: number; readonly reason: string | null } | null;
+  /** `failed`: what went wrong; null: nothing, or it is not over. */
+  readonly lastReload: { readonly at: number; readonly reason: string | null; readonly failed: string | null } | null;
 }
 
 export interface BackendStatus {

@@ -172,7 +172,7 @@ describe('a HAProxy without our folder', () => {
     await until('blocked', async () => (await on.backendState('web')) === 'blocked');
     const json = JSON.parse((await on.app.ports.proxies.backend('edge', 'web')) ?? '{}');
     expect(json.context.detail).toContain(`not started with -f ${on.managed}`);
-    expect(json.context.detail).toContain('EXTRAOPTS');
+    expect(json.context.detail).toContain(`EXTRAOPTS="-S /run/haproxy-master.sock -f ${on.managed}"`);
   });
 });
 

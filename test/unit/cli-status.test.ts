@@ -123,7 +123,7 @@ describe('the text', () => {
             live: true,
             dirty: 0,
             backends: [{ service: hostile, state: 'blocked', since: NOW, revision: 1, detail: hostile, nextTry: null }],
-            lastReload: { at: NOW, reason: hostile },
+            lastReload: { at: NOW, reason: hostile, failed: hostile },
           },
         ],
       }),

@@ -5,6 +5,7 @@
 import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { type ObservedProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { debianLine } from '../../shared/haproxy/start-line.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
@@ -169,7 +170,7 @@ async function again(agent: ProxyAgent, left: { waiting: boolean; stuck: boolean
 }
 
 async function notManaged(agent: ProxyAgent, journal: Journal, services: readonly ServiceName[]): Promise<PassReport> {
-  const detail = `not started with -f ${agent.config.managed}: add it to HAProxy's arguments (Debian: EXTRAOPTS="-f ${agent.config.managed}" in /etc/default/haproxy) and restart HAProxy`;
+  const detail = `not started with -f ${agent.config.managed}: add it to HAProxy's arguments (Debian: ${debianLine(agent.config.managed ?? '')}) and restart HAProxy`;
   await journal.write(
     services.map((service) => ({ type: 'blocked', service, detail, nextTry: null })),
     Date.now(),

@@ -11,7 +11,7 @@ import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import type { Attempt, Outcome } from './reload-attempt.ts';
 import { noteRejections, RETRY_REJECTED_MS, type Rejected, wantReload } from './reload-request.ts';
-import { blame } from './reload-turn.ts';
+import { blame, reasonText } from './reload-turn.ts';
 import type { Wanted } from './wanted-files.ts';
 
 /** A HAProxy that did not answer is looked at again for its reload after this. */
@@ -53,7 +53,7 @@ export async function failed({ agent, journal, wanted, turn, refused, stamp, sig
   const tried = new Map([...turn.tried].filter(([service]) => !refused.has(service)));
   const blamed = blame(error, tried, { restamped: wanted.restamped, stamp, now });
   await noteRejections(agent, blamed.services, blamed.stamp);
-  const reason = { structure: stamp, message: error.message, nextTry: blamed.stamp?.nextTry ?? now + RETRY_REJECTED_MS };
+  const reason = { structure: stamp, message: reasonText(error), nextTry: blamed.stamp?.nextTry ?? now + RETRY_REJECTED_MS };
   await journal.write(blockedEvents(new Map([...concerned(wanted, reason), ...refused, ...blamed.services])), now);
   if (blamed.again || turn.left) await wantReload(agent, 'services to be tried one at a time');
   return { outcome: 'failed', reasons: wanted.reasons, detail: error.message };
