@@ -18,6 +18,8 @@ export interface StatusReport {
   /** Those that are gone are left out. */
   readonly instances: readonly InstanceStatus[];
   readonly proxies: readonly ProxyStatus[];
+  /** Those that were heard of last come first. */
+  readonly watchers: readonly WatcherStatus[];
   readonly queues: readonly QueueStatus[];
 }
 
@@ -26,6 +28,8 @@ export interface ServiceStatus {
   /** unread: in this host's config, and no watcher has published it · retired: no watcher has it in its config any more. */
   readonly config: 'published' | 'unread' | 'retired';
   readonly path: string | null;
+  /** The path that the leading watcher waits for, because it is not there. */
+  readonly waitsFor: string | null;
   readonly mode: string | null;
   readonly check: string | null;
   readonly listen: string | null;
@@ -59,11 +63,28 @@ export interface ProxyStatus {
   readonly lastSeen: number | null;
   /** Whether that is recent. */
   readonly live: boolean;
+  /** Why HAProxy cannot be worked on; null: it can, or nobody has tried. */
+  readonly unreachable: string | null;
   /** Services that it still has to look at. */
   readonly dirty: number;
   readonly backends: readonly BackendStatus[];
   /** `failed`: what went wrong; null: nothing, or it is not over. */
   readonly lastReload: { readonly at: number; readonly reason: string | null; readonly failed: string | null } | null;
+}
+
+export interface WatcherStatus {
+  readonly watcher: string;
+  readonly leader: boolean;
+  readonly lastSeen: number;
+  /** Whether that is recent. */
+  readonly live: boolean;
+  /** To Zookeeper, and since when it is or is not. */
+  readonly connected: boolean;
+  readonly since: number;
+  readonly problem: string | null;
+  readonly services: number;
+  /** Services that it cannot read (stale), or whose path is not there. */
+  readonly troubled: readonly { readonly service: string; readonly why: 'path' | 'stale'; readonly detail: string }[];
 }
 
 export interface BackendStatus {
@@ -89,8 +110,9 @@ export function serviceStatus(input: {
   readonly revision: number;
   readonly instances: readonly InstanceStatus[];
   readonly lag: ServiceStatus['lag'];
+  readonly waitsFor?: string | null;
 }): ServiceStatus {
-  const { service, snapshot, revision, instances, lag } = input;
+  const { service, snapshot, revision, instances, lag, waitsFor = null } = input;
   const config = snapshot?.config ?? null;
   const guard = snapshot?.guard ?? null;
   const open = guard === null || guard.state === 'open';
@@ -98,6 +120,7 @@ export function serviceStatus(input: {
     service,
     config: config !== null ? 'published' : snapshot === null ? 'unread' : 'retired',
     path: config?.path ?? null,
+    waitsFor,
     mode: config?.mode ?? null,
     check: config === null ? null : checkText(config.check),
     listen: config?.listen ?? null,

@@ -10,7 +10,7 @@ import { Story, serviceConfig } from '../support/service-events.ts';
 const NOW = 1_700_000_000_000;
 
 function report(changes: Partial<StatusReport> = {}): StatusReport {
-  return { format: STATUS_FORMAT, at: NOW, services: [], instances: [], proxies: [], queues: [], ...changes };
+  return { format: STATUS_FORMAT, at: NOW, services: [], instances: [], proxies: [], watchers: [], queues: [], ...changes };
 }
 
 function instance(changes: Partial<InstanceStatus> = {}): InstanceStatus {
@@ -121,6 +121,7 @@ describe('the text', () => {
             worker: 1,
             lastSeen: NOW,
             live: true,
+            unreachable: hostile,
             dirty: 0,
             backends: [{ service: hostile, state: 'blocked', since: NOW, revision: 1, detail: hostile, nextTry: null }],
             lastReload: { at: NOW, reason: hostile, failed: hostile },

@@ -91,6 +91,8 @@ async function passProxy(
 /** Whether another process answers than at the last pass of anybody (`worker`), or of this process. */
 async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedProxy, worker: string | null): Promise<boolean> {
   const { proxies } = agent.ports;
+  // Whoever could not reach it before may have been another process.
+  if (agent.failures > 0 || agent.worker === null) await proxies.setState(agent.config.id, { unreachable: '' });
   agent.failures = 0;
   const before = worker === null ? null : (JSON.parse(worker) as ObservedProxy['identity']);
   const unknownHere = agent.worker === null || !sameWorker(agent.worker, proxy.identity);
@@ -188,6 +190,8 @@ async function failed(agent: ProxyAgent, journal: Journal, marked: readonly Serv
   }
   const delay = backoff(agent.failures, { first: UNREACHABLE_FIRST_MS, most: UNREACHABLE_MOST_MS });
   if (agent.failures === 0) agent.ports.logger.warn({ proxy: agent.config.id, error: detail }, 'proxy cannot be worked on, trying again');
+  // Also of a proxy that has no backend yet to say it of.
+  if (agent.failures === 0) await agent.ports.proxies.setState(agent.config.id, { unreachable: detail });
   agent.failures += 1;
   const nextTry = Date.now() + delay;
   await journal.write(

@@ -17,6 +17,7 @@ import type { Reading } from '../../shared/zookeeper/reading.ts';
 import { decodeReading, isVolatile } from './decode-reading.ts';
 import type { NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
+import { ReadingTeller } from './reading-teller.ts';
 import { believes, type Trust, trustAfter } from './trust.ts';
 import { type Change, type Recorded, type Tenure, ViewWriter } from './view-writer.ts';
 import { WakeSender } from './wake-sender.ts';
@@ -37,6 +38,8 @@ export interface ServiceWatchOptions {
 
 export interface ServiceWatchStatus {
   readonly service: ServiceName;
+  /** The path, when it is not there. */
+  readonly absent: string | null;
   /** On record. */
   readonly children: number;
   /** The view is what Zookeeper has, by a watch that is in force. */
@@ -61,6 +64,7 @@ export class ServiceWatch {
   readonly #writer: ViewWriter;
   readonly #wake: WakeSender;
   readonly #list: ListWatch;
+  readonly #teller: ReadingTeller;
   /** What was last put on record of znodes whose registration can change without them: by name. */
   readonly #stated = new Map<string, string>();
   /** Both the writer's steps and the config's go one after the other. */
@@ -80,6 +84,7 @@ export class ServiceWatch {
     const shared = { signal: this.#abort.signal, logger: options.logger };
     this.#writer = new ViewWriter(config.name, { log: options.log, tenure: options.tenure, ...shared });
     this.#wake = new WakeSender(config.name, { wake: options.wake, ...shared });
+    this.#teller = new ReadingTeller(config.name, options.logger);
     this.#list = new ListWatch(options.link, {
       path: config.path,
       barrier: options.barrier,
@@ -129,6 +134,7 @@ export class ServiceWatch {
     if (fresh) this.#freshAt = performance.now();
     return {
       service: this.service,
+      absent: this.#teller.absent,
       children: this.#writer.children.size,
       fresh,
       staleMs: fresh ? null : Math.round(performance.now() - this.#freshAt),
@@ -174,10 +180,12 @@ export class ServiceWatch {
     const confirmed = believes(this.#trust, reading, performance.now(), this.#options.link.sessionTimeout);
     let missing: readonly string[] = [];
     let mzxid: string | null = null;
+    let found: readonly ServiceEvent[] = [];
     const recorded = await this.#writer.commit(
       (): Change => {
         const difference = diffView(this.#writer.children, reading, decoded, { confirmed, restated });
         missing = difference.unconfirmed;
+        found = difference.events;
         mzxid = latest([...difference.set.values()].map((entry) => entry.mzxid));
         return { ...difference, events: [...this.#configured(), ...difference.events, ...this.#completed(reading, missing)] };
       },
@@ -185,6 +193,7 @@ export class ServiceWatch {
     );
     if (recorded === null) return;
     this.#state(reading, decoded);
+    this.#teller.read(this.#config.path, reading.parent.present, found);
     this.#tell(recorded, mzxid, firstOfConnection);
     this.#judge(reading, missing);
     // A step from a view that is not the one we knew tells only of what was read.
