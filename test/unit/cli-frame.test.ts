@@ -94,7 +94,7 @@ describe('the frame', () => {
     ]) {
       const { code, err } = await pointsman(...args, '--config', 'nope.yaml');
       expect(code).toBe(2);
-      expect(err).toMatch(/\n {4}at .*load-config\.ts/);
+      expect(err).toMatch(/\ncode: CONFIG_NOT_FOUND\n[\s\S]*\n {4}at .*load-config\.ts/);
     }
   });
 

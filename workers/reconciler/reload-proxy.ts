@@ -15,7 +15,7 @@ import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ReloadWay } from '../../shared/model/proxy-config.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { noteLoaded } from './files.ts';
-import { Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { type Attempt, lost, type Outcome, type ReloadReport, runs, tryFiles } from './reload-attempt.ts';
 import { blockedEvents, failed, putBack, refuseAll, unobserved } from './reload-failure.ts';
@@ -34,7 +34,7 @@ export async function reloadProxy(agent: ProxyAgent, way: ReloadWay, signal: Abo
     return { outcome: 'too-soon', reasons: [why], detail: 'minInterval is not over', ms: 0 };
   }
   const done = await agent.exclusively(async (claim) => {
-    const journal = new Journal(agent.ports.proxies, agent.config.id);
+    const journal = agent.newJournal();
     await journal.loadAll();
     return reloadOnce(agent, way, journal, signal, () => claim.held());
   });
