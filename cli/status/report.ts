@@ -7,6 +7,7 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { eventTime } from '../../shared/model/ids.ts';
+import type { Rejection } from '../../shared/model/registration.ts';
 import type { CheckConfig } from '../../shared/model/service-config.ts';
 
 export const STATUS_FORMAT = 1;
@@ -171,7 +172,7 @@ export function counted(words: readonly string[]): Record<string, number> {
 function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stored }: InstanceSnapshot): string | null {
   switch (state) {
     case 'rejected': {
-      const said = context.rejection === null ? 'rejected' : `${context.rejection.code}: ${context.rejection.detail}`;
+      const said = context.rejection === null ? 'rejected' : rejectionText(context.id, context.rejection);
       return stored === 'rejected' ? said : `${said} (its last good form stays, ${stored})`;
     }
     case 'held':
@@ -188,6 +189,12 @@ function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stor
     case 'gone':
       return null;
   }
+}
+
+/** A znode's own name, which stands beside it anyway, is not said again. */
+export function rejectionText(instance: string, { code, detail }: Rejection): string {
+  const name = instance.startsWith('znode:') ? `${instance.slice('znode:'.length)}: ` : null;
+  return `${code}: ${name !== null && detail.startsWith(name) ? detail.slice(name.length) : detail}`;
 }
 
 function checkText(check: CheckConfig): string {

@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { ageText } from '../../cli/age.ts';
 import { jsonText } from '../../cli/json-text.ts';
 import { printReport } from '../../cli/status/print-report.ts';
-import { type InstanceStatus, instanceStatus, lagOf, STATUS_FORMAT, type StatusReport, serviceStatus } from '../../cli/status/report.ts';
+import {
+  type InstanceStatus,
+  instanceStatus,
+  lagOf,
+  rejectionText,
+  STATUS_FORMAT,
+  type StatusReport,
+  serviceStatus,
+} from '../../cli/status/report.ts';
 import { newInstance, stepInstance } from '../../machines/instance.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
 
@@ -155,6 +163,13 @@ describe('the text', () => {
     expect(new Set(columns).size).toBe(1);
     expect(printReport(report({ instances }), { colour: true, only: null })).toContain('\u001b[');
   });
+});
+
+it('a refusal does not say the name of its own znode again', () => {
+  const rejection = { code: 'not-an-address', detail: 'not-an-address: no port' } as const;
+  expect(rejectionText('znode:not-an-address', rejection)).toBe('not-an-address: no port');
+  expect(rejectionText('znode:other', rejection)).toBe('not-an-address: not-an-address: no port');
+  expect(rejectionText('10.0.0.1:80', { code: 'bad-data', detail: 'not JSON' })).toBe('bad-data: not JSON');
 });
 
 describe('JSON', () => {
