@@ -116,6 +116,17 @@ describe('check', () => {
     expect([code, JSON.parse(out)]).toEqual([0, { ok: true, file: 'good.yaml', services: 2, proxies: 3 }]);
   });
 
+  it('warns of a base file that is not there, and is content all the same', async () => {
+    const proxy = (base: string): string =>
+      `${LEAST}proxies:\n  edge: { runtime: "unix:/run/edge.sock", start: true, base: ${base}, managed: /etc/haproxy/edge.d }\n`;
+    await writeFile(path('base.yaml'), proxy('/nowhere/haproxy.cfg'));
+    const { code, out, err } = await pointsman('check', '--config', 'base.yaml');
+    expect([code, out]).toEqual([0, 'ok: base.yaml: 0 services, 1 proxy\n']);
+    expect(err).toMatch(/^warning: proxies\.edge\.base: \/nowhere\/haproxy\.cfg is not there[^\n]*\n$/);
+    await writeFile(path('base.yaml'), proxy(path('good.yaml')));
+    expect((await pointsman('check', '--config', 'base.yaml')).err).toBe('');
+  });
+
   it('finds ./pointsman.yaml by itself', async () => {
     await mkdir(path('own'));
     await writeFile(path('own/pointsman.yaml'), LEAST);

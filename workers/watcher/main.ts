@@ -1,6 +1,7 @@
 /** Wiring of the watcher role: a link to Zookeeper of its own, the log and the queue in Redis. */
 import { hostname } from 'node:os';
 import type { Config } from '../../shared/config/config.ts';
+import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { WatcherStore } from '../../shared/redis/watcher-store.ts';
@@ -15,6 +16,17 @@ import { Watcher, type WatcherStatus } from './watcher.ts';
 
 /** ms without a connection at the start after which that is said; the link goes on trying, and says more later. */
 const WAIT_TOLD_MS = 3_000;
+
+function disconnected(): PointsmanError {
+  return new PointsmanError(
+    'ZOOKEEPER_UNREACHABLE',
+    'it has no connection to Zookeeper, so nothing can be read; the last good state stays',
+    {
+      hint: 'look at the Zookeeper servers; everything is read again by itself when they are back',
+      retry: 'transient',
+    },
+  );
+}
 
 /** The log, with what is appended handed over to the transition role, should it run in this process. */
 function handedOver({ log, handover }: Ports): WatcherLog {
@@ -99,9 +111,14 @@ export class WatcherRole implements Role {
     return this.#watcher.reconfigure(services);
   }
 
-  /** false: another watcher leads, or the service is not watched. */
-  resync(service?: ServiceName): Promise<boolean> {
-    return this.#watcher.resync(service);
+  /** false: another watcher leads, or the service is not watched. @throws PointsmanError ZOOKEEPER_UNREACHABLE: without a connection nothing can be read. */
+  async resync(service?: ServiceName): Promise<boolean> {
+    if (!this.#link.connected) throw disconnected();
+    try {
+      return await this.#watcher.resync(service);
+    } catch (error) {
+      throw this.#link.connected ? error : disconnected();
+    }
   }
 
   get status(): WatcherStatus {
