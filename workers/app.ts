@@ -188,7 +188,7 @@ export class App {
         await awaitReady(redis, REDIS_FIRST_MS);
         break;
       } catch (error) {
-        logger.warn({ ...errorFields(error) }, 'waiting for redis');
+        logger.warn(errorFields(error), 'waiting for redis');
         await pause(backoff(attempt, { first: 500, most: 10_000 }), this.#stopping.signal);
       }
     }

@@ -83,7 +83,7 @@ async function takeOver({ app, logger, started, names, chosen }: Running, next: 
   if (sections.length > 0 || roles.length > 0) logger.warn({ sections, roles }, 'restart needed: these count from the next start');
   await app
     .reconfigure(next)
-    .catch((error: unknown) => logger.error({ ...errorFields(error) }, 'the services of the config could not be taken over'));
+    .catch((error: unknown) => logger.error(errorFields(error), 'the services of the config could not be taken over'));
 }
 
 /** The first signal asks, the second one does not wait. */

@@ -72,7 +72,7 @@ export class ResyncListener {
     subscriber.on('message', (_channel: string, text: string) => void this.#answer(text));
     subscriber.on('ready', () => {
       subscriber.subscribe(this.#keys.resync).catch((error: unknown) => {
-        this.#logger.warn({ ...errorFields(error) }, 'cannot listen for resync requests');
+        this.#logger.warn(errorFields(error), 'cannot listen for resync requests');
         // The next connection subscribes again.
         if (this.#subscriber !== null) subscriber.disconnect(true);
       });
@@ -102,7 +102,7 @@ export class ResyncListener {
     }
     const answer: ResyncAnswer = { watcher: this.#watcher, ...found };
     await this.#redis.publish(answerChannel(this.#keys, request.id), JSON.stringify(answer)).catch((error: unknown) => {
-      this.#logger.warn({ ...errorFields(error) }, 'a resync answer was not sent');
+      this.#logger.warn(errorFields(error), 'a resync answer was not sent');
     });
   }
 }
