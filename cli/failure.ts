@@ -1,4 +1,4 @@
-/** How a failed command ends: a line of what, a line of what to do, the stack with `--verbose`, and the exit code. */
+/** How a failed command ends: a line of what, a line of what to do, the code and the stack with `--verbose`, and the exit code. */
 import { CommanderError } from 'commander';
 import { type ErrorCode, errorText, PointsmanError } from '../shared/errors.ts';
 import type { ExitCode } from './context.ts';
@@ -10,6 +10,7 @@ export function tellFailure(error: unknown, how: { verbose: boolean; tell: (line
   const { what, hint, exitCode } = failure(error);
   how.tell(`error: ${what}`);
   how.tell(hint);
+  if (how.verbose && error instanceof PointsmanError) how.tell(`code: ${error.code}`);
   if (how.verbose && error instanceof Error) how.tell(stackOf(error));
   return exitCode;
 }

@@ -14,7 +14,7 @@ export function createProgram(): { program: Command; context: CliContext } {
     .description("Keeps HAProxy's servers in step with the service instances registered in Zookeeper")
     .version(version(), '--version', 'print the version')
     .option('--config <file>', 'the config (default: ./pointsman.yaml, else /etc/pointsman/pointsman.yaml)')
-    .option('--verbose', 'show the stack of an error')
+    .option('--verbose', 'show the code and the stack of an error')
     .showSuggestionAfterError(true)
     .configureHelp({ showGlobalOptions: true })
     // Errors are told once, by main.ts, with what to do about them.

@@ -92,3 +92,8 @@ export function unreachable(value: never, what: string): never {
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** For the log: what failed, with its code and what to do about it where it has them. */
+export function errorFields(error: unknown): { readonly code?: ErrorCode; readonly error: string; readonly hint?: string } {
+  return error instanceof PointsmanError ? { code: error.code, error: error.message, hint: error.hint } : { error: errorText(error) };
+}

@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Config } from '../shared/config/config.ts';
-import { errorText, PointsmanError } from '../shared/errors.ts';
+import { errorFields, PointsmanError } from '../shared/errors.ts';
 import { END_MS } from '../shared/haproxy/process-end.ts';
 import type { Logger } from '../shared/observability/logger.ts';
 import { awaitReady, connectRedis, evictionPolicy } from '../shared/redis/connection.ts';
@@ -138,7 +138,7 @@ export class App {
       return true;
     } catch (error) {
       // What is not one of our coded errors may be a bug: then the stack says where.
-      const detail = error instanceof PointsmanError ? { code: error.code, error: error.message, hint: error.hint } : { err: error };
+      const detail = error instanceof PointsmanError ? errorFields(error) : { err: error };
       this.#ports.logger.error({ role: name, ...detail }, 'a role could not be started, it is tried again');
       this.#roles = this.#roles.filter((role) => !begun.includes(role));
       await this.#stopRoles(begun, STOP_MS);
@@ -179,7 +179,7 @@ export class App {
     const late = (): Error => new Error(`not done within ${ms} ms; what it had in hand is left to others`);
     const stopped = roles.map((role) =>
       within(ms, role.stop(), late).catch((error: unknown) => {
-        this.#ports.logger.warn({ role: role.name, error: errorText(error) }, 'role did not stop cleanly');
+        this.#ports.logger.warn({ role: role.name, ...errorFields(error) }, 'role did not stop cleanly');
       }),
     );
     await Promise.all(stopped);
@@ -192,7 +192,7 @@ export class App {
         await awaitReady(redis, REDIS_FIRST_MS);
         break;
       } catch (error) {
-        logger.warn({ error: errorText(error) }, 'waiting for redis');
+        logger.warn(errorFields(error), 'waiting for redis');
         await pause(backoff(attempt, { first: 500, most: 10_000 }), this.#stopping.signal);
       }
     }

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import type { Config } from '../../shared/config/config.ts';
 import { watchConfig } from '../../shared/config/watch-config.ts';
-import { errorText, must, PointsmanError } from '../../shared/errors.ts';
+import { errorFields, must, PointsmanError } from '../../shared/errors.ts';
 import { createLogger, type Logger } from '../../shared/observability/logger.ts';
 import { App, ROLES, type RoleName, rolesOf, STOP_WITHIN_MS } from '../../workers/app.ts';
 import { fixedSections } from '../../workers/config-change.ts';
@@ -13,6 +13,9 @@ import type { CliContext } from '../context.ts';
 
 /** ms that the rest of an end may take, once the roles have stopped. */
 const LEAVE_MS = 500;
+/** Warnings of libraries that are told. */
+const WARNINGS_MAX = 50;
+const WARNING_CHARACTERS_MAX = 500;
 
 export function register(command: Command, context: CliContext): void {
   command
@@ -25,14 +28,11 @@ async function run(context: CliContext, roles: string | null): Promise<void> {
   const names = roles === null ? rolesOf(config) : parseRoles(roles, config);
   const logger = createLogger({ level: config.log.level });
   failOnAnythingUncaught(logger);
+  hearLibraries(logger);
   const app = new App(config, names, logger);
   const watch = watchConfig(must(config.file, 'the path of the config'), config, {
     onConfig: (next) => void takeOver({ app, logger, started: config, names, chosen: roles !== null }, next),
-    onError: (error) =>
-      logger.error(
-        { error: errorText(error), hint: error instanceof PointsmanError ? error.hint : null },
-        'config refused, the old one stays',
-      ),
+    onError: (error) => logger.error(errorFields(error), 'config refused, the old one stays'),
   });
   const stopped = untilStopped(logger);
   if (process.stderr.isTTY) context.tell(`pointsman runs ${names.join(', ')} with ${config.file}; Ctrl-C stops it`);
@@ -83,7 +83,7 @@ async function takeOver({ app, logger, started, names, chosen }: Running, next: 
   if (sections.length > 0 || roles.length > 0) logger.warn({ sections, roles }, 'restart needed: these count from the next start');
   await app
     .reconfigure(next)
-    .catch((error: unknown) => logger.error({ error: errorText(error) }, 'the services of the config could not be taken over'));
+    .catch((error: unknown) => logger.error(errorFields(error), 'the services of the config could not be taken over'));
 }
 
 /** The first signal asks, the second one does not wait. */
@@ -118,6 +118,17 @@ function failOnAnythingUncaught(logger: Logger): void {
   };
   process.on('uncaughtException', fail('uncaught exception'));
   process.on('unhandledRejection', fail('unhandled rejection'));
+}
+
+/** A library prints one warning per connection (BullMQ: of Redis's eviction policy); here it is one line of the log. */
+function hearLibraries(logger: Logger): void {
+  const heard = new Set<string>();
+  console.warn = (...said: unknown[]) => {
+    const text = said.map(String).join(' ').slice(0, WARNING_CHARACTERS_MAX);
+    if (heard.has(text) || heard.size >= WARNINGS_MAX) return;
+    heard.add(text);
+    logger.warn({ warning: text }, 'a library warns');
+  };
 }
 
 function usage(message: string, hint: string): PointsmanError {

@@ -10,13 +10,14 @@ import { wantsColour } from '../table.ts';
 const JSON_HELP = `
 --json prints one object, times in ms since the epoch. New keys may come; none changes its meaning while format is 1:
   format, at
-  services[]   service, config (published | unread | retired), path, mode, check, listen, revision, states { <state>: count },
+  services[]   service, config (published | unread | retired), path, mode, check, listen, waitsFor, revision, states { <state>: count },
                guard { state (open | holding | releasing), held, since, until }, lag { events, more, ms }
-  instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason,
+  instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason, until,
                witnesses[] proxy, verdict (up | down | unknown), since (at most 16)
-  proxies[]    proxy, pool, version, worker, lastSeen, live, dirty, lastReload { at, reason },
+  proxies[]    proxy, pool, version, worker, lastSeen, live, unreachable, dirty, lastReload { at, reason, failed },
                hearing { by (ring | poll), detail },
                backends[] service, state, since, revision, detail, nextTry
+  watchers[]   watcher, leader, lastSeen, live, connected, since, problem, services, troubled[] { service, why (path | stale), detail }
   queues[]     queue, waiting, active, delayed, failed
 Exit code 0; 1 when Redis does not answer.`;
 

@@ -10,6 +10,8 @@ export interface Row {
   /** null: it is none of the demo's own. */
   readonly requests: number | null;
   readonly process: string;
+  /** Why its registration was refused: in the place of the process, which such a one seldom has. */
+  readonly refused: string | null;
   readonly selected: boolean;
 }
 
@@ -36,6 +38,9 @@ const EVENTS_LEAST = 3;
 const ROWS_LEAST = 3;
 const HEAD: readonly string[] = ['INSTANCE', 'SERVICE', 'STATE', 'HEALTH', 'REQUESTS', 'PROCESS'];
 const WIDTHS: readonly number[] = [20, 18, 11, 7, 8, 10];
+
+/** Behind the state: one that was refused has neither health nor requests. */
+const REFUSED_AT = WIDTHS.slice(0, 3).reduce((sum, width) => sum + width + 1, 0);
 
 export function frame(view: View, size: { columns: number; rows: number }, paint: Paint): string[] {
   const { columns } = size;
@@ -69,8 +74,9 @@ function windowOf(rows: readonly Row[], count: number): readonly Row[] {
 }
 
 function rowLine(row: Row, columns: number, paint: Paint): string {
-  const { id, service, state, health, requests, process } = row;
-  const line = cut(cells([id, service, state, health, requests === null ? '' : String(requests), process]), columns);
+  const { id, service, state, health, requests, process, refused } = row;
+  const told = cells([id, service, state, health, requests === null ? '' : String(requests), refused === null ? process : '']);
+  const line = cut(refused === null ? told : `${told.padEnd(REFUSED_AT - 1)} ${refused}`, columns);
   if (row.selected) return paint.inverse(line);
   if (state === 'serving' && health === 'up') return paint.good(line);
   return state === 'failing' || state === 'rejected' || health === 'down' ? paint.bad(line) : paint.warning(line);

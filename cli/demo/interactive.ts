@@ -100,7 +100,7 @@ class Display {
     const view: View = {
       head: headOf(this.#stack),
       rows: this.#rows(this.#view),
-      traffic: `${REQUESTS_PER_SECOND} requests a second through HAProxy: ${this.#load.answered} answered, ${this.#load.failed} failed; ${this.#view.reloads} reloads`,
+      traffic: `${REQUESTS_PER_SECOND} requests a second through HAProxy: ${this.#load.answered} answered, ${this.#load.failed} failed; ${this.#view.reloads} ${this.#view.reloads === 1 ? 'reload' : 'reloads'}`,
       events: this.#timeline.lines,
       commands: this.#commands,
       keys: KEYS,

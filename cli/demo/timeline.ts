@@ -5,7 +5,7 @@ const KEPT = 50;
 
 export interface Seen {
   /** Instance to its state, over all services. */
-  readonly states: ReadonlyMap<InstanceId, { readonly service: ServiceName; readonly state: string }>;
+  readonly states: ReadonlyMap<InstanceId, { readonly service: ServiceName; readonly state: string; readonly refused: string | null }>;
   /** Services that are held. */
   readonly held: ReadonlySet<ServiceName>;
   readonly reloads: number;
@@ -31,9 +31,9 @@ export class Timeline {
     const before = this.#last;
     this.#last = now;
     if (before === null) return;
-    for (const [id, { service, state }] of now.states) {
+    for (const [id, { service, state, refused }] of now.states) {
       const was = before.states.get(id)?.state ?? 'gone';
-      if (was !== state) this.say(`${service} ${id}: ${was} -> ${state}`);
+      if (was !== state) this.say(`${service} ${id}: ${was} -> ${state}${refused === null ? '' : `, ${refused}`}`);
     }
     for (const service of now.held) if (!before.held.has(service)) this.say(`${service}: mass loss held, what is missing keeps serving`);
     for (const service of before.held) if (!now.held.has(service)) this.say(`${service}: the hold ended`);

@@ -57,6 +57,7 @@ export class WorldViewer {
           health: state === 'gone' ? '' : (view?.health ?? ''),
           requests: this.#requests(id, instance),
           process: processOf(instance),
+          refused: view?.refused ?? null,
         },
       ];
     });
@@ -69,7 +70,7 @@ export class WorldViewer {
 
 export function summaryOf(view: WorldView, load: Load): Seen {
   return {
-    states: new Map(view.rows.map(({ id, service, state }) => [id, { service, state }])),
+    states: new Map(view.rows.map(({ id, service, state, refused }) => [id, { service, state, refused }])),
     held: view.held,
     reloads: view.reloads,
     reloadReason: view.reloadReason,

@@ -13,6 +13,7 @@ import type { ObservedServer } from '../../shared/model/observed.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
+import { rejectionText } from '../status/report.ts';
 import { PROXY, paths } from './files.ts';
 import { instancesPath } from './instance-path.ts';
 import type { Stack } from './stack.ts';
@@ -23,6 +24,8 @@ const COMMANDS_READ_MAX = 500;
 export interface InstanceView {
   readonly state: VisibleState;
   readonly health: Health;
+  /** Why its registration was refused; safe to print. */
+  readonly refused: string | null;
 }
 
 /** A command that was sent to HAProxy, or rather is about to be. */
@@ -53,7 +56,9 @@ export class World {
     const views = new Map<InstanceId, InstanceView>();
     for (const [id, text] of [...texts].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const snapshot = readInstance(text);
-      views.set(id, { state: visibleState(snapshot), health: healthOf(snapshot) });
+      const { rejection } = snapshot.context;
+      const refused = rejection === null ? null : rejectionText(id, rejection);
+      views.set(id, { state: visibleState(snapshot), health: healthOf(snapshot), refused });
     }
     return views;
   }

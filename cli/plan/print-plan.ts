@@ -24,7 +24,12 @@ function printPlan(plan: ProxyPlan, options: { colour: boolean; now: number }): 
       sum(services, ({ waiting }) => waiting.length),
       'wait',
     ),
-    counted(services.filter(({ reload }) => reload !== null).length, 'service to reload for', 'services to reload for'),
+    // One that waits for a reload and is refused is one blocked service, not two.
+    counted(
+      services.filter(({ reload, blocked }) => reload !== null && blocked === null).length,
+      'service to reload for',
+      'services to reload for',
+    ),
     counted(services.filter(({ blocked }) => blocked !== null).length, 'blocked service'),
   ].filter((text) => text !== null);
   const inSync = `${settled} ${settled === 1 ? 'service' : 'services'} in sync`;

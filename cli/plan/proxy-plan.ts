@@ -36,7 +36,7 @@ export type ProxyPlan =
       readonly reached: true;
       readonly version: string;
       readonly worker: number;
-      /** Services whose plan is empty. */
+      /** Services that it has and whose plan is empty. */
       readonly settled: number;
       /** The others. */
       readonly services: readonly ServicePlan[];
@@ -60,12 +60,14 @@ export async function planProxy(config: ProxyConfig, ports: Ports): Promise<Prox
       if (proxy.stopping) throw stopping(config.id, proxy.identity.pid);
       const carried = await services(agent, proxy);
       const plans: ServicePlan[] = [];
+      let settled = 0;
       for (const service of carried) {
         const plan = await planService(agent, connection, proxy, service);
-        if (plan !== null) plans.push(plan);
+        if (plan === 'settled') settled += 1;
+        else if (plan !== 'gone') plans.push(plan);
       }
       const { version, identity } = proxy;
-      return { proxy: config.id, reached: true, version, worker: identity.pid, settled: carried.length - plans.length, services: plans };
+      return { proxy: config.id, reached: true, version, worker: identity.pid, settled, services: plans };
     });
   } catch (error) {
     if (!(error instanceof PointsmanError) || !error.code.startsWith('HAPROXY_')) throw error;
@@ -88,22 +90,22 @@ async function services(agent: ProxyAgent, proxy: ObservedProxy): Promise<Servic
   return [...all].filter((service) => matchesAny(config.services, service)).sort();
 }
 
-/** null: nothing is to be done. */
+/** settled: nothing is to be done · gone: there is nothing of it, neither desired nor in HAProxy. */
 async function planService(
   agent: ProxyAgent,
   connection: Parameters<typeof look>[0]['connection'],
   proxy: ObservedProxy,
   service: ServiceName,
-): Promise<ServicePlan | null> {
+): Promise<ServicePlan | 'settled' | 'gone'> {
   const { config, ports } = agent;
   const nothing = { service, commands: [], waiting: [], reload: null, blocked: null };
   const { backend: desired } = await ports.desired.read(service);
   if (!config.runtimeOnly && proxy.identity.stamp === null) {
-    return desired === null ? null : { ...nothing, blocked: `HAProxy was not started with -f ${config.managed}` };
+    return desired === null ? 'gone' : { ...nothing, blocked: `HAProxy was not started with -f ${config.managed}` };
   }
   const { plan } = await look({ agent, connection, proxy }, service, desired);
   const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
-  if (isEmpty(plan) && !restamped) return null;
+  if (isEmpty(plan) && !restamped) return desired === null ? 'gone' : 'settled';
   const reload = plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null);
   const refused =
     reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));

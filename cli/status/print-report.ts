@@ -3,6 +3,7 @@
  * serving are listed, and a line says how to see the others. Every cell is made printable by the table.
  */
 import { ageText } from '../age.ts';
+import { printable } from '../printable.ts';
 import { type Cell, formatTable, type Tone } from '../table.ts';
 import {
   type BackendStatus,
@@ -12,7 +13,9 @@ import {
   type QueueStatus,
   type ServiceStatus,
   type StatusReport,
+  type WatcherStatus,
 } from './report.ts';
+import { statesText, summary } from './summary.ts';
 
 /** States that ask for no explanation. */
 const WELL: ReadonlySet<string> = new Set(['serving', 'joining', 'draining']);
@@ -48,9 +51,9 @@ const TONES: Readonly<Record<string, Tone>> = {
 };
 
 export function printReport(report: StatusReport, options: { colour: boolean; only: string | null }): string {
-  const { at, services, instances, proxies, queues } = report;
+  const { at, services, instances, proxies, watchers, queues } = report;
   const { colour, only } = options;
-  const parts = [summary(report)];
+  const parts = [printable(summary(report))];
   const add = (title: string, head: readonly string[], rows: readonly Row[], note: string | null = null): void => {
     if (rows.length > 0) parts.push(`${title}\n${formatTable(head, rows, colour)}${note === null ? '' : `\n${note}`}`);
   };
@@ -76,6 +79,7 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
     ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'checks by', 'backends', 'to look at', 'last reload'],
     proxies.map((proxy) => proxyRow(proxy, at)),
   );
+  add('WATCHERS', ['watcher', 'role', 'heard of', 'zookeeper', 'services'], watcherRows(watchers, at));
   add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
   add('QUEUES', ['queue', 'waiting', 'active', 'delayed', 'failed'], queues.map(queueRow));
   const question = whyText(report);
@@ -97,24 +101,6 @@ function quoted(word: string): string {
   return word.includes('[') ? `'${word}'` : word;
 }
 
-function summary({ services, instances, proxies }: StatusReport): string {
-  const states = statesText(counted(instances.map(({ state }) => state)));
-  const backends = proxies.flatMap((proxy) => proxy.backends);
-  const unsettled = backends.filter(({ state }) => state !== 'in-sync').length;
-  const holds = services.filter(({ guard }) => guard.state !== 'open').length;
-  return [
-    count(services.length, 'service'),
-    `${count(instances.length, 'instance')}${states === '' ? '' : ` (${states})`}`,
-    count(proxies.length, 'proxy', 'proxies'),
-    backends.length === 0
-      ? 'no backend yet'
-      : unsettled === 0
-        ? 'every backend in sync'
-        : `${unsettled} of ${count(backends.length, 'backend')} not in sync`,
-    ...(holds > 0 ? [`${count(holds, 'service')} HELD by the guard`] : []),
-  ].join(' · ');
-}
-
 function serviceRow(service: ServiceStatus, now: number): Row {
   const { config, path, mode, check, listen, guard, lag } = service;
   const said = {
@@ -125,7 +111,11 @@ function serviceRow(service: ServiceStatus, now: number): Row {
   const until = guard.until === null ? '' : `, next step in ${ageText(guard.until - now)}`;
   return [
     service.service,
-    config === 'published' ? said.published : { text: said[config], tone: 'warning' },
+    service.waitsFor !== null
+      ? { text: `waits for path ${service.waitsFor}`, tone: 'bad' }
+      : config === 'published'
+        ? said.published
+        : { text: said[config], tone: 'warning' },
     statesText(service.states) || { text: 'none', tone: 'warning' },
     guard.state === 'open' ? { text: 'open', tone: 'faint' } : { text: `${guard.state}: keeps ${guard.held}${until}`, tone: 'bad' },
     lag.events === 0
@@ -167,18 +157,46 @@ function proxyRow(proxy: ProxyStatus, now: number): Row {
     proxy.proxy,
     proxy.pool,
     proxy.version ?? { text: 'unknown', tone: 'faint' },
-    proxy.worker === null ? '' : `pid ${proxy.worker}`,
+    workerCell(proxy),
     { text: seen, tone: proxy.live ? 'plain' : 'bad' },
     hearingCell(proxy.hearing),
     statesText(counted(proxy.backends.map(({ state }) => state))),
     proxy.dirty === 0 ? '' : String(proxy.dirty),
-    lastReload === null ? '' : `${ageText(now - lastReload.at)} ago${lastReload.reason === null ? '' : `: ${lastReload.reason}`}`,
+    lastReload === null ? '' : reloadCell(lastReload, now),
   ];
 }
 
 function hearingCell(hearing: ProxyStatus['hearing']): Cell {
   if (hearing === null) return { text: '', tone: 'plain' };
   return hearing.by === 'ring' ? { text: 'ring', tone: 'plain' } : { text: hearing.by, tone: 'warning' };
+}
+
+function reloadCell({ at, reason, failed }: NonNullable<ProxyStatus['lastReload']>, now: number): string | Cell {
+  const when = `${ageText(now - at)} ago`;
+  if (failed !== null) return { text: `FAILED ${when}: ${failed}`, tone: 'bad' };
+  return reason === null ? when : `${when}: ${reason}`;
+}
+
+function workerCell({ unreachable, worker }: ProxyStatus): string | Cell {
+  if (unreachable !== null) return { text: `unreachable: ${unreachable}`, tone: 'bad' };
+  return worker === null ? '' : `pid ${worker}`;
+}
+
+/** Those that are heard of; when there is none, the one that was last. */
+function watcherRows(watchers: readonly WatcherStatus[], now: number): Row[] {
+  const live = watchers.filter((watcher) => watcher.live);
+  return (live.length > 0 ? live : watchers.slice(0, 1)).slice(0, ROWS_MAX).map((watcher) => {
+    const { watcher: id, leader, lastSeen, connected, since, problem, services, troubled } = watcher;
+    const standing = `${connected ? 'connected' : 'CUT OFF'} for ${ageText(now - since)}${problem === null ? '' : `: ${problem}`}`;
+    const waiting = troubled.filter(({ why }) => why === 'stale').map(({ service, detail }) => `${service}: ${detail}`);
+    return [
+      id,
+      leader ? 'leads' : 'stands by',
+      { text: `${ageText(now - lastSeen)} ago`, tone: watcher.live ? 'plain' : 'bad' },
+      { text: watcher.live ? standing : 'unknown', tone: watcher.live && !connected ? 'bad' : 'plain' },
+      waiting.length === 0 ? String(services) : { text: `${services}, not read: ${waiting.slice(0, 5).join('; ')}`, tone: 'bad' },
+    ];
+  });
 }
 
 /** Those that are not in sync, and with `all` the others too. */
@@ -202,17 +220,4 @@ function queueRow({ queue, waiting, active, delayed, failed }: QueueStatus): Row
 
 function toned(state: string): Cell {
   return { text: state, tone: TONES[state] ?? 'plain' };
-}
-
-/** `3 serving, 1 failing`: the most frequent first. */
-function statesText(states: Readonly<Record<string, number>>): string {
-  const present = Object.entries(states).filter(([, number]) => number > 0);
-  return present
-    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
-    .map(([state, number]) => `${number} ${state}`)
-    .join(', ');
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
 }

@@ -8,6 +8,7 @@ import type { WorkerIdentity } from '../../shared/model/observed.ts';
 import { proxiesQueue, reloadsQueue, SERVICES_QUEUE } from '../../shared/redis/keys.ts';
 import { ANNOUNCE_FRESH_MS, type Announcement } from '../../shared/redis/proxy-store.ts';
 import { queueCounts } from '../../shared/redis/queue-counts.ts';
+import { type WatcherBeat, WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../../workers/app.ts';
 import {
   backendStatus,
@@ -20,6 +21,7 @@ import {
   STATUS_FORMAT,
   type StatusReport,
   serviceStatus,
+  type WatcherStatus,
 } from './report.ts';
 
 /** Reads in hand at once: a service's instances may be megabytes. */
@@ -32,7 +34,9 @@ export async function readReport(config: Config, ports: Ports, only: ServiceName
   const configured = config.services.map(({ name }) => name);
   const known = [...new Set([...(await ports.log.services()), ...configured])].sort();
   if (only !== null && !known.includes(only)) throw unknownService(only, known);
-  const read = await inTurns(only === null ? known : [only], (service) => readOne(ports, service, now));
+  const watchers = (await new WatcherStore(ports.redis, ports.keys).announced()).map((beat) => watcherStatus(beat, now));
+  const waits = pathsWaitedFor(watchers);
+  const read = await inTurns(only === null ? known : [only], (service) => readOne(ports, service, waits.get(service) ?? null, now));
   const announced = await ports.proxies.announced();
   return {
     format: STATUS_FORMAT,
@@ -43,11 +47,17 @@ export async function readReport(config: Config, ports: Ports, only: ServiceName
       .filter((status) => only !== null || status.config !== 'retired' || Object.keys(status.states).length > 0),
     instances: read.flatMap(({ instances }) => instances),
     proxies: await inTurns(proxiesOf(config, announced), (proxy) => readProxy(ports, proxy, only, now)),
+    watchers,
     queues: only === null ? await readQueues(config, ports, announced) : [],
   };
 }
 
-async function readOne(ports: Ports, service: ServiceName, now: number): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
+async function readOne(
+  ports: Ports,
+  service: ServiceName,
+  waitsFor: string | null,
+  now: number,
+): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
   const [head, stored] = await Promise.all([ports.store.head(service), ports.store.instances(service, 'all')]);
   const snapshot = head.service === null ? null : readService(head.service).service;
   const instances = [...stored]
@@ -55,7 +65,18 @@ async function readOne(ports: Ports, service: ServiceName, now: number): Promise
     .flatMap(([, json]) => instanceStatus(service, readInstance(json), snapshot?.last?.instance ?? null) ?? []);
   const unfolded = await ports.log.idsAfter(service, head.cursor, LAG_EVENTS_MAX);
   const lag = lagOf(unfolded, LAG_EVENTS_MAX, now);
-  return { status: serviceStatus({ service, snapshot, revision: head.revision, instances, lag }), instances };
+  return { status: serviceStatus({ service, snapshot, revision: head.revision, instances, lag, waitsFor }), instances };
+}
+
+function watcherStatus({ id, at, leader, connected, since, problem, services, troubled }: WatcherBeat, now: number): WatcherStatus {
+  return { watcher: id, leader, lastSeen: at, live: now - at <= ANNOUNCE_FRESH_MS, connected, since, problem, services, troubled };
+}
+
+/** As the watcher knows it that leads now. */
+function pathsWaitedFor(watchers: readonly WatcherStatus[]): Map<ServiceName, string> {
+  const leading = watchers.find(({ live, leader }) => live && leader);
+  const waits = (leading?.troubled ?? []).filter(({ why }) => why === 'path');
+  return new Map(waits.map(({ service, detail }) => [service, detail]));
 }
 
 interface KnownProxy {
@@ -91,9 +112,13 @@ async function readProxy(ports: Ports, proxy: KnownProxy, only: ServiceName | nu
     lastSeen,
     hearing: state['hearing'] === undefined ? null : (JSON.parse(state['hearing']) as ProxyStatus['hearing']),
     live: lastSeen !== null && now - lastSeen <= ANNOUNCE_FRESH_MS,
+    unreachable: state['unreachable'] || null,
     dirty: dirty.size,
     backends,
-    lastReload: state['lastReload'] === undefined ? null : { at: Number(state['lastReload']), reason: state['lastReloadReason'] ?? null },
+    lastReload:
+      state['lastReload'] === undefined
+        ? null
+        : { at: Number(state['lastReload']), reason: state['lastReloadReason'] ?? null, failed: state['lastReloadFailed'] || null },
   };
 }
 

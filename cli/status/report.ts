@@ -7,6 +7,7 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
+import type { Rejection } from '../../shared/model/registration.ts';
 import type { CheckConfig } from '../../shared/model/service-config.ts';
 
 export const STATUS_FORMAT = 1;
@@ -18,6 +19,8 @@ export interface StatusReport {
   /** Those that are gone are left out. */
   readonly instances: readonly InstanceStatus[];
   readonly proxies: readonly ProxyStatus[];
+  /** Those that were heard of last come first. */
+  readonly watchers: readonly WatcherStatus[];
   readonly queues: readonly QueueStatus[];
 }
 
@@ -26,6 +29,8 @@ export interface ServiceStatus {
   /** unread: in this host's config, and no watcher has published it · retired: no watcher has it in its config any more. */
   readonly config: 'published' | 'unread' | 'retired';
   readonly path: string | null;
+  /** The path that the leading watcher waits for, because it is not there. */
+  readonly waitsFor: string | null;
   readonly mode: string | null;
   readonly check: string | null;
   readonly listen: string | null;
@@ -71,10 +76,28 @@ export interface ProxyStatus {
   readonly live: boolean;
   /** How an observer hears of changes of health: as they happen (ring), or when it looks (poll) and why; null: none has looked yet. */
   readonly hearing: { readonly by: string; readonly detail: string | null } | null;
+  /** Why HAProxy cannot be worked on; null: it can, or nobody has tried. */
+  readonly unreachable: string | null;
   /** Services that it still has to look at. */
   readonly dirty: number;
   readonly backends: readonly BackendStatus[];
-  readonly lastReload: { readonly at: number; readonly reason: string | null } | null;
+  /** `failed`: what went wrong; null: nothing, or it is not over. */
+  readonly lastReload: { readonly at: number; readonly reason: string | null; readonly failed: string | null } | null;
+}
+
+export interface WatcherStatus {
+  readonly watcher: string;
+  readonly leader: boolean;
+  readonly lastSeen: number;
+  /** Whether that is recent. */
+  readonly live: boolean;
+  /** To Zookeeper, and since when it is or is not. */
+  readonly connected: boolean;
+  readonly since: number;
+  readonly problem: string | null;
+  readonly services: number;
+  /** Services that it cannot read (stale), or whose path is not there. */
+  readonly troubled: readonly { readonly service: string; readonly why: 'path' | 'stale'; readonly detail: string }[];
 }
 
 export interface BackendStatus {
@@ -100,8 +123,9 @@ export function serviceStatus(input: {
   readonly revision: number;
   readonly instances: readonly InstanceStatus[];
   readonly lag: ServiceStatus['lag'];
+  readonly waitsFor?: string | null;
 }): ServiceStatus {
-  const { service, snapshot, revision, instances, lag } = input;
+  const { service, snapshot, revision, instances, lag, waitsFor = null } = input;
   const config = snapshot?.config ?? null;
   const guard = snapshot?.guard ?? null;
   const open = guard === null || guard.state === 'open';
@@ -109,6 +133,7 @@ export function serviceStatus(input: {
     service,
     config: config !== null ? 'published' : snapshot === null ? 'unread' : 'retired',
     path: config?.path ?? null,
+    waitsFor,
     mode: config?.mode ?? null,
     check: config === null ? null : checkText(config.check),
     listen: config?.listen ?? null,
@@ -161,7 +186,7 @@ export function counted(words: readonly string[]): Record<string, number> {
 function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
   switch (state) {
     case 'rejected': {
-      const said = context.rejection === null ? 'rejected' : `${context.rejection.code}: ${context.rejection.detail}`;
+      const said = context.rejection === null ? 'rejected' : rejectionText(context.id, context.rejection);
       return stored === 'rejected' ? said : `${said} (its last good form stays, ${stored})`;
     }
     case 'cordoned': {
@@ -190,6 +215,12 @@ function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stor
 function untilOf(state: ReturnType<typeof visibleState>, { context: { timers } }: InstanceSnapshot): number | null {
   const timer = { cordoned: timers.cordon, quarantined: timers.quarantine, draining: timers.drain }[state as string];
   return timer?.at ?? null;
+}
+
+/** A znode's own name, which stands beside it anyway, is not said again. */
+export function rejectionText(instance: string, { code, detail }: Rejection): string {
+  const name = instance.startsWith('znode:') ? `${instance.slice('znode:'.length)}: ` : null;
+  return `${code}: ${name !== null && detail.startsWith(name) ? detail.slice(name.length) : detail}`;
 }
 
 export function checkText(check: CheckConfig): string {

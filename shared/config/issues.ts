@@ -43,9 +43,15 @@ function ofIssue(issue: Issue, above: KeyPath, valueAt: Look): Finding[] {
       path,
       about: 'value',
       expected: issue.message,
-      suggestion: typeof value === 'string' && !isSecret(path) ? nearestWord(issue, value) : null,
+      suggestion: typeof value === 'string' && !isSecret(path) ? (withoutColon(path, value) ?? nearestWord(issue, value)) : null,
     },
   ];
+}
+
+/** `connect "…"`: YAML reads a key whose colon was left out, and its value, as one text. */
+function withoutColon(path: KeyPath, value: string): string | null {
+  const [word = ''] = value.split(/[\s"']/, 1);
+  return word !== value && knownKeys(path).includes(word) ? `${word}: …` : null;
 }
 
 function nearestWord(issue: Issue, value: string): string | null {

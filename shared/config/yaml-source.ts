@@ -161,6 +161,7 @@ function keyText(key: unknown): string {
 function wording(code: string, message: string): { found: string; expected: string } {
   if (code === 'MULTIPLE_DOCS') return { found: 'several YAML documents', expected: 'one' };
   if (code === 'TAB_AS_INDENT') return { found: 'a tab as indentation', expected: 'blanks' };
+  if (code === 'MULTILINE_IMPLICIT_KEY') return { found: 'a key without a colon', expected: 'a colon behind the key, as in `key: value`' };
   // What follows a colon in the parser's messages quotes the source.
   const clause =
     message

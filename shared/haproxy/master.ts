@@ -130,7 +130,7 @@ function ask(socket: SocketAddress, command: string, deadlineMs: number, signal?
 
 function unreachable(socket: SocketAddress, cause: Error): PointsmanError {
   return new PointsmanError('HAPROXY_UNREACHABLE', `HAProxy's master socket ${addressText(socket)}: ${cause.message}`, {
-    hint: 'was HAProxy started with -W and -S <this socket>, and may this user open it?',
+    hint: 'start HAProxy with -W and -S <this socket> and let this user open it, or give the proxy reloadCommand or pidFile instead of master',
     retry: 'transient',
     cause,
   });

@@ -13,6 +13,7 @@ const COLUMNS = [
   'srv_op_state',
   'srv_admin_state',
   'srv_uweight',
+  'srv_check_status',
   'srv_check_result',
   'srv_check_state',
   'srv_port',
@@ -26,6 +27,12 @@ const DRAIN = 8 | 16;
 const CHECK_CONFIGURED = 2;
 const CHECK_ENABLED = 4;
 const CHECK_PAUSED = 8;
+/**
+ * srv_check_status: 0 to 2 are those of a check that never ended; what follows says how the last one ended, and stays while the next one is out.
+ * These are good: layer 4, layer 6, layer 7, layer 7 with a condition, a program.
+ */
+const STATUS_ENDED = 3;
+const STATUS_PASSED: ReadonlySet<number> = new Set([6, 9, 15, 16, 20]);
 const OPERATIONS = ['stopped', 'starting', 'running', 'stopping'] as const;
 
 /** By backend, then by server. null: there is no such backend (when one was asked for). Backends without servers are not listed. */
@@ -62,12 +69,19 @@ function parseServer(row: Row): ObservedServer {
     weight: wholeNumber(WHAT, row('srv_uweight')),
     admin: (admin & MAINT) !== 0 ? 'maint' : (admin & DRAIN) !== 0 ? 'drain' : 'ready',
     operation,
-    check: (checkState & CHECK_CONFIGURED) === 0 ? 'none' : checkResult(wholeNumber(WHAT, row('srv_check_result'))),
+    check: (checkState & CHECK_CONFIGURED) === 0 ? 'none' : lastResult(row),
     checking: (checkState & CHECK_ENABLED) !== 0 && (checkState & CHECK_PAUSED) === 0,
   };
 }
 
-/** srv_check_result: 0 unknown, 1 neutral, 2 failed, 3 passed, 4 passed with a condition. */
-function checkResult(result: number): ObservedServer['check'] {
-  return result >= 3 ? 'passed' : result === 2 ? 'failed' : 'pending';
+/**
+ * How the last check that ended did. srv_check_result: 2 failed, 3 passed, 4 passed with a condition; it is 0 as well for as long as a check is out,
+ * which with a hung server is most of the time.
+ */
+function lastResult(row: Row): ObservedServer['check'] {
+  const result = wholeNumber(WHAT, row('srv_check_result'));
+  const status = wholeNumber(WHAT, row('srv_check_status'));
+  if (result >= 2) return result === 2 ? 'failed' : 'passed';
+  if (status < STATUS_ENDED) return 'pending';
+  return STATUS_PASSED.has(status) ? 'passed' : 'failed';
 }

@@ -14,6 +14,7 @@ import { type ObservedProxy, observeProxy } from './observe.ts';
 import { ProcessLog } from './process-log.ts';
 import { type ReloadInput, reloadByCommand, reloadByTakeover } from './reload-command.ts';
 import { withRuntime } from './runtime.ts';
+import { debianLine } from './start-line.ts';
 
 const REASON_CHARACTERS_MAX = 2_000;
 const AWAIT_DEADLINE_MS = 10_000;
@@ -117,7 +118,7 @@ function failed(what: string, cause?: unknown): PointsmanError {
 function notManaged(identity: WorkerIdentity, stamp: string): PointsmanError {
   const found = identity.stamp === null ? 'without our files' : `with stamp ${identity.stamp}, not ${stamp}`;
   return new PointsmanError('HAPROXY_NOT_MANAGED', `HAProxy's worker ${identity.pid} runs ${found}`, {
-    hint: 'start HAProxy with -f <managed folder> after its own file (Debian: EXTRAOPTS in /etc/default/haproxy)',
+    hint: `start HAProxy with -f <managed folder> after its own file (Debian: ${debianLine('<managed folder>')})`,
     retry: 'after',
   });
 }

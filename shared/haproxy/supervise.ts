@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assert, PointsmanError } from '../errors.ts';
+import { assert, errorFields, PointsmanError } from '../errors.ts';
 import type { ProxyConfig, ReloadWay, SocketAddress } from '../model/proxy-config.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Role } from '../runtime/role.ts';
@@ -115,7 +115,7 @@ export class Supervisor implements Role {
       } catch (error) {
         if (!(error instanceof PointsmanError)) throw error;
         this.#error = error;
-        this.#logger.error({ code: error.code, error: error.message }, 'haproxy does not run');
+        this.#logger.error(errorFields(error), 'haproxy does not run');
         onFirst();
       }
       this.#process = null;

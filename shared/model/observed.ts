@@ -19,7 +19,7 @@ export interface ObservedServer {
   /** maint wins over drain. Bits of srv_admin_state: 1, 2, 32 are maint; 8, 16 are drain; 4 only says how it began. */
   readonly admin: 'ready' | 'drain' | 'maint';
   readonly operation: 'stopped' | 'starting' | 'running' | 'stopping';
-  /** none: no check is configured or running; pending: no result yet. */
+  /** How the last check ended, also while the next one is out. none: no check is configured; pending: none has ended yet. */
   readonly check: 'none' | 'pending' | 'passed' | 'failed';
   /** Whether the check is enabled and not paused. */
   readonly checking: boolean;

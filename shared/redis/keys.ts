@@ -69,6 +69,11 @@ export class Keys {
     return `${this.prefix}:proxies`;
   }
 
+  /** Hash: watcher -> its last heartbeat. */
+  get watchers(): string {
+    return `${this.prefix}:watchers`;
+  }
+
   /** Counter: the watchers' epochs. */
   get epoch(): string {
     return `${this.prefix}:epoch`;

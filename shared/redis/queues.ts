@@ -5,7 +5,7 @@
 
 import { type Job, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { PointsmanError } from '../errors.ts';
+import { errorFields, PointsmanError } from '../errors.ts';
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { Logger } from '../observability/logger.ts';
 import { queueOptions, type RedisSettings } from './connection.ts';
@@ -92,7 +92,7 @@ export class Queues {
     worker.on('error', (error) => this.#logger.warn({ queue: name, error: error.message }, 'queue worker error'));
     worker.on('failed', (job, error) => {
       // What is not one of our coded errors is a bug, or near one: then the stack says where.
-      const detail = error instanceof PointsmanError ? { error: error.message } : { err: error };
+      const detail = error instanceof PointsmanError ? errorFields(error) : { err: error };
       this.#logger.warn({ queue: name, key: job?.data.key, ...detail }, 'job failed');
     });
     worker.on('lockRenewalFailed', (ids: string[]) => {

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { errorText, PointsmanError } from '../errors.ts';
+import { errorFields, errorText, PointsmanError } from '../errors.ts';
 import type { ServiceName } from '../model/ids.ts';
 import type { Logger } from '../observability/logger.ts';
 import { within } from '../runtime/deadline.ts';
@@ -72,7 +72,7 @@ export class ResyncListener {
     subscriber.on('message', (_channel: string, text: string) => void this.#answer(text));
     subscriber.on('ready', () => {
       subscriber.subscribe(this.#keys.resync).catch((error: unknown) => {
-        this.#logger.warn({ error: errorText(error) }, 'cannot listen for resync requests');
+        this.#logger.warn(errorFields(error), 'cannot listen for resync requests');
         // The next connection subscribes again.
         if (this.#subscriber !== null) subscriber.disconnect(true);
       });
@@ -102,7 +102,7 @@ export class ResyncListener {
     }
     const answer: ResyncAnswer = { watcher: this.#watcher, ...found };
     await this.#redis.publish(answerChannel(this.#keys, request.id), JSON.stringify(answer)).catch((error: unknown) => {
-      this.#logger.warn({ error: errorText(error) }, 'a resync answer was not sent');
+      this.#logger.warn(errorFields(error), 'a resync answer was not sent');
     });
   }
 }

@@ -2,11 +2,13 @@
  * PURE. Whether a reading is older than what was seen before: a backup was restored, or another ensemble answers. A child that is on record and missing
  * was deleted, and then the parent's pzxid is higher than the child's own zxids; a child that is there never has a lower mzxid than before.
  */
+import type { ServiceEvent } from '../model/event.ts';
 import type { ViewEntry } from './view.ts';
 
 export interface DatedReading {
-  /** The zxid that last changed the children; null: the parent is not there, which says nothing. */
-  readonly pzxid: string | null;
+  readonly kind: 'full' | 'delta';
+  /** pzxid: the zxid that last changed the children; null: the parent is not there, which says nothing. */
+  readonly parent: { readonly pzxid: string | null };
   readonly read: ReadonlyMap<string, { readonly znode: { readonly mzxid: string; readonly czxid: string } }>;
 }
 
@@ -21,10 +23,11 @@ export function backwards(
     const pair = { seen: BigInt(seen), found: BigInt(found) };
     if (pair.found < pair.seen && (worst === null || pair.seen > worst.seen)) worst = pair;
   };
-  if (reading.pzxid !== null) {
+  const { pzxid } = reading.parent;
+  if (pzxid !== null) {
     for (const name of missing) {
       const entry = view.get(name);
-      if (entry !== undefined) compare(entry.czxid, reading.pzxid);
+      if (entry !== undefined) compare(entry.czxid, pzxid);
     }
   }
   for (const [name, { znode }] of reading.read) {
@@ -32,6 +35,12 @@ export function backwards(
     if (entry !== undefined) compare(entry.mzxid, znode.mzxid);
   }
   return worst === null ? null : asText(worst);
+}
+
+/** The event that says so, if it is so: only a reading of all children can tell. */
+export function wentBackwards(view: ReadonlyMap<string, ViewEntry>, reading: DatedReading, missing: readonly string[]): ServiceEvent[] {
+  const back = reading.kind === 'full' ? backwards(view, reading, missing) : null;
+  return back === null ? [] : [{ type: 'backwards', ...back }];
 }
 
 function asText({ seen, found }: { seen: bigint; found: bigint }): { seen: string; found: string } {

@@ -69,6 +69,13 @@ export function diffView(
   };
 }
 
+/** The highest zxid of what comes or changes; null: nothing does. */
+export function latestMzxid({ set }: ViewDifference): string | null {
+  let most: bigint | null = null;
+  for (const { mzxid } of set.values()) if (most === null || BigInt(mzxid) > most) most = BigInt(mzxid);
+  return most === null ? null : most.toString();
+}
+
 /** What one child has to tell. */
 interface Step {
   readonly name: string;

@@ -70,6 +70,12 @@ describe('a plan', () => {
     expect((await pointsman('plan', '--config', file)).out).toMatch(/^edge \(HAProxy \S+, pid \d+\): 1 service in sync\n$/);
   });
 
+  it('does not count a service that was removed', async () => {
+    await pipeline.tell('ghost', { type: 'configured', config: { ...CONFIG, name: 'ghost' } }, { type: 'unconfigured' });
+    await until('it to be folded', async () => (await folding.ports.store.head('ghost')).revision > 0);
+    expect((await plan()).proxies).toMatchObject([{ settled: 1, services: [] }]);
+  });
+
   it('shows each command with its reason, ends with 3, and sends none of them', async () => {
     await pipeline.tell('web', pipeline.registered(port(2), { weight: 5 }), changed(pipeline.registered(port(0), { weight: 7 })));
     await desired('three servers', (states) => states.length === 3 && states.some((state) => state.endsWith(' 7')));

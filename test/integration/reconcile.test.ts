@@ -183,7 +183,21 @@ describe('a HAProxy without our folder', () => {
     await until('blocked', async () => (await on.backendState('web')) === 'blocked');
     const json = JSON.parse((await on.app.ports.proxies.backend('edge', 'web')) ?? '{}');
     expect(json.context.detail).toContain(`not started with -f ${on.managed}`);
-    expect(json.context.detail).toContain('EXTRAOPTS');
+    expect(json.context.detail).toContain(`EXTRAOPTS="-S /run/haproxy-master.sock -f ${on.managed}"`);
+    const passes = async (): Promise<number> => (await on.app.ports.queues.queue('proxies.edge').getJobCounts('completed')).completed ?? 0;
+    for (let pass = 0; pass < 3; pass += 1) {
+      const before = await passes();
+      await on.tell('web', on.registered(await freePort()));
+      await until('another pass', async () => (await passes()) > before);
+    }
+    const lines = (await readFile(join(on.folder.path, 'pointsman.log'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.filter(({ msg }) => msg === 'haproxy runs without our folder')).toMatchObject([
+      { level: 'error', code: 'HAPROXY_NOT_MANAGED' },
+    ]);
+    expect(lines.filter(({ msg }) => msg === 'blocked')).toMatchObject([{ proxy: 'edge', services: ['web'] }]);
   });
 });
 

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readReport } from '../../cli/status/read-report.ts';
 import { must } from '../../shared/errors.ts';
 import { observeProxy } from '../../shared/haproxy/observe.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
@@ -11,7 +12,7 @@ import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
 import { reloadProxy } from '../../workers/reconciler/reload-proxy.ts';
-import { RETRY_REJECTED_MS, rejectionOf, stampRejection } from '../../workers/reconciler/reload-request.ts';
+import { noteRejections, RETRY_REJECTED_MS, rejectionOf, stampRejection } from '../../workers/reconciler/reload-request.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
@@ -157,6 +158,26 @@ describe('a reload that could not even be tried', () => {
     expect((await backend(on, 'api')).context.detail).toContain('/nowhere/haproxy');
     expect((await backend(on, 'api')).context.nextTry).toBeGreaterThan(Date.now());
   });
+});
+
+describe('a master socket that is not there', () => {
+  it('is shown as a reload that failed, with what to do about it', async () => {
+    const on = await pipeline({ proxy: { reload: { kind: 'master', socket: { kind: 'unix', path: '/nowhere/master.sock' } } } });
+    await on.configure(service('api'));
+    await until('api is blocked', async () => (await backend(on, 'api')).state === 'blocked', { timeoutMs: 20_000 });
+    expect((await backend(on, 'api')).context.detail).toMatch(/\/nowhere\/master\.sock.*-W and -S .*reloadCommand or pidFile/);
+    const [proxy] = (await readReport(on.config(), on.app.ports, null, Date.now())).proxies;
+    expect(proxy?.lastReload?.failed).toContain('/nowhere/master.sock');
+    await until('a reload that works says so again', async () => {
+      const agent = new ProxyAgent(on.proxy, on.app.ports);
+      await noteRejections(agent, new Map([['api', null]]), null);
+      await on.app.ports.proxies.setState('edge', { lastReload: '0' });
+      const way = { kind: 'master', socket: on.haproxy.master } as const;
+      return (await reloadProxy(agent, way, new AbortController().signal, 'test')).outcome === 'reloaded';
+    });
+    const [after] = (await readReport(on.config(), on.app.ports, null, Date.now())).proxies;
+    expect(after?.lastReload?.failed).toBeNull();
+  }, 40_000);
 });
 
 describe('the config that a backend runs with', () => {

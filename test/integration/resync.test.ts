@@ -86,7 +86,7 @@ describe('without a watcher that can do it', () => {
     expect(err).toMatch(/^error: no watcher listens on this Redis\n[^\n]*--roles watcher[^\n]*\n$/);
   });
 
-  it('says that none leads when its Zookeeper is not there', async () => {
+  it('says so when its Zookeeper is not there', async () => {
     const waiting = system.text(WEB).replace('prefix: test', 'prefix: waiting').replace(system.zookeeper.connect, '127.0.0.1:1');
     const app = new App(configOf(waiting), ['watcher'], createLogger({ level: 'silent' }));
     await app.start();
@@ -97,9 +97,16 @@ describe('without a watcher that can do it', () => {
         return result.err.includes('none listens') || result.err.includes('no watcher listens') ? null : result;
       });
       expect(ended.code).toBe(1);
-      expect(ended.err).toContain('error: no watcher leads at the moment');
+      expect(ended.err).toMatch(/^error: watcher \S+ \d+: it has no connection to Zookeeper/);
     } finally {
       await app.stop();
     }
+  });
+
+  it('says so when its Zookeeper went away', async () => {
+    await system.zookeeper.server.kill();
+    const { code, err } = await resync();
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: watcher \S+ \d+: it has no connection to Zookeeper[^\n]*\n[^\n]*reachable[^\n]*\n$/);
   });
 });

@@ -109,6 +109,17 @@ describe('run', () => {
       expect(line).toMatchObject({ level: expect.any(String), time: expect.any(String), msg: expect.any(String) });
   });
 
+  it('says once, as a line of its own, what a library warns of for each of its connections', async () => {
+    redis = await startRedis({ port: redisPort, args: ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'] });
+    const { child } = await start(text(), ['transition', 'reconciler']);
+    await until('its roles', async () => (await log()).filter(({ msg }) => msg === 'role started').length === 2);
+    await until('its queues', async () => (await log()).some(({ msg }) => msg === 'a library warns'));
+    await stopped(child, 'SIGTERM');
+    const lines = await log();
+    expect(lines.filter(({ msg }) => msg.startsWith('REDIS WILL LOSE'))).toHaveLength(1);
+    expect(lines.filter(({ warning }) => String(warning).includes('Eviction policy'))).toHaveLength(1);
+  });
+
   it('ends with 1, after a line that is kept, when something is thrown that nobody caught', async () => {
     const planted = 'setInterval(() => { if (process.listenerCount("uncaughtException") > 0) throw new Error("planted"); }, 100)';
     const argv = [

@@ -112,7 +112,7 @@ describe('status', () => {
   it('documents its JSON in its help', async () => {
     const { out } = await pointsman('status', '--help');
     const report = await json();
-    for (const list of ['services', 'instances', 'proxies', 'queues'] as const) {
+    for (const list of ['services', 'instances', 'proxies', 'watchers', 'queues'] as const) {
       for (const key of Object.keys(report[list][0] ?? {})) expect(out).toMatch(new RegExp(`\\b${key}\\b`));
     }
   });

@@ -94,7 +94,7 @@ describe('the frame', () => {
     ]) {
       const { code, err } = await pointsman(...args, '--config', 'nope.yaml');
       expect(code).toBe(2);
-      expect(err).toMatch(/\n {4}at .*load-config\.ts/);
+      expect(err).toMatch(/\ncode: CONFIG_NOT_FOUND\n[\s\S]*\n {4}at .*load-config\.ts/);
     }
   });
 
@@ -114,6 +114,17 @@ describe('check', () => {
     expect(await pointsman('check', '--config', 'good.yaml')).toEqual({ code: 0, out: 'ok: good.yaml: 2 services, 3 proxies\n', err: '' });
     const { code, out } = await pointsman('--config', 'good.yaml', 'check', '--json');
     expect([code, JSON.parse(out)]).toEqual([0, { ok: true, file: 'good.yaml', services: 2, proxies: 3 }]);
+  });
+
+  it('warns of a base file that is not there, and is content all the same', async () => {
+    const proxy = (base: string): string =>
+      `${LEAST}proxies:\n  edge: { runtime: "unix:/run/edge.sock", start: true, base: ${base}, managed: /etc/haproxy/edge.d }\n`;
+    await writeFile(path('base.yaml'), proxy('/nowhere/haproxy.cfg'));
+    const { code, out, err } = await pointsman('check', '--config', 'base.yaml');
+    expect([code, out]).toEqual([0, 'ok: base.yaml: 0 services, 1 proxy\n']);
+    expect(err).toMatch(/^warning: proxies\.edge\.base: \/nowhere\/haproxy\.cfg is not there[^\n]*\n$/);
+    await writeFile(path('base.yaml'), proxy(path('good.yaml')));
+    expect((await pointsman('check', '--config', 'base.yaml')).err).toBe('');
   });
 
   it('finds ./pointsman.yaml by itself', async () => {

@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { ageText } from '../../cli/age.ts';
 import { jsonText } from '../../cli/json-text.ts';
 import { printReport } from '../../cli/status/print-report.ts';
-import { type InstanceStatus, instanceStatus, lagOf, STATUS_FORMAT, type StatusReport, serviceStatus } from '../../cli/status/report.ts';
+import {
+  type InstanceStatus,
+  instanceStatus,
+  lagOf,
+  rejectionText,
+  STATUS_FORMAT,
+  type StatusReport,
+  serviceStatus,
+} from '../../cli/status/report.ts';
 import { newInstance, stepInstance } from '../../machines/instance.ts';
 import type { Verdict } from '../../shared/model/event.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
@@ -11,7 +19,7 @@ import { Story, serviceConfig } from '../support/service-events.ts';
 const NOW = 1_700_000_000_000;
 
 function report(changes: Partial<StatusReport> = {}): StatusReport {
-  return { format: STATUS_FORMAT, at: NOW, services: [], instances: [], proxies: [], queues: [], ...changes };
+  return { format: STATUS_FORMAT, at: NOW, services: [], instances: [], proxies: [], watchers: [], queues: [], ...changes };
 }
 
 function instance(changes: Partial<InstanceStatus> = {}): InstanceStatus {
@@ -127,9 +135,10 @@ describe('the text', () => {
             lastSeen: NOW,
             live: true,
             hearing: { by: hostile, detail: hostile },
+            unreachable: hostile,
             dirty: 0,
             backends: [{ service: hostile, state: 'blocked', since: NOW, revision: 1, detail: hostile, nextTry: null }],
-            lastReload: { at: NOW, reason: hostile },
+            lastReload: { at: NOW, reason: hostile, failed: hostile },
           },
         ],
       }),
@@ -195,6 +204,13 @@ it('names the command that explains what is not well, and none when all is', () 
     'why: pointsman why web',
   );
   expect(last({ instances: [instance(), instance({ state: 'draining' })] })).not.toContain('why:');
+});
+
+it('a refusal does not say the name of its own znode again', () => {
+  const rejection = { code: 'not-an-address', detail: 'not-an-address: no port' } as const;
+  expect(rejectionText('znode:not-an-address', rejection)).toBe('not-an-address: no port');
+  expect(rejectionText('znode:other', rejection)).toBe('not-an-address: not-an-address: no port');
+  expect(rejectionText('10.0.0.1:80', { code: 'bad-data', detail: 'not JSON' })).toBe('bad-data: not JSON');
 });
 
 describe('JSON', () => {

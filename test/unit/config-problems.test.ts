@@ -139,6 +139,15 @@ describe('what is missing', () => {
 });
 
 describe('the top', () => {
+  it('names the colon that is missing', () => {
+    const missing = 'zookeeper:\n  connect "127.0.0.1:2181"\n';
+    const told = (text: string): string[] => problemsOf(`${text}redis: { url: "redis://a" }\n`).map(formatProblem);
+    expect(told(missing)).toEqual([expect.stringMatching(/^pointsman\.yaml:2:3 zookeeper: found .*did you mean "?connect: …"?\?/)]);
+    expect(told(`${missing}  root: /a\n`)).toEqual([
+      'pointsman.yaml:2:3 found a key without a colon, expected a colon behind the key, as in `key: value`',
+    ]);
+  });
+
   it.each([
     ['zookeeper: { connect: "" }', '1:23 zookeeper.connect'],
     ['zookeeper: { connect: "a:0" }', '1:23 zookeeper.connect'],

@@ -18,6 +18,7 @@ function view(rows: number, events: number, selected = 0): View {
       health: 'up',
       requests: 12_345,
       process: 'pid 1234567',
+      refused: null,
       selected: index === selected,
     })),
     traffic: '40 requests a second',
@@ -52,6 +53,22 @@ describe('the display', () => {
     expect(lines).toContain(LONG);
   });
 
+  it('shows why a registration was refused', () => {
+    const [row] = view(1, 0).rows;
+    if (row === undefined) throw new Error('no row');
+    const refused = {
+      ...row,
+      id: 'znode:x',
+      state: 'rejected',
+      health: '',
+      requests: null,
+      process: '',
+      refused: 'not-an-address: no port',
+    };
+    const lines = frame({ ...view(0, 0), rows: [refused] }, { columns: 80, rows: 24 }, PAINT);
+    expect(lines.find((line) => line.includes('znode:x'))).toMatch(/rejected +not-an-address: no port/);
+  });
+
   it('keeps the selected instance in sight when not all fit', () => {
     const lines = frame(view(30, 5, 29), { columns: 80, rows: 24 }, PAINT);
     expect(lines.some((line) => line.startsWith('>127.0.0.1:21029'))).toBe(true);
@@ -69,7 +86,7 @@ describe('keys', () => {
 
 describe('the timeline', () => {
   const seen = (over: Partial<Seen> = {}): Seen => ({
-    states: new Map([['a:1', { service: 's', state: 'serving' }]]),
+    states: new Map([['a:1', { service: 's', state: 'serving', refused: null }]]),
     held: new Set(),
     reloads: 0,
     reloadReason: null,
@@ -84,14 +101,16 @@ describe('the timeline', () => {
     timeline.look(seen());
     timeline.look(seen());
     expect(timeline.lines).toEqual([]);
-    timeline.look(seen({ states: new Map([['a:1', { service: 's', state: 'held' }]]), held: new Set(['s']) }));
+    timeline.look(seen({ states: new Map([['a:1', { service: 's', state: 'held', refused: null }]]), held: new Set(['s']) }));
     timeline.look(seen({ reloads: 1, reloadReason: 'a new service' }));
+    timeline.look(seen({ states: new Map([['znode:x', { service: 's', state: 'rejected', refused: 'not-an-address: no port' }]]) }));
     expect(texts(timeline)).toEqual([
       's a:1: serving -> held',
       's: mass loss held, what is missing keeps serving',
       's a:1: held -> serving',
       's: the hold ended',
       'haproxy reloaded (1): a new service',
+      's znode:x: gone -> rejected, not-an-address: no port',
     ]);
   });
 

@@ -39,6 +39,18 @@ describe('show servers state', () => {
     expect(backends?.get('two')?.get('named')).toMatchObject({ address: '-' });
   });
 
+  it('a check that is out leaves the result of the one before it', () => {
+    const row = (status: number, result: number, state: number): string =>
+      `3 web 9 s 127.0.0.1 0 0 7 7 1 ${status} ${result} 0 ${state} 0 0 1 - 21777 - 0 0 - - 0\n`;
+    const check = (...columns: [number, number, number]) =>
+      parseServersState(STATE.slice(0, STATE.indexOf('3 web')) + row(...columns))
+        ?.get('web')
+        ?.get('s')?.check;
+    // Layer 7: timeout, good; layer 4: good, refused. Then the first check of all: not begun, out.
+    expect([check(12, 0, 7), check(15, 0, 7), check(6, 0, 7), check(8, 0, 7)]).toEqual(['failed', 'passed', 'passed', 'failed']);
+    expect([check(1, 0, 6), check(1, 0, 7)]).toEqual(['pending', 'pending']);
+  });
+
   it('bit 4 alone is no maintenance: the config began it disabled, and it was made ready', () => {
     expect(parseServersState(STATE)?.get('web')?.get('cmaint')?.admin).toBe('ready');
   });

@@ -24,6 +24,10 @@ it.each<[what: string, server: Partial<ObservedServer>, before: Verdict, verdict
   ['new, its first check failed', { operation: 'stopped', check: 'failed' }, 'unknown', 'down'],
   ['new, its first check good, the second out', { operation: 'stopped' }, 'absent', 'unknown'],
   ['down, and passing checks again', { operation: 'stopped' }, 'down', 'down'],
+  ['loaded anew and running, its first check out', { check: 'pending' }, 'up', 'up'],
+  ['down before, loaded anew, its first check out', { check: 'pending' }, 'down', 'down'],
+  ['loaded anew as down, its first check out', { operation: 'stopped', check: 'pending' }, 'up', 'unknown'],
+  ['down before, in maint', { admin: 'maint', operation: 'stopped' }, 'down', 'down'],
   ['in maint', { admin: 'maint', operation: 'stopped' }, 'up', 'unknown'],
 ])('a server that is %s', (_what, server, before, verdict) => {
   expect(verdictOf({ ...UP, ...server }, true, before)).toBe(verdict);

@@ -5,7 +5,7 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { formatListen, isLoopback } from '../../shared/config/address.ts';
 import type { Config } from '../../shared/config/config.ts';
-import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { errorFields, PointsmanError } from '../../shared/errors.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { Ports } from '../app.ts';
@@ -85,7 +85,7 @@ export class Dashboard implements Role {
       await server.listen({ host, port });
     } catch (error) {
       await this.#close(opened);
-      this.#ports.logger.warn({ listen: formatListen(this.#listen), error: errorText(error) }, 'dashboard cannot listen, trying again');
+      this.#ports.logger.warn({ listen: formatListen(this.#listen), ...errorFields(error) }, 'dashboard cannot listen, trying again');
       return false;
     }
     this.#listening = opened;

@@ -25,14 +25,17 @@ export function healthNews(
 }
 
 /**
- * A server in maint is not checked, and one whose first check is still out is not known. One that was not up before and passes its checks is on its
- * way (HAProxy wants `rise` of them), not down.
+ * A server in maint is not checked, and one whose first check is still out is not known; after a reload, what was known of it holds until that check
+ * has ended. One that was down is down until its checks say otherwise. One that was not up before and passes its checks is on its way (HAProxy
+ * wants `rise` of them), not down.
  */
 export function verdictOf(server: ObservedServer, checked: boolean, before: Verdict): Verdict {
-  if (server.admin === 'maint') return 'unknown';
+  if (server.admin === 'maint') return checked && before === 'down' ? 'down' : 'unknown';
   if (!checked) return server.operation === 'stopped' ? 'unknown' : 'up';
-  if (server.check === 'pending' || server.check === 'none') return 'unknown';
-  if (server.operation !== 'stopped') return 'up';
+  const stopped = server.operation === 'stopped';
+  if (server.check === 'none') return 'unknown';
+  if (server.check === 'pending') return before === 'down' || (before === 'up' && !stopped) ? before : 'unknown';
+  if (!stopped) return 'up';
   const rising = server.check === 'passed' && (before === 'absent' || before === 'unknown');
   return rising ? 'unknown' : 'down';
 }

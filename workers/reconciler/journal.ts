@@ -7,16 +7,19 @@ import { canonical } from '../../shared/model/canonical.ts';
 import type { EventId, ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
+import type { BackendTeller } from './backend-teller.ts';
 
 export class Journal {
   readonly #store: ProxyStore;
   readonly #proxy: ProxyId;
+  readonly #teller: BackendTeller;
   readonly #snapshots = new Map<ServiceName, BackendSnapshot>();
   readonly #causes = new Map<ServiceName, EventId>();
 
-  constructor(store: ProxyStore, proxy: ProxyId) {
+  constructor(store: ProxyStore, proxy: ProxyId, teller: BackendTeller) {
     this.#store = store;
     this.#proxy = proxy;
+    this.#teller = teller;
   }
 
   /** Reads how the backends stand. Call it under the claim. `asked`: the answer, if it was asked for already. */
@@ -41,6 +44,7 @@ export class Journal {
   async write(events: readonly ProxyEvent[], at: number): Promise<void> {
     const written: ProxyEvent[] = [];
     const changed = new Map<ServiceName, string>();
+    const told = new Map<ServiceName, BackendSnapshot>();
     for (const event of events) {
       const means = backendEvent(event, at);
       if (means === null || !('service' in event)) {
@@ -49,17 +53,20 @@ export class Journal {
       }
       const before = this.#snapshots.get(event.service) ?? newBackend();
       const after = stepBackend(before, means);
+      told.set(event.service, after);
       const announces = event.type === 'patching' && event.commands.length > 0;
       if (!announces && standsAs(before, after)) continue;
       this.#snapshots.set(event.service, after);
       changed.set(event.service, canonical(after));
       written.push(event);
     }
+    this.#teller.tell(told);
     if (written.length > 0) await this.#store.record(this.#proxy, written, changed, this.#causes);
   }
 
   /** The proxy no longer has the service. */
   async forget(service: ServiceName): Promise<void> {
+    this.#teller.forget(service);
     if (!this.#snapshots.delete(service)) return;
     await this.#store.record(this.#proxy, [], new Map([[service, null]]));
   }

@@ -1,5 +1,5 @@
 /** One service of a pass, from the look to what is written down of it. What goes wrong with it stays with it. */
-import { AssertionFailure, errorText, PointsmanError } from '../../shared/errors.ts';
+import { AssertionFailure, errorFields, errorText, PointsmanError } from '../../shared/errors.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
@@ -38,7 +38,7 @@ export async function oneService(context: PassContext, service: ServiceName, res
   } catch (error) {
     if (!isOfOneBackend(error)) throw error;
     const detail = errorText(error);
-    agent.ports.logger.error({ proxy: agent.config.id, service, error: detail }, 'a backend could not be worked on');
+    agent.ports.logger.error({ proxy: agent.config.id, service, ...errorFields(error) }, 'a backend could not be worked on');
     await journal.write([{ type: 'blocked', service, detail, nextTry: Date.now() + FULL_PASS_MS }], Date.now());
     // Its mark stays: a change that comes meanwhile is not lost, and the next full pass looks again.
     return { revision: -1, commands: 0, state: 'blocked', waiting: false, stuck: true, unwritten: 0 };

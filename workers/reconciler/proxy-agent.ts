@@ -20,6 +20,8 @@ import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
 import type { Queues } from '../../shared/redis/queues.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { Handover } from '../../shared/runtime/handover.ts';
+import { BackendTeller } from './backend-teller.ts';
+import { Journal } from './journal.ts';
 import { type ProxyLock, takeProxyLock } from './proxy-lock.ts';
 
 export interface ReconcilerPorts {
@@ -53,10 +55,19 @@ export class ProxyAgent {
   waits = 0;
   /** Contacts in a row that failed. */
   failures = 0;
+  /** HAProxy was seen to run without our folder. */
+  unmanaged = false;
+  readonly #teller: BackendTeller;
 
   constructor(config: ProxyConfig, ports: ReconcilerPorts) {
     this.config = config;
     this.ports = ports;
+    this.#teller = new BackendTeller(config.id, ports.logger);
+  }
+
+  /** For one pass or one reload. */
+  newJournal(): Journal {
+    return new Journal(this.ports.proxies, this.config.id, this.#teller);
   }
 
   /** Every service that this proxy carries, sorted. */

@@ -2,15 +2,16 @@
  * One pass over one proxy, for one job: prove the worker, look at every dirty service (all of them when the worker is new), backend by
  * backend, write down how each stands, and take the marks away that are done. One bad backend never stops the others.
  */
-import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { errorFields, errorText, PointsmanError } from '../../shared/errors.ts';
 import { type ObservedProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { debianLine } from '../../shared/haproxy/start-line.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
 import { type About, begin, type Start } from './contact.ts';
 import { writeMissingFiles } from './files.ts';
-import { Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import type { PassContext } from './service-pass.ts';
@@ -51,7 +52,7 @@ export async function reconcile(agent: ProxyAgent, signal: AbortSignal, options:
   } catch (error) {
     if (!(error instanceof PointsmanError)) throw error;
     // No claim, no lock: only said. (The pass itself answers for its own errors.)
-    return await failed(agent, new Journal(agent.ports.proxies, agent.config.id), [], error);
+    return await failed(agent, agent.newJournal(), [], error);
   } finally {
     const contact = (await starting.catch(() => null))?.contact;
     if (contact && !(contact instanceof PointsmanError)) contact.connection.close();
@@ -69,7 +70,7 @@ async function passProxy(
   stillClaimed: () => boolean,
   { dirty, worker, contact, ahead }: Start,
 ): Promise<PassReport> {
-  const journal = new Journal(agent.ports.proxies, agent.config.id);
+  const journal = agent.newJournal();
   try {
     if (agent.worker === null) await writeMissingFiles(agent);
     if (contact instanceof PointsmanError) throw contact;
@@ -80,6 +81,8 @@ async function passProxy(
     const mine = [...marked].filter((service) => matchesAny(agent.config.services, service));
     const services = options.full || news ? await everything(agent, journal, mine, proxy) : mine;
     if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
+    if (agent.unmanaged) agent.ports.logger.info({ proxy: agent.config.id }, 'haproxy runs with our folder now');
+    agent.unmanaged = false;
     return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt, ahead }, services, dirty);
   } catch (error) {
     if (!(error instanceof PointsmanError)) throw error;
@@ -92,6 +95,8 @@ async function passProxy(
 /** Whether another process answers than at the last pass of anybody (`worker`), or of this process. */
 async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedProxy, worker: string | null): Promise<boolean> {
   const { proxies } = agent.ports;
+  // Whoever could not reach it before may have been another process.
+  if (agent.failures > 0 || agent.worker === null) await proxies.setState(agent.config.id, { unreachable: '' });
   agent.failures = 0;
   const before = worker === null ? null : (JSON.parse(worker) as ObservedProxy['identity']);
   const unknownHere = agent.worker === null || !sameWorker(agent.worker, proxy.identity);
@@ -171,7 +176,11 @@ async function again(agent: ProxyAgent, left: { waiting: boolean; stuck: boolean
 }
 
 async function notManaged(agent: ProxyAgent, journal: Journal, services: readonly ServiceName[]): Promise<PassReport> {
-  const detail = `not started with -f ${agent.config.managed}: add it to HAProxy's arguments (Debian: EXTRAOPTS="-f ${agent.config.managed}" in /etc/default/haproxy) and restart HAProxy`;
+  const detail = `not started with -f ${agent.config.managed}: add it to HAProxy's arguments (Debian: ${debianLine(agent.config.managed ?? '')}) and restart HAProxy`;
+  if (!agent.unmanaged) {
+    agent.ports.logger.error({ proxy: agent.config.id, code: 'HAPROXY_NOT_MANAGED', error: detail }, 'haproxy runs without our folder');
+  }
+  agent.unmanaged = true;
   await journal.write(
     services.map((service) => ({ type: 'blocked', service, detail, nextTry: null })),
     Date.now(),
@@ -188,7 +197,10 @@ async function failed(agent: ProxyAgent, journal: Journal, marked: readonly Serv
     return { outcome: 'called-off', services: [], detail };
   }
   const delay = backoff(agent.failures, { first: UNREACHABLE_FIRST_MS, most: UNREACHABLE_MOST_MS });
-  if (agent.failures === 0) agent.ports.logger.warn({ proxy: agent.config.id, error: detail }, 'proxy cannot be worked on, trying again');
+  if (agent.failures === 0)
+    agent.ports.logger.warn({ proxy: agent.config.id, ...errorFields(error) }, 'proxy cannot be worked on, trying again');
+  // Also of a proxy that has no backend yet to say it of.
+  if (agent.failures === 0) await agent.ports.proxies.setState(agent.config.id, { unreachable: detail });
   agent.failures += 1;
   const nextTry = Date.now() + delay;
   await journal.write(

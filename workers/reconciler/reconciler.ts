@@ -3,7 +3,7 @@
  * at a time. Any number of processes share the work; the claim keeps one writer per proxy.
  */
 import type { Worker } from 'bullmq';
-import { errorText } from '../../shared/errors.ts';
+import { errorFields } from '../../shared/errors.ts';
 import { reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
@@ -100,7 +100,7 @@ export class Reconciler implements Role {
       try {
         if ((await agent.exclusively(() => writeMissingFiles(agent))) !== null) return await supervisor.start();
       } catch (error) {
-        this.#ports.logger.error({ proxy: agent.config.id, error: errorText(error) }, 'haproxy cannot be started yet');
+        this.#ports.logger.error({ proxy: agent.config.id, ...errorFields(error) }, 'haproxy cannot be started yet');
       }
       await pause(backoff(attempt, SUPERVISE_RETRY_MS), signal);
     }

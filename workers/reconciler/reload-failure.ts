@@ -2,7 +2,7 @@
  * What is done when a reload could not be made: the last good files are put back, who is to blame is kept with the time of the next try, and
  * every service that waits for the reload shows why it does not come.
  */
-import { errorText, type PointsmanError } from '../../shared/errors.ts';
+import { errorFields, type PointsmanError } from '../../shared/errors.ts';
 import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
 import { identify, sameWorker } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
@@ -11,7 +11,7 @@ import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import type { Attempt, Outcome } from './reload-attempt.ts';
 import { noteRejections, RETRY_REJECTED_MS, type Rejected, wantReload } from './reload-request.ts';
-import { blame } from './reload-turn.ts';
+import { blame, reasonText } from './reload-turn.ts';
 import type { Wanted } from './wanted-files.ts';
 
 /** A HAProxy that did not answer is looked at again for its reload after this. */
@@ -25,7 +25,7 @@ export async function putBack(attempt: Attempt, lastGood: ReadonlyMap<string, st
   const now = await withRuntime(agent.config.runtime, identify).catch(() => null);
   if (!attempt.stillClaimed() || (now !== null && !now.stopping && !sameWorker(now.identity, before.identity))) return;
   await syncManaged(folder, lastGood).catch((error: unknown) => {
-    agent.ports.logger.error({ proxy: agent.config.id, error: errorText(error) }, 'the last good files could not be put back');
+    agent.ports.logger.error({ proxy: agent.config.id, ...errorFields(error) }, 'the last good files could not be put back');
   });
 }
 
@@ -45,7 +45,7 @@ export async function refuseAll({ agent, journal, wanted, turn, refused }: Attem
 export async function failed({ agent, journal, wanted, turn, refused, stamp, signal }: Attempt, error: PointsmanError): Promise<Outcome> {
   const { config, ports } = agent;
   const now = Date.now();
-  ports.logger.error({ proxy: config.id, error: error.message }, 'haproxy did not reload');
+  ports.logger.error({ proxy: config.id, ...errorFields(error) }, 'haproxy did not reload');
   if (signal.aborted) {
     await wantReload(agent, 'its outcome was not waited for');
     return { outcome: 'failed', reasons: wanted.reasons, detail: error.message };
@@ -53,7 +53,7 @@ export async function failed({ agent, journal, wanted, turn, refused, stamp, sig
   const tried = new Map([...turn.tried].filter(([service]) => !refused.has(service)));
   const blamed = blame(error, tried, { restamped: wanted.restamped, stamp, now });
   await noteRejections(agent, blamed.services, blamed.stamp);
-  const reason = { structure: stamp, message: error.message, nextTry: blamed.stamp?.nextTry ?? now + RETRY_REJECTED_MS };
+  const reason = { structure: stamp, message: reasonText(error), nextTry: blamed.stamp?.nextTry ?? now + RETRY_REJECTED_MS };
   await journal.write(blockedEvents(new Map([...concerned(wanted, reason), ...refused, ...blamed.services])), now);
   if (blamed.again || turn.left) await wantReload(agent, 'services to be tried one at a time');
   return { outcome: 'failed', reasons: wanted.reasons, detail: error.message };
@@ -62,7 +62,7 @@ export async function failed({ agent, journal, wanted, turn, refused, stamp, sig
 /** HAProxy does not answer: nobody knows what is needed. The pass that follows says so of every service, and the reload is tried again. */
 export async function unobserved(agent: ProxyAgent, error: PointsmanError): Promise<Outcome> {
   const { config, ports } = agent;
-  ports.logger.error({ proxy: config.id, error: error.message }, 'haproxy did not reload');
+  ports.logger.error({ proxy: config.id, ...errorFields(error) }, 'haproxy did not reload');
   await agent.later(1, 'haproxy could not be looked at for a reload');
   await ports.queues.wakeReload(config.pool, config.id, RETRY_UNREACHABLE_MS, { why: error.message, time: Date.now() });
   return { outcome: 'failed', reasons: [], detail: error.message };

@@ -4,7 +4,7 @@
  * none) and is blocked with the reason; the others go on. A reload that fails puts the last good files back, and those that it was for are
  * tried again in turn (reload-turn.ts). Nothing is reloaded when the running worker already has what is wanted.
  */
-import { PointsmanError } from '../../shared/errors.ts';
+import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
 import { observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
 import { awaitWorker, reload } from '../../shared/haproxy/reload.ts';
@@ -15,7 +15,7 @@ import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ReloadWay } from '../../shared/model/proxy-config.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { noteLoaded } from './files.ts';
-import { Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { type Attempt, lost, type Outcome, type ReloadReport, runs, tryFiles } from './reload-attempt.ts';
 import { blockedEvents, failed, putBack, refuseAll, unobserved } from './reload-failure.ts';
@@ -34,7 +34,7 @@ export async function reloadProxy(agent: ProxyAgent, way: ReloadWay, signal: Abo
     return { outcome: 'too-soon', reasons: [why], detail: 'minInterval is not over', ms: 0 };
   }
   const done = await agent.exclusively(async (claim) => {
-    const journal = new Journal(agent.ports.proxies, agent.config.id);
+    const journal = agent.newJournal();
     await journal.loadAll();
     return reloadOnce(agent, way, journal, signal, () => claim.held());
   });
@@ -139,12 +139,19 @@ async function order(attempt: Attempt): Promise<Outcome> {
     each(changing, (service) => ({ type: 'reloading', service, detail })),
     Date.now(),
   );
-  await ports.proxies.setState(config.id, { lastReload: String(Date.now()), lastReloadReason: detail });
+  await ports.proxies.setState(config.id, { lastReload: String(Date.now()), lastReloadReason: detail, lastReloadFailed: '' });
   const deadlineMs = RELOAD_DEADLINE_MS;
   const { binary, base, runtime } = config;
-  await reload(way, { binary, base, managed: attempt.folder, runtime, signal, deadlineMs });
+  const begun = performance.now();
   const structures = new Map(loading.map(([service, desired]) => [service, structureOf(desired.config, config.defaults)] as const));
-  await awaitWorker({ runtime, before: before.identity, stamp: attempt.stamp, structures, deadlineMs });
+  try {
+    await reload(way, { binary, base, managed: attempt.folder, runtime, signal, deadlineMs });
+    await awaitWorker({ runtime, before: before.identity, stamp: attempt.stamp, structures, deadlineMs });
+  } catch (error) {
+    await ports.proxies.setState(config.id, { lastReloadFailed: errorText(error) });
+    throw error;
+  }
+  ports.logger.info({ proxy: config.id, reasons: wanted.reasons, ms: Math.round(performance.now() - begun) }, 'haproxy reloaded');
   await noteRejections(agent, new Map(changing.map((service) => [service, null])), null);
   await journal.write(
     each(changing, (service) => ({ type: 'reloaded', service, detail })),

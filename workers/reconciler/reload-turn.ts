@@ -69,7 +69,7 @@ export function blame(
   tried: ReadonlyMap<ServiceName, string>,
   { restamped, stamp, now }: { restamped: boolean; stamp: string; now: number },
 ): Blame {
-  const { message } = error;
+  const message = reasonText(error);
   const rejected = (structure: string, alone: boolean, wait: number): Rejected => ({ structure, message, nextTry: now + wait, alone });
   const each = (services: ReadonlyMap<ServiceName, string>, alone: boolean, wait: number): Map<ServiceName, Rejected> =>
     new Map([...services].map(([service, structure]) => [service, rejected(structure, alone, wait)]));
@@ -87,6 +87,11 @@ export function blame(
   const joint = tried.size + Number(withStamp) > 1;
   const wait = joint ? 0 : RETRY_REJECTED_MS;
   return { services: each(tried, true, wait), stamp: withStamp ? rejected(stamp, true, wait) : undefined, again: joint };
+}
+
+/** What HAProxy said of the files is enough by itself; of what kept it from being asked, people need to know what to do. */
+export function reasonText(error: PointsmanError): string {
+  return error.code === 'HAPROXY_RELOAD_FAILED' ? error.message : `${error.message}; ${error.hint}`;
 }
 
 /** HAProxy: `Starting frontend web:in: cannot bind socket`, later `Binding [file:line] for frontend web:in: …`. */

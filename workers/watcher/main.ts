@@ -1,18 +1,32 @@
 /** Wiring of the watcher role: a link to Zookeeper of its own, the log and the queue in Redis. */
 import { hostname } from 'node:os';
 import type { Config } from '../../shared/config/config.ts';
+import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { WatcherStore } from '../../shared/redis/watcher-store.ts';
 import { HANDED_OVER_MS } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { pause } from '../../shared/runtime/wait.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import type { Ports } from '../app.ts';
+import { Heartbeat } from './heartbeat.ts';
 import type { WatcherLog } from './ports.ts';
 import { Watcher, type WatcherStatus } from './watcher.ts';
 
 /** ms without a connection at the start after which that is said; the link goes on trying, and says more later. */
 const WAIT_TOLD_MS = 3_000;
+
+function disconnected(): PointsmanError {
+  return new PointsmanError(
+    'ZOOKEEPER_UNREACHABLE',
+    'it has no connection to Zookeeper, so nothing can be read; the last good state stays',
+    {
+      hint: 'look at the Zookeeper servers; everything is read again by itself when they are back',
+      retry: 'transient',
+    },
+  );
+}
 
 /** The log, with what is appended handed over to the transition role, should it run in this process. */
 function handedOver({ log, handover }: Ports): WatcherLog {
@@ -32,6 +46,7 @@ export class WatcherRole implements Role {
   readonly name = 'watcher';
   readonly #link: ZookeeperLink;
   readonly #watcher: Watcher;
+  readonly #heartbeat: Heartbeat;
   readonly #tellWaiting: () => void;
   readonly #reread: () => void;
   readonly #redis: Ports['redis'];
@@ -40,10 +55,11 @@ export class WatcherRole implements Role {
   constructor(config: Config, ports: Ports) {
     const { connect, sessionTimeout, auth, root } = config.zookeeper;
     this.#link = new ZookeeperLink({ connect, sessionTimeout, auth, logger: ports.logger });
+    const id = `${hostname()}-${process.pid}`;
     this.#watcher = new Watcher({
       link: this.#link,
       root,
-      id: `${hostname()}-${process.pid}`,
+      id,
       services: config.services,
       log: handedOver(ports),
       noticed: (service) => ports.handover.noticed?.(service),
@@ -57,8 +73,19 @@ export class WatcherRole implements Role {
       },
       logger: ports.logger,
     });
+    this.#heartbeat = new Heartbeat({
+      id,
+      link: this.#link,
+      status: () => this.#watcher.status,
+      store: new WatcherStore(ports.redis, ports.keys),
+      logger: ports.logger,
+    });
     this.#tellWaiting = () => {
-      if (!this.#link.connected) ports.logger.warn({ connect }, 'waiting for zookeeper');
+      if (this.#link.connected) return;
+      const hint =
+        'look at the Zookeeper servers and the way to them, or correct zookeeper.connect; it is tried again, and nothing is removed meanwhile';
+      const error = `no server of ${connect} has taken the connection for ${WAIT_TOLD_MS} ms`;
+      ports.logger.warn({ connect, code: 'ZOOKEEPER_UNREACHABLE', error, hint }, 'waiting for zookeeper');
     };
     this.#redis = ports.redis;
     // After an outage Redis may be older than what was recorded in it, or empty. It rejects only when the watch is stopped.
@@ -68,12 +95,14 @@ export class WatcherRole implements Role {
   async start(): Promise<void> {
     this.#waitTimer = setTimeout(this.#tellWaiting, WAIT_TOLD_MS);
     this.#link.start();
+    this.#heartbeat.start();
     await this.#watcher.start();
     this.#redis.on('ready', this.#reread);
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#waitTimer);
+    this.#heartbeat.stop();
     this.#redis.off('ready', this.#reread);
     await this.#watcher.stop();
     await this.#link.stop();
@@ -83,9 +112,14 @@ export class WatcherRole implements Role {
     return this.#watcher.reconfigure(services);
   }
 
-  /** false: another watcher leads, or the service is not watched. */
-  resync(service?: ServiceName): Promise<boolean> {
-    return this.#watcher.resync(service);
+  /** false: another watcher leads, or the service is not watched. @throws PointsmanError ZOOKEEPER_UNREACHABLE: without a connection nothing can be read. */
+  async resync(service?: ServiceName): Promise<boolean> {
+    if (!this.#link.connected) throw disconnected();
+    try {
+      return await this.#watcher.resync(service);
+    } catch (error) {
+      throw this.#link.connected ? error : disconnected();
+    }
   }
 
   get status(): WatcherStatus {

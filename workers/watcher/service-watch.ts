@@ -9,8 +9,8 @@ import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
-import { backwards } from '../../shared/znode/backwards.ts';
-import { diffView } from '../../shared/znode/view.ts';
+import { wentBackwards } from '../../shared/znode/backwards.ts';
+import { diffView, latestMzxid } from '../../shared/znode/view.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
 import type { Reading } from '../../shared/zookeeper/reading.ts';
@@ -18,6 +18,7 @@ import { CordonWatch } from './cordon-watch.ts';
 import { decodeReading } from './decode-reading.ts';
 import type { NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
+import { ReadingTeller } from './reading-teller.ts';
 import { Stated } from './stated.ts';
 import { believes, type Trust, trustAfter } from './trust.ts';
 import { type Change, type Recorded, type Tenure, ViewWriter } from './view-writer.ts';
@@ -40,6 +41,8 @@ export interface ServiceWatchOptions {
 
 export interface ServiceWatchStatus {
   readonly service: ServiceName;
+  /** The path, when it is not there. */
+  readonly absent: string | null;
   /** On record. */
   readonly children: number;
   /** The view is what Zookeeper has, by a watch that is in force. */
@@ -64,6 +67,7 @@ export class ServiceWatch {
   readonly #writer: ViewWriter;
   readonly #wake: WakeSender;
   readonly #list: ListWatch;
+  readonly #teller: ReadingTeller;
   readonly #stated = new Stated();
   readonly #cordons: CordonWatch;
   /** Both the writer's steps and the config's go one after the other. */
@@ -89,6 +93,7 @@ export class ServiceWatch {
     };
     this.#writer = new ViewWriter(config.name, { log: options.log, tenure: options.tenure, ...shared });
     this.#wake = new WakeSender(config.name, { wake: options.wake, ...shared });
+    this.#teller = new ReadingTeller(config.name, options.logger);
     this.#list = new ListWatch(options.link, {
       path: config.path,
       barrier: `${options.root}/barrier`,
@@ -150,6 +155,7 @@ export class ServiceWatch {
     if (fresh) this.#freshAt = performance.now();
     return {
       service: this.service,
+      absent: this.#teller.absent,
       children: this.#writer.children.size,
       fresh,
       staleMs: fresh ? null : Math.round(performance.now() - this.#freshAt),
@@ -195,14 +201,14 @@ export class ServiceWatch {
     const confirmed = believes(this.#trust, reading, performance.now(), this.#options.link.sessionTimeout);
     let missing: readonly string[] = [];
     let mzxid: string | null = null;
+    let found: readonly ServiceEvent[] = [];
     const recorded = await this.#writer.commit(
       (): Change => {
         const difference = diffView(this.#writer.children, reading, decoded, { confirmed, restated });
         missing = difference.unconfirmed;
-        mzxid = latest([...difference.set.values()].map((entry) => entry.mzxid));
-        const back =
-          reading.kind === 'full' ? backwards(this.#writer.children, { ...reading, pzxid: reading.parent.pzxid }, difference.remove) : null;
-        const first: ServiceEvent[] = back === null ? [] : [{ type: 'backwards', ...back }];
+        found = difference.events;
+        mzxid = latestMzxid(difference);
+        const first = wentBackwards(this.#writer.children, reading, difference.remove);
         const events = [...this.#configured(), ...first, ...difference.events, ...this.#completed(reading, missing)];
         return { ...difference, events };
       },
@@ -210,6 +216,7 @@ export class ServiceWatch {
     );
     if (recorded === null) return;
     this.#stated.note(reading, decoded, this.#writer.children);
+    this.#teller.read(this.#config.path, reading.parent.present, found);
     this.#tell(recorded, mzxid, firstOfConnection);
     this.#judge(reading, missing);
     // A step from a view that is not the one we knew tells only of what was read.
@@ -240,10 +247,4 @@ export class ServiceWatch {
       this.#list.reread({ synced: true }).catch(() => {});
     }, wait);
   }
-}
-
-function latest(zxids: readonly string[]): string | null {
-  let most: bigint | null = null;
-  for (const zxid of zxids) if (most === null || BigInt(zxid) > most) most = BigInt(zxid);
-  return most === null ? null : most.toString();
 }

@@ -1,0 +1,63 @@
+/**
+ * What people are told in the log of one service's readings, once per change: that its path is not there, and is again; and registrations
+ * that were refused, in bounded numbers, with every name made safe to print.
+ */
+import type { ServiceEvent } from '../../shared/model/event.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import type { Logger } from '../../shared/observability/logger.ts';
+import { escapeText } from '../../shared/znode/escape.ts';
+
+/** Refused registrations of one service that are told in a window; the others are counted in the next window's first line. */
+const REJECTIONS_MAX = 10;
+const WINDOW_MS = 60_000;
+
+export class ReadingTeller {
+  /** The path, when it was looked at and is not there. */
+  absent: string | null = null;
+  readonly #service: ServiceName;
+  readonly #logger: Logger;
+  #windowEnds = 0;
+  #told = 0;
+  #untold = 0;
+
+  constructor(service: ServiceName, logger: Logger) {
+    this.#service = service;
+    this.#logger = logger;
+  }
+
+  read(path: string, present: boolean, events: readonly ServiceEvent[]): void {
+    this.#path(path, present);
+    this.#rejections(events, performance.now());
+  }
+
+  #path(path: string, present: boolean): void {
+    if (present === (this.absent === null)) return;
+    this.absent = present ? null : path;
+    const fields = { service: this.#service, path };
+    if (present) return this.#logger.info(fields, 'the path of the service is there now');
+    const hint = 'instances are found once it is created; or correct the path in the config';
+    this.#logger.warn({ ...fields, code: 'ZOOKEEPER_NO_NODE', hint }, 'the path of the service does not exist: waiting for it');
+  }
+
+  #rejections(events: readonly ServiceEvent[], now: number): void {
+    for (const event of events) {
+      if ((event.type !== 'registered' && event.type !== 'changed') || !('rejection' in event.said)) continue;
+      if (now >= this.#windowEnds) {
+        this.#windowEnds = now + WINDOW_MS;
+        this.#told = 0;
+      }
+      if (this.#told >= REJECTIONS_MAX) {
+        this.#untold += 1;
+        continue;
+      }
+      this.#told += 1;
+      const { code, detail } = event.said.rejection;
+      const more = this.#untold === 0 ? {} : { untold: this.#untold };
+      this.#untold = 0;
+      this.#logger.warn(
+        { service: this.#service, znode: escapeText(event.znode.name), reason: code, detail, ...more },
+        'registration refused',
+      );
+    }
+  }
+}
