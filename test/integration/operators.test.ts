@@ -59,7 +59,23 @@ describe('a cordon', () => {
     await until('it is cordoned again', async () => (await stateOf(first)) === 'cordoned', { timeoutMs: 20_000 });
     await system.inSync('web');
     expect(await admin(first)).toBe('drain');
+    const sent = await system.proxyEvents<{ results: { command: string }[] }>('commands');
+    expect(sent.flatMap(({ results }) => results.map(({ command }) => command)).filter((command) => command.includes(first))).toEqual([]);
     expect((await system.instance('web', first))?.snapshot.context.cordon?.reason).toBe('mine');
+    await run('uncordon', 'web', first);
+    await system.serving('web', names);
+  }, 60_000);
+
+  it('is told again when Redis has lost everything, and the instance is never let in meanwhile', async () => {
+    const [first = ''] = names;
+    await run('cordon', 'web', first);
+    await system.killRedis();
+    await system.startRedis();
+    await until('it is cordoned again', async () => (await stateOf(first)) === 'cordoned', { timeoutMs: 20_000 });
+    await system.inSync('web');
+    expect(await admin(first)).toBe('drain');
+    const sent = await system.proxyEvents<{ results: { command: string }[] }>('commands');
+    expect(sent.flatMap(({ results }) => results.map(({ command }) => command)).filter((command) => command.includes(first))).toEqual([]);
     await run('uncordon', 'web', first);
     await system.serving('web', names);
   }, 60_000);

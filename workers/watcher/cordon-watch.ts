@@ -39,6 +39,7 @@ export class CordonWatch {
   #timer: NodeJS.Timeout | undefined;
   /** Told by this watch: instance -> mzxid of its znode. */
   readonly #told = new Map<InstanceId, string>();
+  readonly #first = Promise.withResolvers<void>();
 
   constructor(service: ServiceName, options: CordonWatchOptions) {
     const { link, root, logger, rereadMs, noticed, settled } = options;
@@ -49,7 +50,8 @@ export class CordonWatch {
       path: this.#path,
       barrier: `${root}/barrier`,
       logger,
-      deliver: (reading) => this.#take(reading),
+      deliver: (reading) => this.#take(reading).finally(() => this.#first.resolve()),
+      problem: () => this.#first.resolve(),
       ...(noticed === undefined ? {} : { noticed }),
       ...(settled === undefined ? {} : { settled }),
       ...(rereadMs === undefined ? {} : { rereadMs }),
@@ -60,7 +62,18 @@ export class CordonWatch {
     this.#list.start();
   }
 
+  /** Resolves when the cordons are on record for the first time, or cannot be had: whoever comes back must not be in before it is known to be out. */
+  get told(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** Resolves when all have been read again and are on record. */
+  reread(): Promise<void> {
+    return this.#list.reread();
+  }
+
   stop(): void {
+    this.#first.resolve();
     this.#list.stop();
     clearTimeout(this.#timer);
   }
@@ -84,18 +97,17 @@ export class CordonWatch {
     const unread = new Set(reading.unread.map((name) => cordonedInstance(name)));
     let missing: InstanceId[] = [];
     const recorded = await this.#options.record((cordoned) => {
-      missing = reading.kind === 'delta' ? gone : [...cordoned].filter((instance) => !found.has(instance) && !unread.has(instance));
+      // What was told lately may not be in the record's snapshot yet.
+      const known = new Set([...cordoned, ...this.#told.keys()]);
+      const whole = [...known].filter((instance) => !found.has(instance) && !unread.has(instance));
+      missing = reading.kind === 'delta' ? gone.filter((instance) => known.has(instance)) : whole;
       const came = [...found].filter(([instance, { mzxid }]) => this.#told.get(instance) !== mzxid || !cordoned.has(instance));
-      return [
-        ...came.map(([, { event }]) => event),
-        ...(trusted ? missing.filter((instance) => cordoned.has(instance)) : []).map(
-          (instance): ServiceEvent => ({ type: 'uncordoned', instance }),
-        ),
-      ];
+      const went = trusted ? missing : [];
+      return [...came.map(([, { event }]) => event), ...went.map((instance): ServiceEvent => ({ type: 'uncordoned', instance }))];
     });
     if (!recorded) return;
     for (const [instance, { mzxid }] of found) this.#told.set(instance, mzxid);
-    for (const instance of missing) this.#told.delete(instance);
+    if (trusted) for (const instance of missing) this.#told.delete(instance);
     if (!trusted && missing.length > 0) this.#list.reread({ synced: true }).catch(() => {});
     await this.#clear(over);
     this.#clearLater([...found.values()].flatMap(({ event }) => (event.type === 'cordoned' && event.until !== null ? [event.until] : [])));

@@ -97,7 +97,7 @@ export class ServiceWatch {
     this.#list = new ListWatch(options.link, {
       path: config.path,
       barrier: `${options.root}/barrier`,
-      deliver: (reading) => this.#inTurn(() => this.#take(reading)),
+      deliver: (reading) => this.#cordons.told.then(() => this.#inTurn(() => this.#take(reading))),
       problem: (problem) => {
         this.#problem = problem;
       },
@@ -142,7 +142,7 @@ export class ServiceWatch {
 
   /** Resolves when all has been read again and recorded. Rejects when the watch is stopped meanwhile. */
   resync(): Promise<void> {
-    return this.#list.reread({ synced: true });
+    return this.#cordons.reread().then(() => this.#list.reread({ synced: true }));
   }
 
   get config(): ServiceConfig {
