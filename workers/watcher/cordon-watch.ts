@@ -15,8 +15,14 @@ export interface CordonWatchOptions {
   readonly link: ZookeeperLink;
   /** The parent of our own znodes. */
   readonly root: string;
-  /** Puts the events on record; `compute` is given who is cordoned by the record. false: not recorded, we do not lead any more. */
-  readonly record: (compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[]) => Promise<boolean>;
+  /**
+   * Puts the events on record; `compute` is given who is cordoned by the record, which is read anew with `reread` (it may have been lost). false: not
+   * recorded, we do not lead any more.
+   */
+  readonly record: (
+    compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[],
+    options: { reread: boolean },
+  ) => Promise<boolean>;
   readonly noticed?: () => void;
   readonly settled?: () => void;
   readonly rereadMs?: number;
@@ -96,15 +102,18 @@ export class CordonWatch {
     const gone = reading.gone.flatMap((name) => cordonedInstance(name) ?? []);
     const unread = new Set(reading.unread.map((name) => cordonedInstance(name)));
     let missing: InstanceId[] = [];
-    const recorded = await this.#options.record((cordoned) => {
-      // What was told lately may not be in the record's snapshot yet.
-      const known = new Set([...cordoned, ...this.#told.keys()]);
-      const whole = [...known].filter((instance) => !found.has(instance) && !unread.has(instance));
-      missing = reading.kind === 'delta' ? gone.filter((instance) => known.has(instance)) : whole;
-      const came = [...found].filter(([instance, { mzxid }]) => this.#told.get(instance) !== mzxid || !cordoned.has(instance));
-      const went = trusted ? missing : [];
-      return [...came.map(([, { event }]) => event), ...went.map((instance): ServiceEvent => ({ type: 'uncordoned', instance }))];
-    });
+    const recorded = await this.#options.record(
+      (cordoned) => {
+        // What was told lately may not be in the record's snapshot yet.
+        const known = new Set([...cordoned, ...this.#told.keys()]);
+        const whole = [...known].filter((instance) => !found.has(instance) && !unread.has(instance));
+        missing = reading.kind === 'delta' ? gone.filter((instance) => known.has(instance)) : whole;
+        const came = [...found].filter(([instance, { mzxid }]) => this.#told.get(instance) !== mzxid || !cordoned.has(instance));
+        const went = trusted ? missing : [];
+        return [...came.map(([, { event }]) => event), ...went.map((instance): ServiceEvent => ({ type: 'uncordoned', instance }))];
+      },
+      { reread: reading.kind === 'full' },
+    );
     if (!recorded) return;
     for (const [instance, { mzxid }] of found) this.#told.set(instance, mzxid);
     if (trusted) for (const instance of missing) this.#told.delete(instance);

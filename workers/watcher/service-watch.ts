@@ -104,14 +104,14 @@ export class ServiceWatch {
       ...listed,
     });
     const { link, root } = options;
-    this.#cordons = new CordonWatch(config.name, { link, root, record: (compute) => this.#record(compute), ...listed });
+    this.#cordons = new CordonWatch(config.name, { link, root, record: (...step) => this.#record(...step), ...listed });
   }
 
   /** For events beside the children's; `compute` is given who is cordoned by the record. false: we do not lead any more. */
-  async #record(compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[]): Promise<boolean> {
+  async #record(compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[], options: { reread: boolean }): Promise<boolean> {
     let recorded: Recorded | null = null;
     await this.#inTurn(async () => {
-      recorded = await this.#writer.commit(() => ({ set: new Map(), remove: [], events: compute(this.#writer.cordoned) }));
+      recorded = await this.#writer.commit(() => ({ set: new Map(), remove: [], events: compute(this.#writer.cordoned) }), options);
       if (recorded !== null) this.#tell(recorded, null, false);
     });
     return recorded !== null;
