@@ -9,10 +9,12 @@ import { createLogger } from '../../shared/observability/logger.ts';
 import { App } from '../../workers/app.ts';
 import { Dashboard } from '../../workers/dashboard/dashboard.ts';
 import { isLoopbackHost } from '../../workers/dashboard/request-guard.ts';
+import { foldService } from '../../workers/transition/fold-service.ts';
 import { configOf } from '../support/config-text.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
+import { serviceConfig } from '../support/service-events.ts';
 
 let redis: RedisServer;
 let port: number;
@@ -162,7 +164,43 @@ describe('a request', () => {
       expect(answer.headers['content-security-policy']).toMatch(/^default-src 'self'; .*frame-ancestors 'none'/);
       expect(answer.headers['content-security-policy']).not.toMatch(/script-src|https?:|unsafe-eval/);
     }
-    expect(await ask('/')).toMatchObject({ status: 302, headers: { location: '/queues/' } });
+    expect((await ask('/')).body).toContain('href="/queues/"');
+  });
+
+  it('begins with what is held, escapes every name, and gives the same to Prometheus', async () => {
+    await app.start();
+    const { log, store } = app.ports;
+    const service = 'a<script>"';
+    const znode = (port: number) => ({ name: `10.0.0.1:${port}`, czxid: '1', mzxid: '1', version: 0 });
+    const said = (port: number) => ({ registration: { host: '10.0.0.1', address: '10.0.0.1', port, weight: 1, labels: {} } });
+    const ports = [80, 81, 82];
+    await log.append(service, {
+      epoch: 1,
+      viewRevision: 0,
+      set: new Map(),
+      remove: [],
+      events: [
+        { type: 'configured', config: serviceConfig({ name: service }) },
+        ...ports.map((port) => ({ type: 'registered' as const, instance: `10.0.0.1:${port}`, znode: znode(port), said: said(port) })),
+      ],
+    });
+    await foldService({ log, store }, service, Date.now());
+    expect((await ask('/')).body).not.toContain('role="alert"');
+    const gone = ports.map((port) => ({ type: 'deregistered' as const, instance: `10.0.0.1:${port}`, znode: znode(port) }));
+    await log.append(service, { epoch: 1, viewRevision: 1, set: new Map(), remove: [], events: gone });
+    await foldService({ log, store }, service, Date.now());
+    const page = await until('the banner', async () => {
+      const answer = await ask('/');
+      return answer.body.includes('role="alert"') && answer;
+    });
+    expect(page.body).toContain('3 instances of <b>a&#60;script&#62;&#34;</b> held by the guard');
+    expect(page.body).not.toContain('<script>');
+    const metrics = await ask('/metrics');
+    expect(metrics.headers['content-type']).toContain('text/plain');
+    expect(metrics.body).toContain('pointsman_service_instances{service="a<script>\\"",state="held"} 3');
+    expect(metrics.body).toContain('pointsman_service_guard{service="a<script>\\"",state="holding"} 1');
+    await redis.stop();
+    await until('the outage to be told', async () => (await ask('/')).status === 503 && (await ask('/metrics')).status === 503);
   });
 
   it('names hosts as browsers write them', () => {

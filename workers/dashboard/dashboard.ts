@@ -1,6 +1,6 @@
 /**
- * The dashboard role: on loopback, read-only: every queue with its jobs (key, cause, result) under /queues, and /health. A port that is taken
- * is tried again; it never keeps the other roles from their work.
+ * The dashboard role: on loopback, read-only: the services with what is held first, every queue with its jobs (key, cause, result) under /queues,
+ * /metrics and /health. A port that is taken is tried again; it never keeps the other roles from their work.
  */
 import { type FastifyInstance, fastify } from 'fastify';
 import { formatListen, isLoopback } from '../../shared/config/address.ts';
@@ -9,10 +9,15 @@ import { errorFields, PointsmanError } from '../../shared/errors.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { Ports } from '../app.ts';
-import { QUEUES_PATH, QueueBoard } from './queue-board.ts';
+import { metricsText } from './metrics.ts';
+import { overview } from './overview.ts';
+import { QueueBoard } from './queue-board.ts';
 import { guardRequests } from './request-guard.ts';
+import type { ServiceOverview } from './service-overview.ts';
+import { startPage } from './start-page.ts';
 
 const RETRY_MS = { first: 500, most: 10_000 };
+const OVERVIEW_EVERY_MS = 1_000;
 const PING_DEADLINE_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -28,6 +33,7 @@ export class Dashboard implements Role {
   readonly #ports: Ports;
   readonly #stopping = new AbortController();
   #listening: Listening | null = null;
+  #read: { readonly at: number; readonly services: Promise<ServiceOverview[] | null> } | null = null;
   #opening: Promise<void> = Promise.resolve();
 
   /** @throws PointsmanError CONFIG_INVALID: no `dashboard.listen`, or one off loopback. */
@@ -76,7 +82,19 @@ export class Dashboard implements Role {
     const opened: Listening = { server, board };
     try {
       guardRequests(server);
-      server.get('/', async (_request, reply) => reply.redirect(`${QUEUES_PATH}/`));
+      server.get('/', async (_request, reply) => {
+        const services = await this.#overview();
+        return reply
+          .status(services === null ? 503 : 200)
+          .type('text/html; charset=utf-8')
+          .send(startPage(services, Date.now()));
+      });
+      server.get('/metrics', async (_request, reply) => {
+        const services = await this.#overview();
+        if (services === null) return reply.status(503).send({ error: 'Redis does not answer' });
+        const { type, text } = await metricsText(services);
+        return reply.type(type).send(text);
+      });
       server.get('/health', async (_request, reply) => {
         const redis = await this.#redisAnswers();
         return reply.status(redis ? 200 : 503).send({ status: redis ? 'ok' : 'failed', redis });
@@ -96,6 +114,14 @@ export class Dashboard implements Role {
   async #close(opened: Listening | null): Promise<void> {
     await opened?.server.close();
     await opened?.board.close();
+  }
+
+  /** Once in a while: whoever asks more often is told the same again. null: Redis does not answer. */
+  #overview(): Promise<readonly ServiceOverview[] | null> {
+    const now = performance.now();
+    if (this.#read === null || now - this.#read.at > OVERVIEW_EVERY_MS)
+      this.#read = { at: now, services: overview(this.#ports).catch(() => null) };
+    return this.#read.services;
   }
 
   async #redisAnswers(): Promise<boolean> {
