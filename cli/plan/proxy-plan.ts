@@ -97,7 +97,8 @@ async function planService(
 ): Promise<ServicePlan | null> {
   const { config, ports } = agent;
   const nothing = { service, commands: [], waiting: [], reload: null, blocked: null };
-  const { backend: desired } = await ports.desired.read(service);
+  const { known, backend: desired } = await ports.desired.read(service);
+  if (!known) return null;
   if (!config.runtimeOnly && proxy.identity.stamp === null) {
     return desired === null ? null : { ...nothing, blocked: `HAProxy was not started with -f ${config.managed}` };
   }

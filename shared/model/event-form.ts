@@ -20,6 +20,7 @@ const FORMS: Readonly<Record<ServiceEventType, (event: Fields) => boolean>> = {
   released: ({ by, reason }) => isText(by) && isText(reason),
   backwards: ({ seen, found }) => isText(seen) && isText(found),
   trusted: ({ by }) => isText(by),
+  rebuilt: ({ detail }) => isText(detail),
   timer: ({ timer, instance, token }) =>
     (timer === 'guard' ? instance === null : TIMERS.includes(timer) && isText(instance)) && isNumber(token),
 };

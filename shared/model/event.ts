@@ -42,6 +42,8 @@ export type ServiceEvent =
   | { readonly type: 'backwards'; readonly seen: string; readonly found: string }
   /** An operator accepts a registry that went backwards. */
   | { readonly type: 'trusted'; readonly by: string }
+  /** What was stored of the service could not be read: it starts anew from nothing here, and is told again from Zookeeper and by the proxies. */
+  | { readonly type: 'rebuilt'; readonly detail: string }
   /** A deadline of the snapshot came due. A token that is not the current one is ignored. `guard`: the service's own, without an instance. */
   | { readonly type: 'timer'; readonly timer: TimerKind; readonly instance: InstanceId | null; readonly token: number };
 
@@ -72,6 +74,7 @@ const TYPES: Readonly<Record<ServiceEventType, true>> = {
   released: true,
   backwards: true,
   trusted: true,
+  rebuilt: true,
   timer: true,
 };
 

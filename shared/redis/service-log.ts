@@ -69,7 +69,7 @@ export class ServiceLog {
       children: new Map(Object.entries(children).map(([name, entry]) => [name, JSON.parse(entry) as ViewEntry])),
       config: typeof config === 'string' ? (JSON.parse(config) as ServiceConfig | null) : null,
       complete: complete === '1',
-      cordoned: typeof snapshot === 'string' ? ((JSON.parse(snapshot) as { cordoned?: InstanceId[] }).cordoned ?? []) : [],
+      cordoned: cordonedBy(snapshot ?? null),
     };
   }
 
@@ -161,6 +161,16 @@ export class ServiceLog {
       });
     }
     return { revision: Number(answer[1]), ids: answer.slice(2) };
+  }
+}
+
+/** What cannot be read names nobody: who folds the service finds that out, and what is told until then does no harm. */
+function cordonedBy(snapshot: string | null): readonly InstanceId[] {
+  try {
+    const stored = JSON.parse(snapshot ?? 'null') as { cordoned?: unknown } | null;
+    return Array.isArray(stored?.cordoned) ? (stored.cordoned as InstanceId[]) : [];
+  } catch {
+    return [];
   }
 }
 

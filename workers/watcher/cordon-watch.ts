@@ -15,8 +15,8 @@ export interface CordonWatchOptions {
   readonly link: ZookeeperLink;
   /** The parent of our own znodes. */
   readonly root: string;
-  /** Puts the events on record; `compute` is given who is cordoned by the record. false: not recorded, we do not lead any more. */
-  readonly record: (compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[]) => Promise<boolean>;
+  /** Puts the events on record; `compute` is given who is cordoned by the record, which is read first with `reread`. false: not recorded, we do not lead any more. */
+  readonly record: (compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[], reread: boolean) => Promise<boolean>;
   readonly noticed?: () => void;
   readonly settled?: () => void;
   readonly rereadMs?: number;
@@ -65,6 +65,11 @@ export class CordonWatch {
     clearTimeout(this.#timer);
   }
 
+  /** Resolves when all has been read again and recorded. Rejects when the watch is stopped meanwhile. */
+  reread(): Promise<void> {
+    return this.#list.reread();
+  }
+
   async #take(reading: Reading): Promise<void> {
     // A first reading may be of a server that lags: what ends a cordon is read behind a write of ours.
     const trusted = reading.kind === 'delta' || reading.at.synced;
@@ -92,7 +97,7 @@ export class CordonWatch {
           (instance): ServiceEvent => ({ type: 'uncordoned', instance }),
         ),
       ];
-    });
+    }, reading.kind === 'full');
     if (!recorded) return;
     for (const [instance, { mzxid }] of found) this.#told.set(instance, mzxid);
     for (const instance of missing) this.#told.delete(instance);

@@ -32,7 +32,6 @@ export interface ServiceWatchOptions {
   /** The parent of our own znodes. */
   readonly root: string;
   readonly rereadMs?: number;
-  /** See ListWatch. */
   readonly noticed?: (service: ServiceName) => void;
   readonly settled?: (service: ServiceName) => void;
   readonly logger: Logger;
@@ -99,14 +98,15 @@ export class ServiceWatch {
       ...listed,
     });
     const { link, root } = options;
-    this.#cordons = new CordonWatch(config.name, { link, root, record: (compute) => this.#record(compute), ...listed });
+    this.#cordons = new CordonWatch(config.name, { link, root, record: (...asked) => this.#record(...asked), ...listed });
   }
 
   /** For events beside the children's; `compute` is given who is cordoned by the record. false: we do not lead any more. */
-  async #record(compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[]): Promise<boolean> {
+  async #record(compute: (cordoned: ReadonlySet<InstanceId>) => readonly ServiceEvent[], reread: boolean): Promise<boolean> {
     let recorded: Recorded | null = null;
     await this.#inTurn(async () => {
-      recorded = await this.#writer.commit(() => ({ set: new Map(), remove: [], events: compute(this.#writer.cordoned) }));
+      const change = (): Change => ({ set: new Map(), remove: [], events: compute(this.#writer.cordoned) });
+      recorded = await this.#writer.commit(change, { reread });
       if (recorded !== null) this.#tell(recorded, null, false);
     });
     return recorded !== null;
@@ -127,7 +127,7 @@ export class ServiceWatch {
     await this.#turn;
   }
 
-  /** For a config with the same path and format; another one needs another watch. */
+  /** For the same path and format; another needs another watch. */
   async reconfigure(config: ServiceConfig): Promise<void> {
     const namesChanged = config.allow.names !== this.#config.allow.names;
     this.#config = config;
@@ -135,8 +135,9 @@ export class ServiceWatch {
     if (namesChanged) await this.#list.reread();
   }
 
-  /** Resolves when all has been read again and recorded. Rejects when the watch is stopped meanwhile. */
-  resync(): Promise<void> {
+  /** Resolves when all has been read again and recorded, cordons first: nobody comes in for a moment. Rejects when it is stopped. */
+  async resync(): Promise<void> {
+    await this.#cordons.reread();
     return this.#list.reread({ synced: true });
   }
 
