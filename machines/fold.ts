@@ -53,7 +53,7 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
     case 'changed':
       return hear(state, event.instance, event.znode, event.said, at);
     case 'deregistered':
-      return deregister(state, event.instance, event.znode, at);
+      return deregister(state, event, at);
     case 'health':
       for (const { instance, from, to } of event.verdicts) {
         send(state, instance, { type: 'health', at, proxy: event.proxy, from, to });

@@ -13,7 +13,7 @@ const FORMS: Readonly<Record<ServiceEventType, (event: Fields) => boolean>> = {
   complete: () => true,
   registered: isTold,
   changed: isTold,
-  deregistered: ({ instance, znode }) => isText(instance) && isZnode(znode),
+  deregistered: ({ instance, znode, left }) => isText(instance) && isZnode(znode) && (left === undefined || isNumber(left)),
   health: ({ proxy, verdicts }) => isText(proxy) && Array.isArray(verdicts) && verdicts.every(isChange),
   cordoned: ({ instance, by, reason, until }) => [instance, by, reason].every(isText) && isNumberOrNull(until),
   uncordoned: ({ instance }) => isText(instance),

@@ -198,11 +198,19 @@ function parts(change: ViewChange): Part[] {
   }
   for (let at = 0; at < change.remove.length; at += CHANGES_PER_CALL) {
     const slice = change.remove.slice(at, at + CHANGES_PER_CALL);
-    result.push({ set: [], remove: slice, events: slice.flatMap((name) => byZnode.get(name) ?? []) });
+    const events = slice.flatMap((name, index) =>
+      (byZnode.get(name) ?? []).map((event) => counted(event, change.remove.length - at - index)),
+    );
+    result.push({ set: [], remove: slice, events });
   }
   // Only when all of it is on record is it complete.
   result.push({ set: [], remove: [], events: change.events.filter((event) => event.type === 'complete') });
   return result;
+}
+
+/** A loss says how many come with it: what is appended in several calls is folded in several steps. */
+function counted(event: ServiceEvent, left: number): ServiceEvent {
+  return event.type === 'deregistered' ? { ...event, left } : event;
 }
 
 function configOf(events: readonly ServiceEvent[]): string {

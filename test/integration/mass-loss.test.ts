@@ -55,6 +55,8 @@ async function status(file: string): Promise<StatusReport['services'][number] | 
 describe('one session that holds all instances of a service closes', () => {
   it.each([
     [1_000, 'none'],
+    // More than what one call appends, and one fold reads.
+    [2_500, 'none'],
     [100, '{ http: GET /health, interval: 1s, rise: 1, fall: 2 }'],
   ] as const)(
     '%i of them, check %s: all stay in rotation, and the hold ends when they are back',

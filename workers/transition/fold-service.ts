@@ -75,7 +75,8 @@ export async function foldService(
     named = NONE;
     fetched = await store.fetch(service, now, PER_FOLD, named);
   }
-  const { head, events } = fetched;
+  const { head } = fetched;
+  const events = undivided(fetched.events);
   const { revision, published } = head;
   const stored = new Stored(head);
   const last = events.at(-1);
@@ -84,7 +85,7 @@ export async function foldService(
     await alongside(nothing, null);
     return nothing;
   }
-  const loaded = await load(store, service, { ...fetched, stored }, named);
+  const loaded = await load(store, service, { ...fetched, events, stored }, named);
   const before = loaded.state.service;
   const transitions = events.flatMap((event) => fold(loaded.state, event));
   const after = loaded.state.service;
@@ -97,13 +98,20 @@ export async function foldService(
     events: events.length,
     transitions,
     desiredChanged: commit.desired.size > 0 || settings,
-    more: events.length === PER_FOLD.events,
+    more: fetched.events.length === PER_FOLD.events,
   };
   const committing = store.commit(service, commit);
   const [committed, told] = await Promise.allSettled([committing, alongside(folded, { commit, committed: committing })]);
   if (committed.status === 'rejected') throw committed.reason;
   if (told.status === 'rejected') throw told.reason;
   return folded;
+}
+
+/** Losses are judged together: a full reading ends before those that go on in the next one, unless it is nothing else (each then says how many come with it). */
+function undivided(events: Fetched['events']): Fetched['events'] {
+  if (events.length < PER_FOLD.events) return events;
+  const last = events.findLastIndex(({ event }) => event.type !== 'deregistered');
+  return last < 0 ? events : events.slice(0, last + 1);
 }
 
 /** A due deadline becomes an event before it is folded. Appended twice, the second has a stale token and changes nothing. */
