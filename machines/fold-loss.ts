@@ -2,15 +2,16 @@
  * PURE. Registrations that end: what the guard believes drains, what it does not believe is held; the last server that HAProxy sees up stays in any
  * case, until another one is up, it is seen down, an operator releases it, or (without a check) the hold would be over.
  */
+import type { ServiceEvent } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
-import type { Znode } from '../shared/model/registration.ts';
 import { send, stepGuardOf } from './fold-send.ts';
 import { type FoldState, isRegistered } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { healthOf, isUp } from './projection.ts';
 
 /** A znode went. */
-export function deregister(state: FoldState, id: InstanceId, znode: Znode, at: number): void {
+export function deregister(state: FoldState, event: Extract<ServiceEvent, { type: 'deregistered' }>, at: number): void {
+  const { instance: id, znode, left = 1 } = event;
   const snapshot = state.instances.get(id);
   const known = snapshot?.context.znodes[znode.name];
   // A later znode of the same name already took its place, or it was never heard of.
@@ -24,7 +25,7 @@ export function deregister(state: FoldState, id: InstanceId, znode: Znode, at: n
     );
   }
   const before = state.service.guard.state;
-  stepGuardOf(state, { type: 'loss', instance: id }, at);
+  stepGuardOf(state, { type: 'loss', instance: id, left }, at);
   if (state.service.guard.state === 'open') return letGo(state, snapshot, znode.name, at);
   send(state, id, { type: 'hold', at, znode: znode.name });
   if (before !== 'open') return;

@@ -12,7 +12,7 @@ import { hear, send } from './fold-send.ts';
 import { type FoldState, isBacked } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { judge } from './policy.ts';
-import { CORDONED_MAX } from './service.ts';
+import { CORDONED_MAX, newService } from './service.ts';
 import { scaleOf } from './warm-up.ts';
 
 export interface Transition {
@@ -53,7 +53,7 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
     case 'changed':
       return hear(state, event.instance, event.znode, event.said, at);
     case 'deregistered':
-      return deregister(state, event.instance, event.znode, at);
+      return deregister(state, event, at);
     case 'health':
       for (const { instance, from, to } of event.verdicts) {
         send(state, instance, { type: 'health', at, proxy: event.proxy, from, to });
@@ -69,6 +69,8 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
       return release(state, at);
     case 'backwards':
       return freeze(state, at);
+    case 'rebuilt':
+      return forgetAll(state);
     case 'timer':
       if (event.instance === null) return ring(state, event.token, at);
       if (event.timer !== 'guard') send(state, event.instance, { type: 'timer', at, timer: event.timer, token: event.token });
@@ -95,6 +97,16 @@ function configure(state: FoldState, config: ServiceConfig, at: number): void {
       if (rejection !== null) send(state, id, { type: 'reject', at, znode: null, offered: null, rejection, keep: false });
     }
   }
+}
+
+/** Nothing of what was before is known any more: what follows tells it again. A replay's only: where it is appended, all that is stored is forgotten. */
+function forgetAll(state: FoldState): void {
+  for (const [id, snapshot] of state.instances) {
+    if (snapshot !== null) state.touched.set(id, snapshot.state);
+    state.instances.set(id, null);
+  }
+  for (const key of state.addresses.keys()) state.addresses.set(key, null);
+  state.service = newService();
 }
 
 /** Also of an instance that is not there: it is out when it comes. */

@@ -37,7 +37,8 @@ export type GuardSnapshot = MachineSnapshot<GuardState, GuardContext>;
 
 export type GuardEvent = { at: number; config: GuardConfig } & (
   | { type: 'count'; count: number }
-  | { type: 'loss'; instance: InstanceId }
+  /** left: how many losses are known to come at once, this one included (default 1): they are judged together, though they are folded one by one. */
+  | { type: 'loss'; instance: InstanceId; left?: number }
   /** It is back. */
   | { type: 'return'; instance: InstanceId }
   /** It is held no longer: every proxy that looked sees it down, or it is kept for another reason. */
@@ -52,7 +53,7 @@ export type GuardEvent = { at: number; config: GuardConfig } & (
 const machine = setup({
   types: { context: {} as GuardContext, events: {} as GuardEvent },
   guards: {
-    tooMany: ({ context, event }) => event.type === 'loss' && exceeds(context, event),
+    tooMany: ({ context, event }) => event.type === 'loss' && exceeds(context, event.left ?? 1, event),
     lastLeaves: ({ context, event }) =>
       (event.type === 'return' || event.type === 'settle') && context.losses.every((loss) => loss.instance === event.instance),
     isCurrent: ({ context, event }) => event.type === 'timer' && context.timer?.token === event.token,
@@ -147,10 +148,10 @@ function open(losses: readonly Loss[], event: { at: number; config: GuardConfig 
   return losses.filter((loss) => loss.at > event.at - event.config.window);
 }
 
-function exceeds(context: GuardContext, event: { at: number; config: GuardConfig }): boolean {
+function exceeds(context: GuardContext, coming: number, event: { at: number; config: GuardConfig }): boolean {
   if (event.config.maxLoss >= 1) return false;
   const peak = highest(context.peaks, event.at - event.config.hold);
-  return open(context.losses, event).length + 1 > Math.floor(event.config.maxLoss * peak);
+  return open(context.losses, event).length + coming > Math.floor(event.config.maxLoss * peak);
 }
 
 /** An entry says how many there were from its time until the next entry's. */

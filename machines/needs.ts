@@ -21,6 +21,7 @@ export interface Needs {
 export function needs(event: ServiceEvent): Needs {
   switch (event.type) {
     case 'configured':
+    case 'rebuilt':
       return { all: true, losses: 'none', instances: [], addresses: [] };
     case 'unconfigured':
     case 'complete':

@@ -46,6 +46,8 @@ function saysOf(type: string, data: Fields): string {
       return `${text(instance)}${znodeText(znode)}`;
     case 'health':
       return `${text(data['proxy'])}: ${several(list(verdicts).map((one) => `${text(one['instance'])} ${text(one['from'])} -> ${text(one['to'])}`))}`;
+    case 'rebuilt':
+      return `ALARM: what was stored could not be read: ${text(detail)}`;
     case 'timer':
       return `${text(data['timer'])} ${instance === null ? '' : text(instance)}`.trim();
     case 'patching':

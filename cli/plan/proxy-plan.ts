@@ -99,7 +99,8 @@ async function planService(
 ): Promise<ServicePlan | 'settled' | 'gone'> {
   const { config, ports } = agent;
   const nothing = { service, commands: [], waiting: [], reload: null, blocked: null };
-  const { backend: desired } = await ports.desired.read(service);
+  const { known, backend: desired } = await ports.desired.read(service);
+  if (!known) return 'settled';
   if (!config.runtimeOnly && proxy.identity.stamp === null) {
     return desired === null ? 'gone' : { ...nothing, blocked: `HAProxy was not started with -f ${config.managed}` };
   }

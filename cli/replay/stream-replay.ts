@@ -8,12 +8,12 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { completed } from '../../machines/migrate.ts';
 import { type Checkpoint, Replay } from '../../machines/replay.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
+import { asClaim, asInstance, asService } from '../../machines/stored-form.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
 import { compareEventIds, type EventId, type ServiceName } from '../../shared/model/ids.ts';
 import type { Entry, LogItem } from '../../shared/model/log-item.ts';
-import { asClaim, asInstance, asService } from './checkpoint-form.ts';
 
 /** Differences that are named; all are counted. */
 const DIFFERENCES_MAX = 100;

@@ -42,6 +42,8 @@ export function eventText(event: ServiceEvent, instance: InstanceId, path: strin
       return `the registry went backwards: zxid ${event.seen} was seen, now it is ${event.found}`;
     case 'trusted':
       return `${event.by} accepted the registry as it is`;
+    case 'rebuilt':
+      return `what was stored of the service could not be read (${event.detail}): it is built anew`;
     default:
       // Of a later version.
       return String((event as { type: unknown }).type);

@@ -13,13 +13,14 @@ const FORMS: Readonly<Record<ServiceEventType, (event: Fields) => boolean>> = {
   complete: () => true,
   registered: isTold,
   changed: isTold,
-  deregistered: ({ instance, znode }) => isText(instance) && isZnode(znode),
+  deregistered: ({ instance, znode, left }) => isText(instance) && isZnode(znode) && (left === undefined || isNumber(left)),
   health: ({ proxy, verdicts }) => isText(proxy) && Array.isArray(verdicts) && verdicts.every(isChange),
   cordoned: ({ instance, by, reason, until }) => [instance, by, reason].every(isText) && isNumberOrNull(until),
   uncordoned: ({ instance }) => isText(instance),
   released: ({ by, reason }) => isText(by) && isText(reason),
   backwards: ({ seen, found }) => isText(seen) && isText(found),
   trusted: ({ by }) => isText(by),
+  rebuilt: ({ detail }) => isText(detail),
   timer: ({ timer, instance, token }) =>
     (timer === 'guard' ? instance === null : TIMERS.includes(timer) && isText(instance)) && isNumber(token),
 };

@@ -22,8 +22,11 @@ export type ServiceEvent =
   | { readonly type: 'registered'; readonly instance: InstanceId; readonly znode: Znode; readonly said: Said }
   /** A znode's data changed (mzxid moved). `instance` is what it names now; a znode that names another one is deregistered first. */
   | { readonly type: 'changed'; readonly instance: InstanceId; readonly znode: Znode; readonly said: Said }
-  /** A znode went. `znode` is what it last was. */
-  | { readonly type: 'deregistered'; readonly instance: InstanceId; readonly znode: Znode }
+  /**
+   * A znode went. `znode` is what it last was. `left`: how many of the same difference go from this one on, itself included; told of differences that are
+   * too large to be appended, and folded, as one.
+   */
+  | { readonly type: 'deregistered'; readonly instance: InstanceId; readonly znode: Znode; readonly left?: number }
   /** What a proxy's checks say now, where it differs from what that proxy said before. */
   | { readonly type: 'health'; readonly proxy: ProxyId; readonly verdicts: readonly HealthChange[] }
   /** An operator takes an instance out, until `until` (ms) or for good (null). It is kept in Zookeeper, and told here by the watcher. */
@@ -42,6 +45,8 @@ export type ServiceEvent =
   | { readonly type: 'backwards'; readonly seen: string; readonly found: string }
   /** An operator accepts a registry that went backwards. */
   | { readonly type: 'trusted'; readonly by: string }
+  /** What was stored of the service could not be read: it starts anew from nothing here, and is told again from Zookeeper and by the proxies. */
+  | { readonly type: 'rebuilt'; readonly detail: string }
   /** A deadline of the snapshot came due. A token that is not the current one is ignored. `guard`: the service's own, without an instance. */
   | { readonly type: 'timer'; readonly timer: TimerKind; readonly instance: InstanceId | null; readonly token: number };
 
@@ -72,6 +77,7 @@ const TYPES: Readonly<Record<ServiceEventType, true>> = {
   released: true,
   backwards: true,
   trusted: true,
+  rebuilt: true,
   timer: true,
 };
 

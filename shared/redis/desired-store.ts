@@ -68,17 +68,18 @@ export class DesiredStore {
       [keys.meta, keys.desired, keys.changed],
       [String(known?.revision ?? -1)],
     )) as string[];
-    const [kind, revision, snapshot, cursor, ...entries] = answer as [string, string, string, EventId, ...string[]];
+    const [kind, revision, snapshot, cursor, published, ...entries] = answer as [string, string, string, EventId, string, ...string[]];
     // Readings may overlap; their answers come in the order in which they were asked for, each at least as new as the one before.
     const base = kind === 'delta' && known !== undefined ? known : { byInstance: new Map(), servers: new Map() };
-    const head = snapshot === '' ? null : (JSON.parse(snapshot) as Head);
+    const head = headOf(snapshot);
     const next: Cached = { revision: Number(revision), cursor, byInstance: base.byInstance, servers: base.servers };
     for (let at = 0; at + 1 < entries.length; at += 2) update(next, entries[at] as string, entries[at + 1] as string);
     this.#keep(service, next);
     return {
       revision: next.revision,
       cursor,
-      known: head !== null,
+      // Without a config, and not said to have none: it is on its way (Redis was emptied, or the service is built anew).
+      known: head !== null && (head.config !== null || published === 'null'),
       backend: head === null ? null : backendOf(service, next, head),
     };
   }
@@ -115,6 +116,17 @@ export class DesiredStore {
     this.#cache.set(service, next);
     const [oldest] = this.#cache.keys();
     if (this.#cache.size > CACHE_SERVICES_MAX && oldest !== undefined) this.#cache.delete(oldest);
+  }
+}
+
+/** null: there is none, or it cannot be read. Then nothing is known; who folds the service builds it anew. */
+function headOf(snapshot: string): Head | null {
+  if (snapshot === '') return null;
+  try {
+    const head = JSON.parse(snapshot) as Partial<Head> | null;
+    return typeof head === 'object' && head?.config !== undefined && Array.isArray(head.tombstones) ? (head as Head) : null;
+  } catch {
+    return null;
   }
 }
 

@@ -152,6 +152,12 @@ async function ask(redis: Redis, subscriber: Redis, keys: Keys, request: Request
   });
 }
 
+/** Asks without waiting for an answer. false: nobody listens. */
+export async function tellResync(redis: Redis, keys: Keys, service: ServiceName): Promise<boolean> {
+  const request: Request = { id: randomUUID(), service };
+  return (await redis.publish(keys.resync, JSON.stringify(request))) > 0;
+}
+
 /** How many watchers listen on this Redis, leading or standing by. */
 export async function watchersListening(redis: Redis, keys: Keys): Promise<number> {
   const [, listeners] = (await redis.pubsub('NUMSUB', keys.resync)) as [string, number | string];

@@ -69,6 +69,29 @@ end
 return 'ok'`;
 
 /**
+ * Forget all that is stored of a service but its log: what was stored cannot be read. The `rebuilt` event stands where it starts anew; what came
+ * before and was not folded is told again too. The view moves and is empty, so whoever watches tells everything; that a service is not configured any
+ * more stays known. By compare-and-set, and not again within a while: two versions that cannot read each other must not drive each other.
+ * KEYS meta view log instances desired changed addresses deadlines, the verdicts of each proxy
+ * ARGV revision read, event data JSON, source, now ms, ms between two
+ * Answers 'ok' | 'lost' | 'soon'
+ */
+export const REBUILD = `
+local head = redis.call('HMGET', KEYS[1], 'revision', 'view', 'config', 'rebuilt')
+local revision = head[1] or '0'
+if revision ~= ARGV[1] then return 'lost' end
+if head[4] and tonumber(ARGV[4]) - tonumber(head[4]) < tonumber(ARGV[5]) then return 'soon' end
+local id = redis.call('XADD', KEYS[3], '*', 'v', '1', 'type', 'rebuilt', 'data', ARGV[2], 'source', ARGV[3])
+redis.call('UNLINK', KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8])
+for i = 9, #KEYS do redis.call('UNLINK', KEYS[i]) end
+redis.call('HDEL', KEYS[1], 'service', 'complete')
+if head[3] ~= 'null' then redis.call('HDEL', KEYS[1], 'config') end
+local view = string.format('%.0f', tonumber(head[2] or '0') + 1)
+local after = string.format('%.0f', tonumber(revision) + 1)
+redis.call('HSET', KEYS[1], 'revision', after, 'floor', after, 'cursor', id, 'view', view, 'rebuilt', ARGV[4])
+return 'ok'`;
+
+/**
  * Record what happens on a proxy, with the snapshots that it leads to.
  * KEYS log backends; ARGV events kept, source, #events, (type, data, cause or '')*, then (service, snapshot JSON or '')*
  */
@@ -167,20 +190,21 @@ return {head[1] or '0', cursor, head[3] or '0', head[4] or '', due, entries, ins
 /**
  * Desired state: what changed since a revision, or all of it when that is not enough to go on from.
  * KEYS meta desired changed; ARGV revision that is known, or '-1'
- * Answers {'delta' or 'whole', revision, service JSON or '', cursor, (instance, server JSON or '')*}
+ * Answers {'delta' or 'whole', revision, service JSON or '', cursor, 'null' if it was published that it is not configured, (instance, server JSON or '')*}
  */
 export const DESIRED = `
-local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor', 'cursor')
+local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor', 'cursor', 'config')
+local config = head[5] == 'null' and 'null' or ''
 local revision = tonumber(head[1] or '0')
 local known = tonumber(ARGV[1])
 local answer
 if known < 0 or known > revision or tonumber(head[3] or '0') > known then
-  answer = {'whole', tostring(revision), head[2] or '', head[4] or '0-0'}
+  answer = {'whole', tostring(revision), head[2] or '', head[4] or '0-0', config}
   local all = redis.call('HGETALL', KEYS[2])
   for i = 1, #all do answer[#answer + 1] = all[i] end
   return answer
 end
-answer = {'delta', tostring(revision), head[2] or '', head[4] or '0-0'}
+answer = {'delta', tostring(revision), head[2] or '', head[4] or '0-0', config}
 for _, instance in ipairs(redis.call('ZRANGE', KEYS[3], '(' .. ARGV[1], '+inf', 'BYSCORE')) do
   answer[#answer + 1] = instance
   answer[#answer + 1] = redis.call('HGET', KEYS[2], instance) or ''
@@ -197,4 +221,4 @@ redis.call('SET', KEYS[1], string.format('%.0f', epoch))
 return string.format('%.0f', epoch)`;
 
 /** All of them, to be loaded beforehand. */
-export const SCRIPTS = [APPEND, COMMIT, RECORD, CLEAN, MARK, PUBLISHED, TAKE, RENEW, LET_GO, HEALTH, FETCH, DESIRED, NEXT_EPOCH];
+export const SCRIPTS = [APPEND, COMMIT, REBUILD, RECORD, CLEAN, MARK, PUBLISHED, TAKE, RENEW, LET_GO, HEALTH, FETCH, DESIRED, NEXT_EPOCH];

@@ -69,7 +69,7 @@ export class ServiceLog {
       children: new Map(Object.entries(children).map(([name, entry]) => [name, JSON.parse(entry) as ViewEntry])),
       config: typeof config === 'string' ? (JSON.parse(config) as ServiceConfig | null) : null,
       complete: complete === '1',
-      cordoned: typeof snapshot === 'string' ? ((JSON.parse(snapshot) as { cordoned?: InstanceId[] }).cordoned ?? []) : [],
+      cordoned: cordonedBy(snapshot ?? null),
     };
   }
 
@@ -164,6 +164,16 @@ export class ServiceLog {
   }
 }
 
+/** What cannot be read names nobody: who folds the service finds that out, and what is told until then does no harm. */
+function cordonedBy(snapshot: string | null): readonly InstanceId[] {
+  try {
+    const stored = JSON.parse(snapshot ?? 'null') as { cordoned?: unknown } | null;
+    return Array.isArray(stored?.cordoned) ? (stored.cordoned as InstanceId[]) : [];
+  } catch {
+    return [];
+  }
+}
+
 interface Part {
   readonly set: readonly (readonly [string, ViewEntry])[];
   readonly remove: readonly string[];
@@ -188,11 +198,19 @@ function parts(change: ViewChange): Part[] {
   }
   for (let at = 0; at < change.remove.length; at += CHANGES_PER_CALL) {
     const slice = change.remove.slice(at, at + CHANGES_PER_CALL);
-    result.push({ set: [], remove: slice, events: slice.flatMap((name) => byZnode.get(name) ?? []) });
+    const events = slice.flatMap((name, index) =>
+      (byZnode.get(name) ?? []).map((event) => counted(event, change.remove.length - at - index)),
+    );
+    result.push({ set: [], remove: slice, events });
   }
   // Only when all of it is on record is it complete.
   result.push({ set: [], remove: [], events: change.events.filter((event) => event.type === 'complete') });
   return result;
+}
+
+/** A loss says how many come with it: what is appended in several calls is folded in several steps. */
+function counted(event: ServiceEvent, left: number): ServiceEvent {
+  return event.type === 'deregistered' ? { ...event, left } : event;
 }
 
 function configOf(events: readonly ServiceEvent[]): string {

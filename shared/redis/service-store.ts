@@ -5,15 +5,18 @@
 import type { Redis } from 'ioredis';
 import { must, PointsmanError } from '../errors.ts';
 import type { Logged, ServiceEvent } from '../model/event.ts';
-import type { EventId, InstanceId, ServiceName } from '../model/ids.ts';
+import type { EventId, InstanceId, ProxyId, ServiceName } from '../model/ids.ts';
 import { decodeEvent } from './entry.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
-import { COMMIT, FETCH, PUBLISHED } from './scripts.ts';
+import { COMMIT, FETCH, PUBLISHED, REBUILD } from './scripts.ts';
+import { sourceOf } from './source.ts';
 
 /** Fields in one HMGET. */
 const FIELDS_PER_CALL = 1_000;
 export const GUARD_DEADLINE = '#guard';
+/** ms between two times that a service is built anew. */
+const REBUILD_EVERY_MS = 10_000;
 
 export interface ServiceHead {
   readonly revision: number;
@@ -142,6 +145,22 @@ export class ServiceStore {
       throw new PointsmanError('LOG_CAS_LOST', `another worker committed ${service} first`, { hint: 'fold again', retry: 'transient' });
     }
     return revision;
+  }
+
+  /**
+   * Forgets what is stored of the service, which cannot be read, and says so in its log; proxies keep what they have until it is told again.
+   * `proxies`: those whose verdicts are forgotten. false: another worker was first, or it was done a moment ago.
+   */
+  async rebuild(service: ServiceName, readRevision: number, detail: string, proxies: readonly ProxyId[], now: number): Promise<boolean> {
+    const keys = this.#keys.service(service);
+    const { meta, view, log, instances, desired, changed, addresses, deadlines } = keys;
+    const answer = await runScript(
+      this.#redis,
+      REBUILD,
+      [meta, view, log, instances, desired, changed, addresses, deadlines, ...proxies.map((proxy) => keys.verdicts(proxy))],
+      [String(readRevision), JSON.stringify({ detail }), sourceOf('transition'), String(now), String(REBUILD_EVERY_MS)],
+    );
+    return answer === 'ok';
   }
 
   /** Every proxy was marked and woken for `revision`. */

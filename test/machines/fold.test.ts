@@ -4,7 +4,7 @@ import { serverIdKey, WAITING_MAX } from '../../machines/claims.ts';
 import { needs } from '../../machines/needs.ts';
 import { desiredServer, visibleState } from '../../machines/projection.ts';
 import { serverIdCandidates } from '../../machines/server-id.ts';
-import { TOMBSTONES_MAX } from '../../machines/service.ts';
+import { newService, TOMBSTONES_MAX } from '../../machines/service.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
 
 const free = serviceConfig({ guard: { maxLoss: 1, window: 10_000, hold: 300_000 } });
@@ -265,6 +265,22 @@ describe('two names for one address', () => {
     story.deregister(80);
     expect(story.instance('web-1:80').state).toBe('rejected');
     expect(story.state.addresses.get('10.0.0.1 80')).toBeNull();
+  });
+});
+
+describe('a service that is built anew', () => {
+  it('knows nothing of what was before, and gives back the same server id', () => {
+    const story = new Story(free);
+    story.register(80);
+    story.register(81);
+    story.deregister(81);
+    const { serverId } = story.at(80).context;
+    story.tell({ type: 'rebuilt', detail: 'garbage' });
+    expect(story.state.service).toEqual(newService());
+    expect([...story.state.instances.values(), ...story.state.addresses.values()].filter((one) => one !== null)).toEqual([]);
+    story.tell({ type: 'configured', config: free });
+    story.register(80);
+    expect(story.at(80).context).toMatchObject({ serverId, znodes: { '10.0.0.1:80': {} } });
   });
 });
 

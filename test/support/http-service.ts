@@ -35,9 +35,10 @@ export class HttpService {
     server.on('request', (request, response) => this.#answer(request.url ?? '/', response));
   }
 
-  static async start(port = 0): Promise<HttpService> {
+  /** `host` 0.0.0.0: on every address of the loopback network, so that one process stands for many instances. */
+  static async start(port = 0, host: '127.0.0.1' | '0.0.0.0' = '127.0.0.1'): Promise<HttpService> {
     const service = new HttpService(createServer());
-    service.#server.listen(port, '127.0.0.1');
+    service.#server.listen(port, host);
     await once(service.#server, 'listening');
     return service;
   }

@@ -11,6 +11,8 @@ export interface TrafficOptions {
   readonly rate?: number;
   readonly method?: string;
   readonly path?: string;
+  /** false: each request has a connection of its own. Default true. */
+  readonly keepAlive?: boolean;
 }
 
 export interface SentRequest {
@@ -32,12 +34,13 @@ export class SteadyTraffic {
   readonly done: SentRequest[] = [];
   inFlight = 0;
   readonly #options: TrafficOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT_MAX, maxFreeSockets: 64 });
+  readonly #agent: Agent;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
+    this.#agent = new Agent({ keepAlive: options.keepAlive ?? true, maxSockets: IN_FLIGHT_MAX, maxFreeSockets: 64 });
     this.#running = this.#run();
   }
 

@@ -2,11 +2,11 @@
  * Folds what stands behind a service's cursor through the machines and commits it: snapshots, desired servers, deadlines and cursor in one
  * compare-and-set. A lost one reads and folds again. Nothing is done to the world here; marks and wakes follow from what is committed.
  */
-import { type AddressClaim, claimKeys } from '../../machines/claims.ts';
+import { claimKeys } from '../../machines/claims.ts';
 import { fold, type Transition } from '../../machines/fold.ts';
 import type { FoldState } from '../../machines/fold-state.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { completed, readInstances, readService } from '../../machines/migrate.ts';
+import { completed } from '../../machines/migrate.ts';
 import { needs } from '../../machines/needs.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import { type ServiceSnapshot, serviceDeadline } from '../../machines/service.ts';
@@ -23,6 +23,7 @@ import {
   type ServiceHead,
   type ServiceStore,
 } from '../../shared/redis/service-store.ts';
+import { Stored } from './stored.ts';
 
 /** Events in one commit, and due deadlines appended at once. */
 const PER_FOLD = { due: 1_000, events: 1_000 };
@@ -57,7 +58,7 @@ export interface Sent {
 /**
  * One fold. `hint`: events that are on their way into the log, for which what the fold needs is asked for together with the events. `alongside` is
  * begun when the commit is on its way and before it is answered: marks and wakes that are sent then arrive after it, and do no harm should it be
- * lost. null: there was nothing to commit. @throws PointsmanError LOG_CAS_LOST: another worker was first.
+ * lost. @throws PointsmanError LOG_CAS_LOST: another worker was first. Unreadable: what is stored cannot be read.
  */
 export async function foldService(
   ports: { log: ServiceLog; store: ServiceStore },
@@ -74,15 +75,17 @@ export async function foldService(
     named = NONE;
     fetched = await store.fetch(service, now, PER_FOLD, named);
   }
-  const { head, events } = fetched;
+  const { head } = fetched;
+  const events = undivided(fetched.events);
   const { revision, published } = head;
+  const stored = new Stored(head);
   const last = events.at(-1);
   if (last === undefined) {
     const nothing = { revision, published, events: 0, transitions: [], desiredChanged: false, more: false };
     await alongside(nothing, null);
     return nothing;
   }
-  const loaded = await load(store, service, fetched, named);
+  const loaded = await load(store, service, { ...fetched, events, stored }, named);
   const before = loaded.state.service;
   const transitions = events.flatMap((event) => fold(loaded.state, event));
   const after = loaded.state.service;
@@ -95,13 +98,20 @@ export async function foldService(
     events: events.length,
     transitions,
     desiredChanged: commit.desired.size > 0 || settings,
-    more: events.length === PER_FOLD.events,
+    more: fetched.events.length === PER_FOLD.events,
   };
   const committing = store.commit(service, commit);
   const [committed, told] = await Promise.allSettled([committing, alongside(folded, { commit, committed: committing })]);
   if (committed.status === 'rejected') throw committed.reason;
   if (told.status === 'rejected') throw told.reason;
   return folded;
+}
+
+/** Losses are judged together: a full reading ends before those that go on in the next one, unless it is nothing else (each then says how many come with it). */
+function undivided(events: Fetched['events']): Fetched['events'] {
+  if (events.length < PER_FOLD.events) return events;
+  const last = events.findLastIndex(({ event }) => event.type !== 'deregistered');
+  return last < 0 ? events : events.slice(0, last + 1);
 }
 
 /** A due deadline becomes an event before it is folded. Appended twice, the second has a stale token and changes nothing. */
@@ -116,13 +126,14 @@ async function appendDue(
     service,
     due.filter((member) => member !== GUARD_DEADLINE),
   );
-  for (const { context } of readInstances(instances).values()) {
+  const stored = new Stored(head);
+  for (const { context } of stored.instances(instances).values()) {
     for (const [timer, { at, token }] of Object.entries(context.timers) as [TimerKind, { at: number; token: number }][]) {
       if (at <= now) events.push({ type: 'timer', timer, instance: context.id, token });
     }
   }
   if (due.includes(GUARD_DEADLINE)) {
-    const { guard, last } = readService(head.service).service;
+    const { guard, last } = stored.service;
     for (const timer of [guard.context.timer, last?.timer ?? null]) {
       if (timer !== null && timer.at <= now) events.push({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
     }
@@ -142,9 +153,14 @@ function namedBy(hint: readonly ServiceEvent[]): Named {
 }
 
 /** Loads what the events need: the instances they name, the addresses these have or want, and who else wants those. */
-async function load(store: ServiceStore, service: ServiceName, fetched: Fetched, named: Named): Promise<Loaded> {
-  const { head, events } = fetched;
-  const { service: before, isOld } = readService(head.service);
+async function load(
+  store: ServiceStore,
+  service: ServiceName,
+  fetched: Fetched & { readonly stored: Stored },
+  named: Named,
+): Promise<Loaded> {
+  const { events, stored } = fetched;
+  const { service: before, isOld } = stored;
   const wanted = events.map(({ event }) => needs(event));
   const all = isOld || wanted.some((need) => need.all);
   const ids = new Set(wanted.flatMap((need) => need.instances));
@@ -161,20 +177,18 @@ async function load(store: ServiceStore, service: ServiceName, fetched: Fetched,
   ]);
   if (!all) for (const [id, json] of fetched.instances) texts.set(id, json);
   for (const [key, json] of fetched.addresses) addresses.set(key, json);
-  const instances = readInstances(texts);
+  const instances = stored.instances(texts);
   const claiming = [...instances.values()].filter(({ context }) => all || own.has(context.id));
   const further = claiming.flatMap(claimKeys).filter((key) => !keys.has(key));
   for (const [key, json] of await store.addresses(service, [...new Set(further)])) addresses.set(key, json);
-  const claims = new Map([...addresses].map(([key, json]) => [key, JSON.parse(json) as AddressClaim]));
+  const claims = stored.claims(addresses);
   const others = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]).filter((id) => !instances.has(id));
   if (others.length > 0) {
-    const rivals = [...readInstances(await store.instances(service, others)).values()];
+    const rivals = [...stored.instances(await store.instances(service, others)).values()];
     for (const snapshot of rivals) instances.set(snapshot.context.id, snapshot);
     const more = await store.addresses(service, rivals.flatMap(claimKeys));
-    for (const [key, json] of more) {
-      addresses.set(key, json);
-      claims.set(key, JSON.parse(json) as AddressClaim);
-    }
+    for (const [key, json] of more) addresses.set(key, json);
+    for (const [key, claim] of stored.claims(more)) claims.set(key, claim);
   }
   return {
     state: {

@@ -8,14 +8,12 @@ import type { ServiceEvent } from '../../shared/model/event.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Retain } from '../../shared/model/retain.ts';
-import type { Logger } from '../../shared/observability/logger.ts';
 import type { DesiredStore } from '../../shared/redis/desired-store.ts';
 import { SERVICES_QUEUE } from '../../shared/redis/keys.ts';
-import type { Announcement, ProxyStore } from '../../shared/redis/proxy-store.ts';
+import type { Announcement } from '../../shared/redis/proxy-store.ts';
 import type { JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
 import type { Retention } from '../../shared/redis/retention.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import type { ServiceStore } from '../../shared/redis/service-store.ts';
 import { HANDED_OVER_MS, type Handover, type News, type Readied } from '../../shared/runtime/handover.ts';
 import { Later } from '../../shared/runtime/later.ts';
 import type { Role } from '../../shared/runtime/role.ts';
@@ -23,6 +21,8 @@ import { Turns } from '../../shared/runtime/turns.ts';
 import { Expectations } from './expectations.ts';
 import { type Folded, foldService, type Sent } from './fold-service.ts';
 import { LogKeeper } from './log-keeper.ts';
+import { type RebuildPorts, rebuild } from './rebuild.ts';
+import { Unreadable } from './stored.ts';
 
 /** Folds of one job; what is left after them is another job's. */
 const FOLDS_PER_JOB = 50;
@@ -41,15 +41,12 @@ interface Done {
   readonly transitions: readonly string[];
 }
 
-export interface TransitionPorts {
+export interface TransitionPorts extends RebuildPorts {
   readonly log: ServiceLog;
-  readonly store: ServiceStore;
   readonly desired: DesiredStore;
-  readonly proxies: ProxyStore;
   readonly queues: Queues;
   readonly retention: Retention;
   readonly handover: Handover;
-  readonly logger: Logger;
 }
 
 export class Transition implements Role {
@@ -166,7 +163,9 @@ export class Transition implements Role {
           return await folding;
         } catch (error) {
           const lost = error instanceof PointsmanError && error.code === 'LOG_CAS_LOST';
-          if (!lost || attempt >= CAS_TRIES) throw error;
+          if (attempt >= CAS_TRIES) throw error;
+          if (error instanceof Unreadable) await rebuild(this.#ports, service, error);
+          else if (!lost) throw error;
         }
       }
     } finally {

@@ -5,6 +5,7 @@
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { within } from '../../shared/runtime/deadline.ts';
 import { cordonedInstance, cordonName, cordonsPath, decodeCordon } from '../../shared/znode/cordon.ts';
 import { escapeText } from '../../shared/znode/escape.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
@@ -31,6 +32,8 @@ export interface CordonWatchOptions {
 
 /** Cordons of one service that are read; further ones are passed over. */
 const CORDONS_MAX = 1_000;
+/** ms that others wait for a reading of the cordons. */
+const REREAD_WITHIN_MS = 2_000;
 /** ms after its end that a cordon's znode is taken away: the machine has ended it by then. */
 const CLEAR_AFTER_MS = 500;
 /** Longer timers fire at once. */
@@ -73,15 +76,15 @@ export class CordonWatch {
     return this.#first.promise;
   }
 
-  /** Resolves when all have been read again and are on record. */
-  reread(): Promise<void> {
-    return this.#list.reread();
-  }
-
   stop(): void {
     this.#first.resolve();
     this.#list.stop();
     clearTimeout(this.#timer);
+  }
+
+  /** Resolves when all has been read again and recorded, or when that takes too long: what cannot be read keeps nothing else from being read. */
+  async reread(): Promise<void> {
+    await within(REREAD_WITHIN_MS, this.#list.reread(), () => new Error('late')).catch(() => undefined);
   }
 
   async #take(reading: Reading): Promise<void> {

@@ -33,7 +33,6 @@ export interface ServiceWatchOptions {
   /** The parent of our own znodes. */
   readonly root: string;
   readonly rereadMs?: number;
-  /** See ListWatch. */
   readonly noticed?: (service: ServiceName) => void;
   readonly settled?: (service: ServiceName) => void;
   readonly logger: Logger;
@@ -132,7 +131,7 @@ export class ServiceWatch {
     await this.#turn;
   }
 
-  /** For a config with the same path and format; another one needs another watch. */
+  /** For the same path and format; another needs another watch. */
   async reconfigure(config: ServiceConfig): Promise<void> {
     const namesChanged = config.allow.names !== this.#config.allow.names;
     this.#config = config;

@@ -1,0 +1,97 @@
+/** Losses of one difference are judged together, on a real Redis, also when they are appended in several calls or folded in several steps. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Config } from '../../shared/config/config.ts';
+import type { ServiceEvent } from '../../shared/model/event.ts';
+import { createLogger } from '../../shared/observability/logger.ts';
+import { awaitReady } from '../../shared/redis/connection.ts';
+import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
+import { type Folded, foldService } from '../../workers/transition/fold-service.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { registration, serviceConfig } from '../support/service-events.ts';
+
+let server: RedisServer;
+let ports: Ports;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(async () => {
+  await server.stop();
+});
+beforeEach(async () => {
+  await server.client.flushall();
+  ports = createPorts({ redis: { url: server.url, prefix: 'test' } } as unknown as Config, createLogger({ level: 'silent' }));
+  await awaitReady(ports.redis, 5_000);
+  return () => closePorts(ports);
+});
+
+const zero = { version: 0, czxid: '1', mzxid: '1' };
+const nameOf = (port: number): string => `10.0.0.1:${port}`;
+const fold = (): Promise<Folded> => foldService(ports, 'web', Date.now());
+
+async function append(events: readonly ServiceEvent[], remove: readonly string[] = []): Promise<void> {
+  const { revision } = await ports.log.readView('web');
+  await ports.log.append('web', { epoch: 1, viewRevision: revision, set: new Map(), remove, events });
+}
+
+/** So many instances, folded; the guard lets half of them go. */
+async function registered(count: number): Promise<string[]> {
+  const names = Array.from({ length: count }, (_, at) => nameOf(at + 1));
+  const events = names.map((name, at): ServiceEvent => {
+    return { type: 'registered', instance: name, znode: { name, ...zero }, said: { registration: registration(at + 1) } };
+  });
+  await append([{ type: 'configured', config: serviceConfig({ check: { type: 'none' } }) }, ...events]);
+  while ((await fold()).more);
+  return names;
+}
+
+function lost(names: readonly string[]): ServiceEvent[] {
+  return names.map((name) => ({ type: 'deregistered', instance: name, znode: { name, ...zero } }));
+}
+
+/** What proxies should make of them, after each fold until there is nothing left. */
+async function admins(): Promise<string[]> {
+  const seen: string[] = [];
+  for (let more = true; more; ) {
+    ({ more } = await fold());
+    const { backend } = await ports.desired.read('web');
+    const counts = new Map<string, number>();
+    for (const { admin } of backend?.servers.values() ?? []) counts.set(admin, (counts.get(admin) ?? 0) + 1);
+    seen.push(
+      [...counts]
+        .sort()
+        .map(([admin, count]) => `${count} ${admin}`)
+        .join(', '),
+    );
+  }
+  return seen;
+}
+
+describe('a difference with too many losses', () => {
+  it('that a full fold would divide: none of them drains at any step', async () => {
+    const names = await registered(200);
+    await ports.log.appendPlain(
+      'web',
+      Array.from({ length: 900 }, () => ({ type: 'uncordoned', instance: nameOf(1) }) as const),
+    );
+    await append(lost(names), names);
+    expect(await admins()).toEqual(['200 ready', '200 ready']);
+    expect((await ports.store.head('web')).service).toContain('"state":"holding"');
+  });
+
+  it('that is appended in several calls: each loss says how many come with it, and none drains at any step', async () => {
+    const names = await registered(2_400);
+    await append(lost(names), names);
+    const events = await ports.log.read('web', '0-0', 10_000);
+    const left = events.flatMap(({ event }) => (event.type === 'deregistered' ? [event.left] : []));
+    expect(left).toEqual(names.map((_, at) => names.length - at));
+    expect(new Set(await admins())).toEqual(new Set(['2400 ready']));
+  });
+
+  it('and one within the budget drains all the same', async () => {
+    const names = await registered(2_400);
+    const going = names.slice(0, 1_200);
+    await append(lost(going), going);
+    expect((await admins()).at(-1)).toBe('1200 drain, 1200 ready');
+  });
+});
