@@ -34,7 +34,8 @@ function bannerOf({ service, guard, held, since }: ServiceOverview, now: number)
       return `${count} ${held === 1 ? 'is' : 'are'} kept as the last that is up. <code>pointsman release ${name}</code> lets it go.`;
     case 'frozen':
       return `The registry of <b>${name}</b> went backwards ${minutes} m ago: ${held} held. <code>pointsman resync ${name} --trust</code> accepts it.`;
-    default:
+    case 'holding':
+    case 'releasing':
       return `${count} held by the guard for ${minutes} m (${guard}). <code>pointsman release ${name}</code> lets them go.`;
   }
 }
