@@ -20,6 +20,7 @@ import type { ProxyStore } from '../../shared/redis/proxy-store.ts';
 import type { Queues } from '../../shared/redis/queues.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { Handover } from '../../shared/runtime/handover.ts';
+import { KeptStrangers } from './kept-strangers.ts';
 import { type ProxyLock, takeProxyLock } from './proxy-lock.ts';
 
 export interface ReconcilerPorts {
@@ -48,6 +49,7 @@ export class ProxyAgent {
   worker: WorkerIdentity | null = null;
   readonly seen = new Map<ServiceName, Seen>();
   readonly sessions = new Map<ServiceName, { at: number; counts: ReadonlyMap<string, ServerSessions> }>();
+  readonly strangers = new KeptStrangers();
   readonly written = new Map<ServiceName, number>();
   /** Looks in a row that ended waiting. */
   waits = 0;
