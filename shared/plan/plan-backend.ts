@@ -24,6 +24,8 @@ export interface BackendInput {
   /** By server name; needed for `leavingServers` (fit.ts), the others are not asked for. */
   readonly sessions: ReadonlyMap<string, ServerSessions>;
   readonly capabilities: Capabilities;
+  /** Why servers that nobody has heard of stay, if that is known already; else it is judged by what is observed. */
+  readonly strangersStay?: string | null;
   /** No files and no reloads: what a reload would do is `blocked`, and every backend of a service counts as ours. */
   readonly runtimeOnly: boolean;
 }
@@ -70,7 +72,7 @@ class ServerPlanner {
     this.#input = input;
     this.#desired = desired;
     this.#observed = observed;
-    this.#strangersStay = whyStrangersStay(desired, observed);
+    this.#strangersStay = input.strangersStay ?? whyStrangersStay(desired, observed);
     for (const seen of observed.servers.values()) {
       this.#byId.set(seen.id, seen);
       if (serves(seen) && desired.servers.get(seen.name)?.admin === 'ready') this.#serving += 1;
@@ -149,9 +151,7 @@ class ServerPlanner {
         if (!checked && seen.operation === 'stopped') return admit('it is in drain and down, without a check');
         return { command: { kind: 'ready', ...this.#at(seen.name) }, reason: 'it is in drain' };
       case 'ready':
-        if (checked && !seen.checking) {
-          return { command: { kind: 'enable-health', ...this.#at(seen.name) }, reason: 'its check is off' };
-        }
+        if (checked && !seen.checking) return { command: { kind: 'enable-health', ...this.#at(seen.name) }, reason: 'its check is off' };
         return !checked && seen.operation === 'stopped' ? admit('it is down, without a check') : null;
     }
   }

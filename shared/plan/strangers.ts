@@ -11,6 +11,7 @@ export function whyStrangersStay(desired: DesiredBackend, observed: ObservedBack
   const serving = [...observed.servers.values()].filter(serves);
   const known = serving.filter(({ name }) => desired.servers.get(name)?.admin === 'ready').length;
   const strangers = serving.filter(({ name }) => !desired.servers.has(name) && !desired.gone.has(name)).length;
+  if (strangers === 0) return null;
   if (known === 0) return 'no instance of its name is known, but no other server serves';
   if (strangers <= Math.floor(desired.config.guard.maxLoss * (known + strangers))) return null;
   return `no instance of its name is known, nor of ${strangers - 1} others that serve: more than maxLoss`;

@@ -67,6 +67,9 @@ describe.skipIf(!existsSync(CHROMIUM))('the dashboard in a browser', () => {
 
   it('lists every queue', async () => {
     await page.goto(`${url}/`);
+    await page.getByText('web', { exact: true }).waitFor();
+    await keep('start');
+    await page.getByText('Queues and jobs').click();
     for (const queue of ['services', 'proxies.edge', 'reloads.edge']) await page.getByText(queue, { exact: true }).first().waitFor();
     await keep('queues');
     expect(page.url()).toBe(`${url}/queues/`);

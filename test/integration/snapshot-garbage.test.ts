@@ -5,8 +5,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { configFile, pointsman } from '../support/command.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
+import { plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
+import { ServerWatch, sentCommands, withdrawals } from '../support/server-watch.ts';
 import { SteadyTraffic, summary } from '../support/steady-traffic.ts';
 import { pathOf, System } from '../support/system.ts';
 
@@ -28,7 +30,7 @@ interface Story {
   ids(): Promise<Map<string, number>>;
 }
 
-async function story(count: number, out: readonly string[] = []): Promise<Story> {
+async function story(count: number): Promise<Story> {
   const listen = await freePort();
   const text = `  ${SERVICE}:
     path: ${pathOf(SERVICE)}
@@ -42,10 +44,7 @@ async function story(count: number, out: readonly string[] = []): Promise<Story>
   );
   const names = services.map(({ port }) => `127.0.0.1:${port}`);
   for (const name of names) await system.register(SERVICE, name);
-  await system.serving(
-    SERVICE,
-    names.filter((name) => !out.includes(name)),
-  );
+  await system.serving(SERVICE, names);
   await until('the checks to be told', async () => (await system.app.ports.log.verdicts(SERVICE, 'edge')).size === count);
   await system.inSync(SERVICE);
   const traffic = new SteadyTraffic({ port: listen, rate: 80 });
@@ -83,16 +82,14 @@ async function poke({ system }: Story, what: { service: string } | { instance: s
   else await redis.hset(instances, what.instance, what.json);
 }
 
-async function untouched(told: Story, before: ReadonlyMap<string, number>, worker: number): Promise<void> {
+async function untouched(told: Story, before: ReadonlyMap<string, number>, reloads: number): Promise<void> {
   const count = told.traffic.done.length;
   await until('more traffic', () => told.traffic.done.length > count + 50);
   await told.traffic.stop();
   expect(summary(told.traffic.failed), `of ${told.traffic.done.length} requests`).toEqual({});
   expect(await told.ids()).toEqual(before);
-  const sent = await told.system.proxyEvents<{ commands: { command: string }[] }>('patching');
-  const commands = sent.flatMap(({ commands: some }) => some.map(({ command }) => command));
-  expect(commands.filter((command) => /^(del|shutdown)|state (drain|maint)/.test(command))).toEqual([]);
-  expect(await told.system.proxyEvents('reloading')).toHaveLength(worker);
+  expect(await withdrawals(told.system)).toEqual([]);
+  expect(await told.system.proxyEvents('reloading')).toHaveLength(reloads);
 }
 
 describe('a snapshot that does not parse', () => {
@@ -171,5 +168,42 @@ describe('a snapshot that does not parse', () => {
     expect(summary(told.traffic.failed)).toEqual({});
     for (const [one, id] of before) expect((await told.ids()).get(one), one).toBe(id);
     expect(await system.proxyEvents('reloading')).toHaveLength(reloads);
+  }, 90_000);
+
+  it('of the service, while a loss is held: those that are missing stay by what HAProxy sees, until they are back', async () => {
+    const told = await story(4);
+    const { system, names } = told;
+    const before = await told.ids();
+    const reloads = (await system.proxyEvents('reloading')).length;
+    const hand = await plainClient(system.zookeeper.connect);
+    cleanups.push(() => hand.close());
+    const missing = names.slice(1);
+    await Promise.all(missing.map((name) => hand.remove(`${pathOf(SERVICE)}/${name}`)));
+    await until('them to be held', async () => {
+      const standing = await Promise.all(missing.map((name) => system.instance(SERVICE, name)));
+      return standing.every((one) => one?.state === 'held');
+    });
+    await system.serving(SERVICE, names);
+    await system.inSync(SERVICE);
+    const watch = new ServerWatch(system, SERVICE, names);
+    const sent = (await sentCommands(system)).length;
+    await poke(told, { service: 'garbage' });
+    await system.app.ports.queues.wakeService(SERVICE, { why: 'a test', time: Date.now() });
+    await until('the alarm', async () => (await alarms(told)).length === 1, { timeoutMs: REBUILT_WITHIN_MS });
+    await until('the service to be complete', async () => (await system.app.ports.desired.read(SERVICE)).backend?.complete === true);
+    const looked = (await system.app.ports.desired.read(SERVICE)).revision;
+    await until('the proxy to have looked since, and to wait', async () => {
+      const looks = await system.proxyEvents<{ revision: number }>('patching');
+      return looks.some(({ revision }) => revision >= looked);
+    });
+    const session = await system.session();
+    for (const name of missing) await session.register(pathOf(SERVICE), name);
+    await built(told);
+    expect((await watch.stop()).missed).toEqual([]);
+    expect(await withdrawals(system, sent)).toEqual([]);
+    expect(await told.ids()).toEqual(before);
+    expect(await system.proxyEvents('reloading')).toHaveLength(reloads);
+    await told.traffic.stop();
+    expect(summary(told.traffic.failed)).toEqual({});
   }, 90_000);
 });

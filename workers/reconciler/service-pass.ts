@@ -132,6 +132,7 @@ async function judge(
     structure: agent.config.runtimeOnly || desired === null ? null : structureOf(desired.config, agent.config.defaults),
     observed,
     sessions,
+    strangersStay: desired === null || observed === null ? null : agent.strangers.why(desired, observed, performance.now()),
     capabilities: proxy.capabilities,
     runtimeOnly: agent.config.runtimeOnly,
   });
