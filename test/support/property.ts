@@ -28,8 +28,8 @@ function throwWithCommand<T>(details: fc.RunDetails<T>): void {
 function commandOf({ seed, counterexamplePath }: { seed: number; counterexamplePath: string | null }): string {
   const { testPath = '', currentTestName = '' } = expect.getState();
   const file = testPath.startsWith(root) ? testPath.slice(root.length + 1) : testPath;
-  // vitest takes a pattern, and joins the names with blanks.
-  const title = currentTestName.replaceAll(' > ', ' ').replace(/[^\p{L}\p{N} ,:]/gu, '.');
+  // vitest takes a pattern.
+  const title = currentTestName.replace(/[^\p{L}\p{N} ,:]/gu, '.');
   const place = counterexamplePath === null || counterexamplePath === '' ? '' : ` AT=${counterexamplePath}`;
   return `SEED=${seed}${place} npm test -- ${file} -t "${title}"`;
 }
