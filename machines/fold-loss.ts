@@ -28,11 +28,19 @@ export function deregister(state: FoldState, event: Extract<ServiceEvent, { type
   stepGuardOf(state, { type: 'loss', instance: id, left }, at);
   if (state.service.guard.state === 'open') return letGo(state, snapshot, znode.name, at);
   send(state, id, { type: 'hold', at, znode: znode.name });
-  if (before !== 'open') return;
+  if (before === 'open') keepAll(state, at);
+  settle(state, id, at);
+}
+
+/** The guard began to hold: what was draining from the window returns to ready. Whose drain is over already stays on its list: it is not back. */
+function keepAll(state: FoldState, at: number): void {
   const { losses } = state.service.guard.context;
   // From now on it is the guard that keeps the last server too.
   if (losses.some(({ instance }) => instance === state.service.last?.instance)) state.service = { ...state.service, last: null };
-  for (const loss of losses) send(state, loss.instance, { type: 'hold', at, znode: null });
+  for (const { instance } of losses) {
+    send(state, instance, { type: 'hold', at, znode: null });
+    settle(state, instance, at);
+  }
 }
 
 /** The registry went backwards: nothing that it misses is believed any more, what was kept as the last server included. */
@@ -97,10 +105,18 @@ function letGo(state: FoldState, snapshot: InstanceSnapshot, znode: string | nul
     return;
   }
   send(state, id, { type: 'hold', at, znode });
-  const { config } = state.service;
-  const token = state.service.guard.context.token + LAST_TOKENS + at;
-  const timer = config?.check.type === 'none' ? { at: at + config.guard.hold, token } : null;
-  state.service = { ...state.service, last: { instance: id, since: at, timer } };
+  state.service = { ...state.service, last: { instance: id, since: at, timer: null } };
+  retime(state, at);
+}
+
+/** The last server has a deadline as long as there is no check: then nothing else could end its stay. The config may have changed since it is kept. */
+export function retime(state: FoldState, at: number): void {
+  const { config, guard, last } = state.service;
+  const isTimed = config?.check.type === 'none';
+  if (last === null || (last.timer !== null) === isTimed) return;
+  const token = guard.context.token + LAST_TOKENS + at;
+  const timer = isTimed ? { at: Math.max(at, last.since + config.guard.hold), token } : null;
+  state.service = { ...state.service, last: { ...last, timer } };
 }
 
 /** Apart from the guard's own tokens, which are counted from 1. */

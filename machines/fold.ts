@@ -7,7 +7,7 @@ import type { Logged, ServiceEvent } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
 import { effectiveConfig, type ServiceConfig } from '../shared/model/service-config.ts';
 import { judgeFlapping, pardon } from './flapping.ts';
-import { deregister, freeze, release, relieve, ring, settle } from './fold-loss.ts';
+import { deregister, freeze, release, relieve, retime, ring, settle } from './fold-loss.ts';
 import { hear, send } from './fold-send.ts';
 import { type FoldState, isBacked } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
@@ -29,8 +29,9 @@ export function fold(state: FoldState, logged: Logged<ServiceEvent>): Transition
   apply(state, logged.event, logged.time);
   // What follows from it for the service as a whole.
   for (const id of [...state.touched.keys()]) judgeFlapping(state, id, logged.time);
-  relieve(state, logged.time);
+  // In this order: who is let out of quarantine relieves whoever was kept as the last.
   pardon(state, logged.time);
+  relieve(state, logged.time);
   const transitions: Transition[] = [];
   for (const [instance, from] of state.touched) {
     const to = state.instances.get(instance)?.state ?? 'gone';
@@ -45,7 +46,7 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
       return configure(state, effectiveConfig(event.config), at);
     case 'unconfigured':
       state.service = { ...state.service, config: null };
-      return;
+      return retime(state, at);
     case 'complete':
       state.service = { ...state.service, complete: true };
       return;
@@ -82,6 +83,7 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
 
 function configure(state: FoldState, config: ServiceConfig, at: number): void {
   state.service = { ...state.service, config };
+  retime(state, at);
   const scale = scaleOf(config);
   const ids = [...state.instances.keys()].sort();
   for (const id of ids) {

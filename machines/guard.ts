@@ -165,15 +165,20 @@ function highest(peaks: GuardContext['peaks'], from: number): number {
 function peaked(peaks: GuardContext['peaks'], at: number, count: number, hold: number): GuardContext['peaks'] {
   const kept = peaks.filter((_peak, index) => (peaks[index + 1]?.at ?? at) >= at - hold);
   const last = kept.at(-1);
-  if (last !== undefined && at - last.at < hold / PEAK_SLICES) {
+  if (last !== undefined && isSameSlice(last.at, at, hold)) {
     // Within a slice only the highest count matters, but what holds now must follow it.
     if (count >= last.count) return [...kept.slice(0, -1), { at: last.at, count }];
     const before = kept.at(-2);
-    if (before !== undefined && before.count >= last.count && last.at - before.at < hold / PEAK_SLICES) {
+    if (before !== undefined && before.count >= last.count && isSameSlice(before.at, last.at, hold)) {
       return [...kept.slice(0, -1), { at, count }];
     }
   }
   return [...kept, { at, count }];
+}
+
+/** With a `hold` of nothing a slice is still a moment, so that not every count of a whole fleet is kept. */
+function isSameSlice(from: number, to: number, hold: number): boolean {
+  return to === from || to - from < hold / PEAK_SLICES;
 }
 
 function armed(context: GuardContext, at: number): Pick<GuardContext, 'timer' | 'token'> {

@@ -59,8 +59,9 @@ const machine = setup({
     }),
     /** A new instance, or one that was away: it takes its share of the traffic step by step. */
     cool: assign((args) => {
-      const { event } = given(args, 'accept');
-      return { warm: event.warm === null ? null : { step: 1, ...event.warm } };
+      const { context, event } = given(args, 'accept');
+      // A warm-up that was broken off is not gone on with: its deadline would ring before there is traffic, or for ever where there is no warm-up now.
+      return { warm: event.warm === null ? null : { step: 1, ...event.warm }, timers: disarmed(context, 'warm') };
     }),
     warm: assign(({ context, event }) => (context.warm === null ? {} : armed(context, 'warm', event.at + context.warm.every))),
     warmMore: assign(({ context, event }) => {

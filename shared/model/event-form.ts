@@ -2,6 +2,7 @@
  * PURE. Whether what was read as an event has the form of one. What the log of this Redis holds was written by pointsman; an export may have been
  * written by anybody, and the machines take what they are given.
  */
+import { WEIGHT_MAX } from './desired.ts';
 import { isServiceEventType, type ServiceEvent, type ServiceEventType } from './event.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -43,7 +44,7 @@ function isTold({ instance, znode, said }: Fields): boolean {
   if (rejection !== undefined) return isRecord(rejection) && isText(rejection['code']) && isText(rejection['detail']);
   if (!isRecord(registration)) return false;
   const { host, address, port, weight, labels } = registration;
-  return isText(host) && isText(address) && isNumber(port) && isNumber(weight) && isRecord(labels);
+  return isText(host) && isText(address) && isWhole(port, 1, 65_535) && isWhole(weight, 0, WEIGHT_MAX) && isRecord(labels);
 }
 
 function isZnode(value: unknown): boolean {
@@ -54,18 +55,36 @@ function isChange(value: unknown): boolean {
   return isRecord(value) && isText(value['instance']) && VERDICTS.includes(value['from']) && VERDICTS.includes(value['to']);
 }
 
-/** What the machines reckon with. */
+/** What the machines reckon with: times in ms, counts, a share. */
 function isConfig(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { name, drainTimeout, guard, allow, maxInstances } = value;
-  const numbers = isRecord(guard) && [guard['maxLoss'], guard['window'], guard['hold'], drainTimeout, maxInstances].every(isNumber);
-  const added = isNumberOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null);
-  return isText(name) && numbers && added && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
+  const { name, drainTimeout, guard, allow, maxInstances, check } = value;
+  const counts =
+    isRecord(guard) && [guard['window'], guard['hold'], drainTimeout, maxInstances].every(isCount) && isShare(guard['maxLoss']);
+  const added = isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null);
+  const checked = isRecord(check) && isText(check['type']);
+  return isText(name) && counts && added && checked && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
 }
 
 /** Missing in what an earlier version wrote. */
 function isFlap(value: unknown): boolean {
-  return value === null || (isRecord(value) && [value['transitions'], value['window'], value['quarantine']].every(isNumber));
+  return value === null || (isRecord(value) && [value['transitions'], value['window'], value['quarantine']].every(isCount));
+}
+
+function isCountOrNull(value: unknown): boolean {
+  return value === null || isCount(value);
+}
+
+function isCount(value: unknown): boolean {
+  return isNumber(value) && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
+function isShare(value: unknown): boolean {
+  return isNumber(value) && value >= 0 && value <= 1;
+}
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return isNumber(value) && Number.isInteger(value) && value >= least && value <= most;
 }
 
 function isNumberOrNull(value: unknown): boolean {

@@ -179,6 +179,22 @@ describe('a bad registration', () => {
     expect(story.state.service.refused).toEqual([]);
   });
 
+  it('ends its warm-up: what is allowed again without one leaves no deadline that rings for ever', () => {
+    const story = new Story({ ...free, warmUp: 100_000 });
+    story.register(80);
+    story.up(80);
+    expect(story.at(80).context.timers.warm).toBeDefined();
+    story.tell({
+      type: 'configured',
+      config: { ...free, warmUp: 100_000, allow: { cidrs: ['192.168.0.0/16'], loopback: false, names: true } },
+    });
+    story.tell({ type: 'configured', config: free });
+    expect(story.at(80).state).toBe('joining');
+    story.pass(100_000).ring();
+    expect(story.due()).toEqual([]);
+    expect(desiredServer(story.at(80))?.weight).toBe(1);
+  });
+
   it('does not shield a last good form that policy forbids', () => {
     const story = new Story(free);
     story.register(80);

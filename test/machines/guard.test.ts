@@ -1,27 +1,12 @@
 /** The guard against mass loss, told as stories over the pure fold. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addressKey, WAITING_MAX } from '../../machines/claims.ts';
-import { isRegistered } from '../../machines/fold-state.ts';
-import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { desiredServer, isQuarantined, isUp } from '../../machines/projection.ts';
+import { desiredServer } from '../../machines/projection.ts';
 import { canonical } from '../../shared/model/canonical.ts';
+import { brokenOfFold } from '../support/fold-invariants.ts';
+import { runs } from '../support/property.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
-
-function serving(count: number, changes: Parameters<typeof serviceConfig>[0] = {}): Story {
-  const story = new Story(serviceConfig(changes));
-  for (let port = 1; port <= count; port += 1) {
-    story.register(port);
-    story.up(port);
-  }
-  return story.pass(60_000);
-}
-
-function states(story: Story, count: number): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (let port = 1; port <= count; port += 1) counts[story.at(port).state] = (counts[story.at(port).state] ?? 0) + 1;
-  return counts;
-}
+import { serving, states } from '../support/serving.ts';
 
 describe('the guard', () => {
   it('believes losses within the budget at once', () => {
@@ -118,6 +103,46 @@ describe('the guard', () => {
     expect(story.at(1).state).toBe('held');
   });
 
+  it('comes back to open when an operator releases it, and what was held drains', () => {
+    const story = serving(4);
+    for (let port = 1; port <= 3; port += 1) story.deregister(port);
+    expect(states(story, 4)).toEqual({ held: 3, serving: 1 });
+    story.tell({ type: 'released', by: 'me', reason: '' });
+    expect(states(story, 4)).toEqual({ draining: 3, serving: 1 });
+    expect(story.state.service.guard.state).toBe('open');
+  });
+
+  it('lets at least one a minute go, however few there are', () => {
+    const story = serving(3);
+    for (let port = 1; port <= 2; port += 1) story.deregister(port);
+    story.pass(300_000).ring();
+    for (let minute = 1; minute <= 2; minute += 1) {
+      story.pass(59_999).ring();
+      expect(states(story, 3).held).toBe(3 - minute);
+      story.pass(1).ring();
+      expect(states(story, 3).held ?? 0).toBe(2 - minute);
+    }
+  });
+
+  it('keeps on its list who was gone before it began: the hold is not over when only the others are back', () => {
+    const story = serving(4, { drainTimeout: 1_000 });
+    for (let port = 1; port <= 2; port += 1) story.pass(1_000).deregister(port);
+    story.pass(1_000).ring();
+    story.deregister(3);
+    expect(states(story, 4)).toEqual({ gone: 2, held: 1, serving: 1 });
+    story.register(3);
+    expect(story.state.service.guard.state).toBe('holding');
+    for (let port = 1; port <= 2; port += 1) story.register(port);
+    expect(story.state.service.guard.state).toBe('open');
+  });
+
+  it('remembers no more counts than its slices, however fast and for however short a time', () => {
+    const story = new Story(serviceConfig({ guard: { maxLoss: 0.5, window: 0, hold: 0 } }));
+    for (let port = 1; port <= 200; port += 1) story.register(port);
+    for (let port = 1; port <= 80; port += 1) story.deregister(port);
+    expect(story.state.service.guard.context.peaks.length).toBeLessThanOrEqual(3);
+  });
+
   it('is off with maxLoss 1', () => {
     const story = serving(3, { guard: { maxLoss: 1, window: 10_000, hold: 300_000 } });
     for (let port = 1; port <= 3; port += 1) story.deregister(port);
@@ -187,25 +212,6 @@ function perform(story: Story, act: Act): void {
   }
 }
 
-function checkClaims({ state }: Story, instances: readonly InstanceSnapshot[]): void {
-  const byId = new Map(instances.map((snapshot) => [snapshot.context.id, snapshot]));
-  for (const snapshot of instances.filter(isRegistered)) {
-    const { id, registration } = snapshot.context;
-    expect(registration === null ? null : state.addresses.get(addressKey(registration))?.owner).toBe(id);
-  }
-  for (const [key, claim] of state.addresses) {
-    if (claim === null || key.startsWith('#')) continue;
-    const owner = byId.get(claim.owner);
-    expect(owner !== undefined && isRegistered(owner)).toBe(true);
-    expect(claim.waiting.length).toBeLessThanOrEqual(WAITING_MAX);
-    for (const id of claim.waiting) {
-      const offered = byId.get(id)?.context.offered ?? null;
-      expect(byId.get(id)?.state).toBe('rejected');
-      expect(offered === null ? null : addressKey(offered)).toBe(key);
-    }
-  }
-}
-
 describe('any story', () => {
   const port = fc.integer({ min: 1, max: 6 });
   const act: fc.Arbitrary<Act> = fc.oneof(
@@ -228,39 +234,9 @@ describe('any story', () => {
   it('keeps its books: counts, ids and claims agree with the instances', () => {
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60, size: 'max' }), (acts) => {
-        const story = play(acts);
-        const { state } = story;
-        const everyone = [...state.instances.values()].filter((snapshot) => snapshot !== null);
-        const instances = everyone;
-        const idsOf = (some: readonly InstanceSnapshot[]): string[] => some.map(({ context }) => context.id).sort();
-        const registered = instances.filter(isRegistered);
-        const rejected = instances.filter((snapshot) => snapshot.state === 'rejected');
-        expect(state.service.rejected).toBe(rejected.length);
-        const refused = rejected.filter((snapshot) => snapshot.context.serverId !== null).map((snapshot) => snapshot.context.id);
-        expect([...state.service.refused].sort()).toEqual(refused.sort());
-        expect(state.service.registered).toBe(registered.length);
-        const ids = instances.map((snapshot) => snapshot.context.serverId).filter((id) => id !== null);
-        expect(new Set(ids).size).toBe(ids.length);
-        for (const snapshot of instances) {
-          const backed = Object.keys(snapshot.context.znodes).length > 0;
-          expect(backed).toBe(snapshot.state === 'joining' || snapshot.state === 'serving' || snapshot.state === 'rejected');
-          expect(snapshot.context.timers.drain !== undefined).toBe(snapshot.state === 'draining');
-        }
-        const { guard, last } = state.service;
-        const held = instances.filter((snapshot) => snapshot.state === 'held').map((snapshot) => snapshot.context.id);
-        const kept = guard.state === 'open' ? [] : guard.context.losses.map((loss) => loss.instance);
-        expect(held.sort()).toEqual([...new Set([...kept, ...(last === null ? [] : [last.instance])])].sort());
-        expect(state.service.up).toBe(instances.filter(isUp).length);
-        expect(state.service.cordoned).toEqual(idsOf(everyone.filter((snapshot) => snapshot.context.cordon !== null)));
-        expect(state.service.quarantined).toEqual(idsOf(everyone.filter(isQuarantined)));
-        for (const snapshot of everyone) {
-          const { cordon, quarantine, timers } = snapshot.context;
-          if (timers.cordon !== undefined) expect(cordon).not.toBeNull();
-          expect(timers.quarantine !== undefined).toBe(quarantine !== null && !quarantine.over);
-        }
-        checkClaims(story, instances);
+        expect(brokenOfFold(play(acts).state)).toEqual([]);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 
@@ -270,7 +246,7 @@ describe('any story', () => {
         const told = (story: Story): string => canonical([story.state.service, [...story.state.instances], [...story.state.addresses]]);
         expect(told(play(acts))).toBe(told(play(acts)));
       }),
-      { numRuns: 200 },
+      runs(200),
     );
   });
 
@@ -287,7 +263,7 @@ describe('any story', () => {
         expect([...story.state.instances.values()].every((snapshot) => snapshot === null || snapshot.state === 'gone')).toBe(true);
         expect(story.state.service.guard.state).toBe('open');
       }),
-      { numRuns: 200 },
+      runs(200),
     );
   });
 });

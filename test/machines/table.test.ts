@@ -10,6 +10,7 @@ import { type MachineSnapshot, step } from '../../machines/snapshot.ts';
 import { tableOf, type Way } from '../../machines/table.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { Registration, Znode } from '../../shared/model/registration.ts';
+import { runs } from '../support/property.ts';
 
 type Snapshot = MachineSnapshot<string, object>;
 type Event = { readonly type: string };
@@ -118,7 +119,7 @@ describe.each(MACHINES)('the table of $machine.id', ({ machine, start, events })
           keep(reached, snapshot);
         }
       }),
-      { numRuns: 500 },
+      runs(500),
     );
     for (const snapshot of [...reached.values()].flat()) {
       for (const arbitrary of Object.values(events)) {

@@ -1,4 +1,7 @@
-/** Random acts of everybody who writes to a service's log: znodes, checks, operators, configs, time. For properties over whole runs. */
+/**
+ * Random acts of everybody who writes to a service's log: znodes, checks, operators, configs, time; and how their events arrive (disorder.ts). For
+ * properties over whole runs.
+ */
 import fc from 'fast-check';
 import type { ServiceEvent, Verdict } from '../../shared/model/event.ts';
 import type { Znode } from '../../shared/model/registration.ts';

@@ -105,16 +105,23 @@ export class Story {
     return this.instance(`10.0.0.1:${port}`);
   }
 
-  /** Lets every deadline come due that is due by now, earliest first. */
-  ring(): void {
-    for (const [id, snapshot] of [...this.state.instances].sort()) {
+  /** The deadlines that are due by now: those of instances in the order of their ids, then those of the service. */
+  due(): Extract<ServiceEvent, { type: 'timer' }>[] {
+    const events: ReturnType<Story['due']> = [];
+    for (const [instance, snapshot] of [...this.state.instances].sort()) {
       for (const [timer, { at, token }] of Object.entries(snapshot?.context.timers ?? {}) as [TimerKind, { at: number; token: number }][]) {
-        if (at <= this.#now) this.tell({ type: 'timer', timer, instance: id, token });
+        if (at <= this.#now) events.push({ type: 'timer', timer, instance, token });
       }
     }
     const { guard, last } = this.state.service;
     for (const timer of [guard.context.timer, last?.timer ?? null]) {
-      if (timer !== null && timer.at <= this.#now) this.tell({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
+      if (timer !== null && timer.at <= this.#now) events.push({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
     }
+    return events;
+  }
+
+  /** Lets them come due once. */
+  ring(): void {
+    for (const event of this.due()) this.tell(event);
   }
 }

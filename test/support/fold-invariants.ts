@@ -1,0 +1,148 @@
+/**
+ * What holds of a service after every event of its log, whatever was in it: the books agree with the instances, and what a step may not do. The numbers
+ * are those of machines/SPEC.md. Each function returns what is broken, in words.
+ */
+import { addressKey, serverIdKey, WAITING_MAX } from '../../machines/claims.ts';
+import { type FoldState, isBacked, isRegistered } from '../../machines/fold-state.ts';
+import { type InstanceSnapshot, newInstance } from '../../machines/instance.ts';
+import { healthOf, isQuarantined, isUp } from '../../machines/projection.ts';
+import type { ServiceSnapshot } from '../../machines/service.ts';
+import { CORDONED_MAX, QUARANTINED_MAX, TOMBSTONES_MAX } from '../../machines/service.ts';
+import type { ServiceEvent } from '../../shared/model/event.ts';
+import type { InstanceId } from '../../shared/model/ids.ts';
+import { brokenOfGuard, brokenOfGuardStep, brokenOfInstance, brokenOfInstanceStep } from './machine-invariants.ts';
+
+type Known = ReadonlyMap<InstanceId, InstanceSnapshot>;
+
+/** What a fold works on, at a moment. */
+export interface Moment {
+  readonly service: ServiceSnapshot;
+  readonly instances: Known;
+}
+
+export function momentOf({ service, instances }: FoldState): Moment {
+  return { service, instances: new Map([...instances].flatMap(([id, one]) => (one === null ? [] : [[id, one] as const]))) };
+}
+
+export function brokenOfFold(state: FoldState): readonly string[] {
+  const { service, instances } = momentOf(state);
+  const all = [...instances.values()];
+  const idsOf = (is: (one: InstanceSnapshot) => boolean): string[] => all.filter(is).map(({ context }) => context.id);
+  const rejected = (one: InstanceSnapshot): boolean => one.state === 'rejected';
+  const { guard, last } = service;
+  // Whose drain was over before the hold began is on the guard's list, and gone.
+  const listed = guard.state === 'open' ? [] : guard.context.losses.map(({ instance }) => instance);
+  const kept = listed.filter((id) => (instances.get(id)?.state ?? 'gone') !== 'gone');
+  const serverIds = all.flatMap(({ context }) => (context.serverId === null ? [] : [context.serverId]));
+  return [
+    ...all.flatMap((one) => brokenOfInstance(one).map((what) => `${one.context.id}: ${what}`)),
+    ...brokenOfGuard(guard),
+    ...same('F1: registered', service.registered, idsOf(isRegistered).length),
+    ...same('F1: up', service.up, idsOf(isUp).length),
+    ...same('F1: rejected', service.rejected, idsOf(rejected).length),
+    ...same('F1: refused', sorted(service.refused), sorted(idsOf((one) => rejected(one) && one.context.serverId !== null))),
+    ...same('F1: cordoned', service.cordoned, sorted(idsOf(({ context }) => context.cordon !== null))),
+    ...same('F1: quarantined', service.quarantined, sorted(idsOf(isQuarantined))),
+    ...same('F2: held', sorted(idsOf((one) => one.state === 'held')), sorted([...kept, ...(last === null ? [] : [last.instance])])),
+    ...same('F3: server ids', new Set(serverIds).size, serverIds.length),
+    ...all
+      .filter((one) => isBacked(one) !== (isRegistered(one) || rejected(one)))
+      .map((one) => `F4: ${one.context.id} is ${one.state}, and backed or not`),
+    ...brokenClaims(state, instances),
+    ...(last === null || (last.timer !== null) === (service.config?.check.type === 'none')
+      ? []
+      : ['F9: the last server has a deadline, or a check']),
+    ...(service.cordoned.length <= CORDONED_MAX &&
+    service.quarantined.length <= QUARANTINED_MAX &&
+    service.tombstones.length <= TOMBSTONES_MAX
+      ? []
+      : ['F6: more is kept than is bounded']),
+  ];
+}
+
+function brokenClaims({ addresses }: FoldState, instances: Known): readonly string[] {
+  const problems: string[] = [];
+  for (const { state, context } of instances.values()) {
+    const { id, registration, serverId, offered, rejection } = context;
+    const wanted = rejection?.code === 'duplicate-address' && offered !== null ? addressKey(offered) : null;
+    // Stories have fewer names for one address than may wait for it.
+    if (wanted !== null && (addresses.get(wanted)?.owner ?? id) === id)
+      problems.push(`F5: ${id} is refused for ${wanted}, which nobody else has`);
+    const stands = state === 'joining' || state === 'serving';
+    if (stands && registration !== null && addresses.get(addressKey(registration))?.owner !== id)
+      problems.push(`F5: ${id} stands without its address`);
+    if (serverId !== null && addresses.get(serverIdKey(serverId))?.owner !== id)
+      problems.push(`F5: ${id} has a server id that is not its own`);
+  }
+  for (const [key, claim] of addresses) {
+    const owner = claim === null ? null : (instances.get(claim.owner) ?? null);
+    if (claim === null || key.startsWith('#')) continue;
+    if (owner === null || !isRegistered(owner)) problems.push(`F5: ${key} belongs to ${claim.owner}, which does not stand`);
+    if (claim.waiting.length > WAITING_MAX) problems.push(`F5: ${claim.waiting.length} wait for ${key}`);
+    for (const id of claim.waiting) {
+      const one = instances.get(id) ?? newInstance(id);
+      const offered = one.context.offered === null ? null : addressKey(one.context.offered);
+      if (one.state !== 'rejected' || offered !== key) problems.push(`F5: ${id} waits for ${key}, is ${one.state} and offers ${offered}`);
+    }
+  }
+  return problems;
+}
+
+/** What one event may not do. */
+export function brokenOfFoldStep(before: Moment, after: Moment, event: ServiceEvent, at: number): readonly string[] {
+  const problems = [...brokenOfGuardStep(before.service.guard, after.service.guard, at)];
+  for (const [id, was] of before.instances) {
+    const is = after.instances.get(id);
+    if (is !== undefined) problems.push(...brokenOfInstanceStep(was, is, at).map((what) => `${id}: ${what}`));
+  }
+  if (isRegistryEvidence(event, before.service) && before.service.up > 0 && after.service.up === 0)
+    problems.push('F7 (I3): the last server that is up went');
+  return problems;
+}
+
+/** Whether all that it says is that something is not registered any more, and so cannot be enough to take the last server out. */
+function isRegistryEvidence(event: ServiceEvent, { config }: ServiceSnapshot): boolean {
+  if (event.type === 'timer') return event.timer !== 'guard' || config?.check.type !== 'none';
+  return event.type === 'deregistered' || event.type === 'backwards' || event.type === 'complete';
+}
+
+function sorted(ids: readonly string[]): string[] {
+  return [...ids].sort();
+}
+
+function same(what: string, book: unknown, truth: unknown): readonly string[] {
+  const [kept, found] = [JSON.stringify(book), JSON.stringify(truth)];
+  return kept === found ? [] : [`${what}: the book says ${kept}, the instances ${found}`];
+}
+
+/** PEAK_SLICES of the guard: a count is remembered up to so much longer than `hold`. */
+const SLICE = 1 / 30;
+
+/** An account of its own of what the guard may believe: never more within `window` than its share of the highest count of `hold`. */
+export class Budget {
+  #counts: { readonly at: number; readonly count: number }[] = [];
+  #losses: { readonly id: InstanceId; readonly at: number }[] = [];
+
+  /** Notes an event's outcome, and says whether it overdrew. */
+  note(before: Moment, after: Moment, event: ServiceEvent, at: number): readonly string[] {
+    const { guard, config, registered } = after.service;
+    this.#counts.push({ at, count: registered });
+    // Rejected or not: who has a znode again is back.
+    this.#losses = this.#losses.filter(({ id }) => !isBacked(after.instances.get(id) ?? newInstance(id)));
+    // Once the guard held, those before are judged; a hold that began and ended with this event gave out a token. Without a config nothing is counted.
+    if (config === null || guard.state !== 'open' || before.service.guard.context.token !== guard.context.token) this.#losses = [];
+    if (config === null || event.type !== 'deregistered' || guard.state !== 'open') return [];
+    const was = before.instances.get(event.instance);
+    const is = after.instances.get(event.instance);
+    // Who was seen down goes on evidence.
+    if (was === undefined || !isRegistered(was) || healthOf(was) === 'down' || is?.state !== 'draining') return [];
+    this.#losses.push({ id: event.instance, at });
+    if (config.guard.maxLoss >= 1) return [];
+    const { maxLoss, window, hold } = config.guard;
+    const from = at - hold * (1 + 2 * SLICE);
+    const counted = this.#counts.filter((_count, index) => (this.#counts[index + 1]?.at ?? at) >= from);
+    const most = Math.floor(maxLoss * Math.max(0, ...counted.map(({ count }) => count)));
+    const open = this.#losses.filter((loss) => loss.at > at - window).length;
+    return open <= most ? [] : [`F8: ${open} losses were believed within ${window} ms, ${most} may be`];
+  }
+}
