@@ -46,7 +46,8 @@ beforeAll(async () => {
   times.before = Date.now();
   await session.register(pathOf('web'), named(0));
   await system.serving('web', [named(0), named(1)]);
-  await until('it to be told', async () => (await system.instance('web', named(0)))?.state === 'serving');
+  // Both: the last that is seen up would be held, and not drain.
+  for (const at of [0, 1]) await until('it to be told', async () => (await system.instance('web', named(at)))?.state === 'serving');
   await system.inSync('web');
   times.serving = Date.now();
   await session.deregister(pathOf('web'), named(0));
