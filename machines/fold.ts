@@ -57,6 +57,8 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
       return deregister(state, event, at);
     case 'health':
       for (const { instance, from, to } of event.verdicts) {
+        // Of one that is forgotten there is nothing to be kept.
+        if (!state.instances.get(instance)) continue;
         send(state, instance, { type: 'health', at, proxy: event.proxy, from, to });
         settle(state, instance, at);
       }

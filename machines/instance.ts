@@ -103,13 +103,11 @@ const machine = setup({
       timers: disarmed(context, 'quarantine'),
     })),
     scale: assign((args) => ({ scale: given(args, 'scale').event.scale })),
-    /** What outlives it: its server id, who cordoned it, how it flapped. */
+    /** What outlives it: its server id, who cordoned it, how it flapped, and what proxies still say of its server, until they have none. */
     end: assign(({ context }) => ({
       rejection: null,
       offered: null,
       registration: null,
-      health: { up: 0, down: 0, unknown: 0 },
-      witnesses: [],
       warm: null,
       flap: { ...context.flap, verdict: null },
       timers: disarmed({ ...context, timers: disarmed(context, 'drain') }, 'warm'),
@@ -201,9 +199,12 @@ const machine = setup({
     },
     gone: {
       on: {
-        accept: { target: 'joining', actions: ['accept', 'cool', 'flap', 'enter'] },
+        accept: [
+          // A proxy has its server still, and sees it up.
+          { guard: 'seenUp', target: 'serving', actions: ['accept', 'flap', 'enter'] },
+          { target: 'joining', actions: ['accept', 'cool', 'flap', 'enter'] },
+        ],
         reject: { target: 'rejected', actions: ['reject', 'enter'] },
-        health: {},
       },
     },
   },

@@ -53,7 +53,6 @@ export const INSTANCE: Meaning<InstanceState, InstanceEvent['type']> = {
       unback: 'it has no znode',
       lose: 'it has no registration to lose',
       hold: 'it has no server that could be kept: the drain was over before the hold began',
-      health: 'it is a late word about a server that is being taken away; of an instance that nobody knows nothing is to be remembered',
       timer: STALE,
     },
   },

@@ -2,6 +2,7 @@
  * The Lua that must be atomic. Each script's header names its keys, arguments and answers. Numbers travel as decimal strings.
  * All keys of one call carry one hash tag.
  */
+import { HEALTH, WITHDRAW } from './verdict-scripts.ts';
 
 /**
  * Append events, fenced and compared.
@@ -158,21 +159,6 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0`;
 
 /**
- * Tell what a proxy's checks say now, if it is still what was known that changed.
- * KEYS verdicts log; ARGV event data JSON, source, (instance, from, to)*. 'absent' is no field. Answers 'ok' | 'stale'
- */
-export const HEALTH = `
-for i = 3, #ARGV, 3 do
-  local known = redis.call('HGET', KEYS[1], ARGV[i]) or 'absent'
-  if known ~= ARGV[i + 1] then return 'stale' end
-end
-for i = 3, #ARGV, 3 do
-  if ARGV[i + 2] == 'absent' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) end
-end
-redis.call('XADD', KEYS[2], '*', 'v', '1', 'type', 'health', 'data', ARGV[1], 'source', ARGV[2])
-return 'ok'`;
-
-/**
  * What a fold begins with, in one trip: and what it will need of the instances and address claims that are named.
  * KEYS meta deadlines log instances addresses; ARGV now ms, due at most, events at most, #instances, id*, key*
  * Answers {revision, cursor, published, service JSON or '', due members, log entries after the cursor, snapshots or '', claims or ''}
@@ -221,4 +207,20 @@ redis.call('SET', KEYS[1], string.format('%.0f', epoch))
 return string.format('%.0f', epoch)`;
 
 /** All of them, to be loaded beforehand. */
-export const SCRIPTS = [APPEND, COMMIT, REBUILD, RECORD, CLEAN, MARK, PUBLISHED, TAKE, RENEW, LET_GO, HEALTH, FETCH, DESIRED, NEXT_EPOCH];
+export const SCRIPTS = [
+  APPEND,
+  COMMIT,
+  REBUILD,
+  RECORD,
+  CLEAN,
+  MARK,
+  PUBLISHED,
+  TAKE,
+  RENEW,
+  LET_GO,
+  HEALTH,
+  WITHDRAW,
+  FETCH,
+  DESIRED,
+  NEXT_EPOCH,
+];

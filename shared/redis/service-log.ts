@@ -11,9 +11,10 @@ import type { ViewEntry } from '../znode/view.ts';
 import { decodeEvent } from './entry.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
-import { APPEND, HEALTH, NEXT_EPOCH } from './scripts.ts';
+import { APPEND, NEXT_EPOCH } from './scripts.ts';
 import { sourceOf } from './source.ts';
 import { execute } from './transaction.ts';
+import { HEALTH, WITHDRAW } from './verdict-scripts.ts';
 
 /** View entries in one Lua call: bounds how long Redis is held. */
 const CHANGES_PER_CALL = 1_000;
@@ -113,6 +114,13 @@ export class ServiceLog {
     const data = JSON.stringify({ proxy, verdicts });
     const args = [data, sourceOf('observer'), ...verdicts.flatMap(({ instance, from, to }) => [instance, from, to])];
     return (await runScript(this.#redis, HEALTH, [keys.verdicts(proxy), keys.log], args)) === 'ok';
+  }
+
+  /** Appends a `health` event by which the proxy has nothing more to say of these instances. false: it had said nothing. */
+  async withdrawVerdicts(service: ServiceName, proxy: ProxyId, instances: readonly InstanceId[]): Promise<boolean> {
+    const keys = this.#keys.service(service);
+    const args = [proxy, sourceOf('reconciler'), ...instances];
+    return Number(await runScript(this.#redis, WITHDRAW, [keys.verdicts(proxy), keys.log], args)) > 0;
   }
 
   /** Up to `count` events after `cursor` (exclusive), oldest first. */

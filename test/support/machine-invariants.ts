@@ -43,7 +43,7 @@ export function brokenOfInstance({ state, context }: InstanceSnapshot): readonly
     [server?.admin !== 'ready' || (context.cordon === null && !isQuarantined({ schema: 0, state, context })), 'M5: ready, and taken out'],
     [Object.values(health).every((count) => isSane(count, 0, Number.MAX_SAFE_INTEGER)), 'M6: a count of proxies'],
     [context.witnesses.length <= WITNESSES_MAX && context.flap.recent.length <= FLAPS_MAX, 'M6: more is kept than is bounded'],
-    [state !== 'gone' || (health.up === 0 && health.down === 0 && context.warm === null), 'M6: gone, and something is left of its life'],
+    [state !== 'gone' || (registration === null && context.warm === null), 'M6: gone, and something is left of its life'],
     [(visibleState({ schema: 0, state, context }) === 'gone') === (state === 'gone'), 'M7: people see another end than there is'],
   ]);
 }

@@ -21,6 +21,7 @@ import type { Ahead } from './contact.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
+import { withdrawVerdicts } from './withdrawal.ts';
 
 /** Covers no mark. */
 const NO_REVISION = -1;
@@ -178,6 +179,7 @@ async function apply(context: PassContext, of: Pick<ServicePass, 'service' | 're
     ms: Math.round(ms * 1000) / 1000,
   }));
   await journal.write([{ type: 'commands', service, results: told }], Date.now());
+  await withdrawVerdicts(agent, service, results);
   for (const { command, outcome, reply } of results) {
     if (outcome === 'refused')
       agent.ports.logger.warn({ proxy: agent.config.id, command: commandText(command), reply }, 'haproxy refused a command');
