@@ -1,11 +1,9 @@
 /** Which instance a person means: by its id (`host:port`) or by the name of a znode that backs it. */
 import { PointsmanError } from '../shared/errors.ts';
 import type { InstanceId, ServiceName } from '../shared/model/ids.ts';
+import { parseAddress } from '../shared/znode/address.ts';
 import type { Ports } from '../workers/app.ts';
 import { printable } from './printable.ts';
-
-/** A host name or address, and a port: what an instance that is not there yet can be called. */
-const ID = /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252}):([1-9]\d{0,4})$/;
 
 export interface Named {
   readonly instance: InstanceId;
@@ -24,7 +22,12 @@ export async function namedInstance(ports: Ports, service: ServiceName, name: st
   if ((await ports.store.instances(service, [name])).size > 0) return { instance: name, known: true };
   const entry = (await ports.log.readView(service)).children.get(name);
   if (entry !== undefined) return { instance: entry.instance, known: true };
-  if (ID.test(name)) return { instance: name, known: false };
+  const parsed = parseAddress(name);
+  if (parsed.ok) {
+    // As the watcher will name it, however it is written here.
+    const { instance } = parsed.address;
+    return { instance, known: (await ports.store.instances(service, [instance])).size > 0 };
+  }
   throw new PointsmanError('USAGE', `${printable(name)} is neither an instance nor a znode of ${printable(service)}`, {
     hint: `an instance is host:port; \`pointsman status ${printable(service)}\` lists them`,
     retry: 'after',

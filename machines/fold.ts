@@ -66,7 +66,9 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
     case 'cordoned':
       return cordon(state, event, at);
     case 'uncordoned':
-      return send(state, event.instance, { type: 'uncordon', at });
+      // Of one that nobody has heard of there is nothing to take back, nor to remember.
+      if (state.instances.get(event.instance)) send(state, event.instance, { type: 'uncordon', at });
+      return;
     case 'released':
     case 'trusted':
       return release(state, at);

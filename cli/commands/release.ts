@@ -33,7 +33,7 @@ async function release(context: CliContext, service: string, options: { reason?:
       });
     }
     const held = keptBy(await read());
-    await ports.log.appendPlain(service, [{ type: 'released', by: operator(), reason: options.reason ?? '' }]);
+    await ports.log.appendPlain(service, [{ type: 'released', by: operator(), reason: options.reason ?? '' }], `operator:${operator()}`);
     await ports.queues.wakeService(service, { why: 'an operator releases it', time: Date.now() });
     return { held, done: await confirmed(ports, service, async () => !isHolding(await read())) };
   });

@@ -54,7 +54,8 @@ async function resync(context: CliContext, only: ServiceName | null, options: { 
     for (const service of only === null ? await ports.log.services() : [only]) before.set(service, await ports.log.last(service));
     const answer = leading(await requestResync(ports.redis, ports.keys, only), only);
     if (options.trust === true)
-      for (const { service } of answer.services) await ports.log.appendPlain(service, [{ type: 'trusted', by: operator() }]);
+      for (const { service } of answer.services)
+        await ports.log.appendPlain(service, [{ type: 'trusted', by: operator() }], `operator:${operator()}`);
     return reconcile(ports, answer, before);
   });
   context.print(options.json === true ? jsonText(found) : foundText(found));

@@ -46,6 +46,16 @@ function saysOf(type: string, data: Fields): string {
       return `${text(instance)}${znodeText(znode)}`;
     case 'health':
       return `${text(data['proxy'])}: ${several(list(verdicts).map((one) => `${text(one['instance'])} ${text(one['from'])} -> ${text(one['to'])}`))}`;
+    case 'cordoned':
+      return `${text(instance)} by ${text(data['by'])}: ${text(data['reason'])}`;
+    case 'uncordoned':
+      return text(instance);
+    case 'released':
+      return `by ${text(data['by'])}: ${text(data['reason'])}`;
+    case 'trusted':
+      return `by ${text(data['by'])}`;
+    case 'backwards':
+      return `zxid ${text(data['seen'])} was seen, now it is ${text(data['found'])}`;
     case 'rebuilt':
       return `ALARM: what was stored could not be read: ${text(detail)}`;
     case 'timer':

@@ -2,8 +2,10 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { Replay } from '../../machines/replay.ts';
+import { serviceDeadline } from '../../machines/service.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { GUARD_DEADLINE } from '../../shared/redis/service-store.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
 import { type Act, acts, config, Writers } from './acts.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -38,8 +40,13 @@ export function expectReplayed(memory: MemoryStore): void {
   expect(memory.service).toBe(canonical(service));
   expect(sorted(memory.instances)).toEqual(sorted(new Map([...instances].map(([id, snapshot]) => [id, canonical(snapshot)]))));
   expect(sorted(memory.addresses)).toEqual(sorted(new Map([...addresses].map(([key, claim]) => [key, canonical(claim)]))));
+  const deadlines = [...instances].map(([id, { context }]) => [id, Object.values(context.timers).map(({ at }) => at)] as const);
+  const guard = serviceDeadline(service);
+  const due = new Map(deadlines.flatMap(([id, times]) => (times.length === 0 ? [] : [[id, Math.min(...times)]])));
+  if (guard !== null) due.set(GUARD_DEADLINE, guard);
+  expect(sorted(memory.deadlines)).toEqual(sorted(due));
 }
 
-function sorted(map: ReadonlyMap<string, string>): [string, string][] {
+function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
   return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -226,7 +226,8 @@ function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, 
     const wasWanted = was === undefined ? null : desiredServer(was);
     if (canonical(wanted) !== canonical(wasWanted)) commit.desired.set(id, wanted === null ? null : canonical(wanted));
     const at = earliest(snapshot);
-    if (at !== earliest(was)) commit.deadlines.set(id, at);
+    // One that is forgotten may have had a deadline without having been loaded.
+    if (snapshot === null || at !== earliest(was)) commit.deadlines.set(id, at);
   }
   for (const [key, claim] of state.addresses) {
     const json = claim === null ? null : canonical(claim);

@@ -91,7 +91,7 @@ export class CordonWatch {
     // A first reading may be of a server that lags: what ends a cordon is read behind a write of ours.
     const trusted = reading.kind === 'delta' || reading.at.synced;
     const found = new Map<InstanceId, { mzxid: string; event: ServiceEvent }>();
-    const over: string[] = [];
+    const over: { readonly name: string; readonly version: number }[] = [];
     for (const [name, { znode, data }] of [...reading.read].slice(0, CORDONS_MAX)) {
       const instance = cordonedInstance(name);
       if (instance === null) {
@@ -99,17 +99,19 @@ export class CordonWatch {
         continue;
       }
       const { by, reason, until } = decodeCordon(data);
-      if (until !== null && until <= Date.now()) over.push(name);
+      if (until !== null && until <= Date.now()) over.push({ name, version: znode.version });
       else found.set(instance, { mzxid: znode.mzxid, event: { type: 'cordoned', instance, by, reason, until } });
     }
     const gone = reading.gone.flatMap((name) => cordonedInstance(name) ?? []);
-    const unread = new Set(reading.unread.map((name) => cordonedInstance(name)));
+    // Known to be there, whether it was read, passed over or not readable.
+    const there = new Set([...reading.read.keys(), ...reading.unread].map((name) => cordonedInstance(name)));
+    for (const { name } of over) there.delete(cordonedInstance(name));
     let missing: InstanceId[] = [];
     const recorded = await this.#options.record(
       (cordoned) => {
         // What was told lately may not be in the record's snapshot yet.
         const known = new Set([...cordoned, ...this.#told.keys()]);
-        const whole = [...known].filter((instance) => !found.has(instance) && !unread.has(instance));
+        const whole = [...known].filter((instance) => !found.has(instance) && !there.has(instance));
         missing = reading.kind === 'delta' ? gone.filter((instance) => known.has(instance)) : whole;
         const came = [...found].filter(([instance, { mzxid }]) => this.#told.get(instance) !== mzxid || !cordoned.has(instance));
         const went = trusted ? missing : [];
@@ -133,9 +135,10 @@ export class CordonWatch {
   }
 
   /** Best effort: the next full reading comes by again. */
-  async #clear(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      await this.#options.link.remove(`${this.#path}/${name}`).catch((error: unknown) => {
+  async #clear(over: readonly { readonly name: string; readonly version: number }[]): Promise<void> {
+    for (const { name, version } of over) {
+      // Only as it was read: it may have been set anew meanwhile.
+      await this.#options.link.remove(`${this.#path}/${name}`, version).catch((error: unknown) => {
         this.#options.logger.debug(
           { service: this.#service, znode: cordonName(name), error: String(error) },
           'an old cordon stays for now',
