@@ -12,7 +12,7 @@ import { Replay } from '../machines/replay.ts';
 import { canonical } from '../shared/model/canonical.ts';
 import type { ServiceEvent } from '../shared/model/event.ts';
 import type { LogItem } from '../shared/model/log-item.ts';
-import type { ServiceConfig } from '../shared/model/service-config.ts';
+import { serviceConfig } from '../test/support/render-input.ts';
 import { round } from './results.ts';
 import { type Summary, summary } from './statistics.ts';
 
@@ -170,20 +170,9 @@ function nameOf(index: number): string {
 }
 
 /** The guard would hold what leaves and comes back so fast. */
-const CONFIG: ServiceConfig = {
+const CONFIG = serviceConfig({
   name: 'service',
   path: '/services/service',
-  format: 'auto',
-  listen: null,
-  mode: 'http',
-  balance: 'roundrobin',
-  check: { type: 'tcp', interval: 2_000, rise: 2, fall: 3 },
-  timeouts: { connect: null, client: null, server: null, check: null, queue: null },
-  server: { maxConn: null },
   drainTimeout: 0,
   guard: { maxLoss: 1, window: 10_000, hold: 300_000 },
-  flap: null,
-  warmUp: null,
-  allow: { cidrs: ['0.0.0.0/0', '::/0'], loopback: false, names: true },
-  maxInstances: 10_000,
-};
+});

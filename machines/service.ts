@@ -75,12 +75,6 @@ export function newService(): ServiceSnapshot {
   };
 }
 
-/** When the service's own next deadline is, ms; null: none. */
-export function serviceDeadline({ guard, last }: ServiceSnapshot): number | null {
-  const times = [guard.context.timer, last?.timer ?? null].flatMap((timer) => (timer === null ? [] : [timer.at]));
-  return times.length === 0 ? null : Math.min(...times);
-}
-
 /** With the name in its place, or without it. */
 export function listed(names: readonly InstanceId[], name: InstanceId, is: boolean): readonly InstanceId[] {
   if (names.includes(name) === is) return names;

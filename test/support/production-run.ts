@@ -1,8 +1,8 @@
 /** Random runs of the production fold over a store in memory, and the promise that a replay of their log leaves the same bytes (I8). */
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { serviceDeadline } from '../../machines/deadlines.ts';
 import { Replay } from '../../machines/replay.ts';
-import { serviceDeadline } from '../../machines/service.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { GUARD_DEADLINE } from '../../shared/redis/service-store.ts';

@@ -1,9 +1,10 @@
 /** Builds the events of a service's log for tests: ids rise by themselves, times are what the test says. */
+import { instanceDue, serviceDue } from '../../machines/deadlines.ts';
 import { fold, type Transition } from '../../machines/fold.ts';
 import type { FoldState } from '../../machines/fold-state.ts';
 import { type InstanceSnapshot, newInstance } from '../../machines/instance.ts';
 import { newService } from '../../machines/service.ts';
-import type { Logged, ServiceEvent, TimerKind } from '../../shared/model/event.ts';
+import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
 import type { Registration, Znode } from '../../shared/model/registration.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 
@@ -107,17 +108,11 @@ export class Story {
 
   /** The deadlines that are due by now: those of instances in the order of their ids, then those of the service. */
   due(): Extract<ServiceEvent, { type: 'timer' }>[] {
-    const events: ReturnType<Story['due']> = [];
-    for (const [instance, snapshot] of [...this.state.instances].sort()) {
-      for (const [timer, { at, token }] of Object.entries(snapshot?.context.timers ?? {}) as [TimerKind, { at: number; token: number }][]) {
-        if (at <= this.#now) events.push({ type: 'timer', timer, instance, token });
-      }
-    }
-    const { guard, last } = this.state.service;
-    for (const timer of [guard.context.timer, last?.timer ?? null]) {
-      if (timer !== null && timer.at <= this.#now) events.push({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
-    }
-    return events;
+    const instances = [...this.state.instances].sort();
+    return [
+      ...instances.flatMap(([, snapshot]) => (snapshot === null ? [] : instanceDue(snapshot, this.#now))),
+      ...serviceDue(this.state.service, this.#now),
+    ];
   }
 
   /** Lets them come due once. */

@@ -3,15 +3,16 @@
  * compare-and-set. A lost one reads and folds again. Nothing is done to the world here; marks and wakes follow from what is committed.
  */
 import { claimKeys } from '../../machines/claims.ts';
+import { instanceDeadline, instanceDue, serviceDeadline, serviceDue } from '../../machines/deadlines.ts';
 import { fold, type Transition } from '../../machines/fold.ts';
 import type { FoldState } from '../../machines/fold-state.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { completed } from '../../machines/migrate.ts';
 import { needs } from '../../machines/needs.ts';
 import { desiredServer } from '../../machines/projection.ts';
-import { type ServiceSnapshot, serviceDeadline } from '../../machines/service.ts';
+import type { ServiceSnapshot } from '../../machines/service.ts';
 import { canonical } from '../../shared/model/canonical.ts';
-import type { ServiceEvent, TimerKind } from '../../shared/model/event.ts';
+import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import {
@@ -121,23 +122,13 @@ async function appendDue(
   { head, due }: Fetched,
   now: number,
 ): Promise<void> {
-  const events: ServiceEvent[] = [];
   const instances = await store.instances(
     service,
     due.filter((member) => member !== GUARD_DEADLINE),
   );
   const stored = new Stored(head);
-  for (const { context } of stored.instances(instances).values()) {
-    for (const [timer, { at, token }] of Object.entries(context.timers) as [TimerKind, { at: number; token: number }][]) {
-      if (at <= now) events.push({ type: 'timer', timer, instance: context.id, token });
-    }
-  }
-  if (due.includes(GUARD_DEADLINE)) {
-    const { guard, last } = stored.service;
-    for (const timer of [guard.context.timer, last?.timer ?? null]) {
-      if (timer !== null && timer.at <= now) events.push({ type: 'timer', timer: 'guard', instance: null, token: timer.token });
-    }
-  }
+  const events: ServiceEvent[] = [...stored.instances(instances).values()].flatMap((snapshot) => instanceDue(snapshot, now));
+  if (due.includes(GUARD_DEADLINE)) events.push(...serviceDue(stored.service, now));
   await log.appendPlain(service, events);
 }
 
@@ -225,9 +216,10 @@ function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, 
     const wanted = snapshot === null ? null : desiredServer(snapshot);
     const wasWanted = was === undefined ? null : desiredServer(was);
     if (canonical(wanted) !== canonical(wasWanted)) commit.desired.set(id, wanted === null ? null : canonical(wanted));
-    const at = earliest(snapshot);
+    const at = snapshot === null ? null : instanceDeadline(snapshot);
+    const wasAt = was === undefined ? null : instanceDeadline(was);
     // One that is forgotten may have had a deadline without having been loaded.
-    if (snapshot === null || at !== earliest(was)) commit.deadlines.set(id, at);
+    if (snapshot === null || at !== wasAt) commit.deadlines.set(id, at);
   }
   for (const [key, claim] of state.addresses) {
     const json = claim === null ? null : canonical(claim);
@@ -237,9 +229,4 @@ function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, 
   const serviceAt = serviceDeadline(state.service);
   if (serviceAt !== serviceDeadline(before)) commit.deadlines.set(GUARD_DEADLINE, serviceAt);
   return commit;
-}
-
-function earliest(snapshot: InstanceSnapshot | null | undefined): number | null {
-  const times = Object.values(snapshot?.context.timers ?? {}).map(({ at }) => at);
-  return times.length === 0 ? null : Math.min(...times);
 }
