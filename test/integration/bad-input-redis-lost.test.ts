@@ -5,8 +5,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { pause } from '../../shared/runtime/wait.ts';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { configFile, pointsman } from '../support/command.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { plainClient } from '../support/plain-client.ts';
@@ -20,16 +21,15 @@ const CONVERGED_WITHIN_MS = 30_000;
 /** Longer than a look at HAProxy, shorter than a drain. */
 const SLOW_MS = 1_200;
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
+/** What comes and goes through a slow outage is not flapping here: its quarantine has tests of its own. */
 function text(listen: number, more = '', guard = '\n    guard: { maxLoss: 1 }'): string {
   return `  ${SERVICE}:
     path: ${pathOf(SERVICE)}
     listen: "127.0.0.1:${listen}"
     check: { http: GET /health, interval: 300ms, rise: 1, fall: 2 }
+    flap: { transitions: 31, window: 10s }
     allow: { loopback: true }${guard}${more}`;
 }
 

@@ -1,28 +1,15 @@
 /** Losses of one difference are judged together, on a real Redis, also when they are appended in several calls or folded in several steps. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Config } from '../../shared/config/config.ts';
+import { describe, expect, it } from 'vitest';
 import type { ServiceEvent } from '../../shared/model/event.ts';
-import { createLogger } from '../../shared/observability/logger.ts';
-import { awaitReady } from '../../shared/redis/connection.ts';
-import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
+import type { Ports } from '../../workers/app.ts';
 import { type Folded, foldService } from '../../workers/transition/fold-service.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
+import { redisPorts } from '../support/redis-ports.ts';
 import { registration, serviceConfig } from '../support/service-events.ts';
 
-let server: RedisServer;
 let ports: Ports;
 
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(async () => {
-  await server.stop();
-});
-beforeEach(async () => {
-  await server.client.flushall();
-  ports = createPorts({ redis: { url: server.url, prefix: 'test' } } as unknown as Config, createLogger({ level: 'silent' }));
-  await awaitReady(ports.redis, 5_000);
-  return () => closePorts(ports);
+redisPorts((is) => {
+  ports = is.ports;
 });
 
 const zero = { version: 0, czxid: '1', mzxid: '1' };

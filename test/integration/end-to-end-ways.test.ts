@@ -1,17 +1,15 @@
 /** Other ways to stand beside a HAProxy: without files and reloads, without a master, by the operator's own reload command, or as its parent. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { startProcess } from '../support/process.ts';
 import { type Places, pathOf, System, type SystemOptions } from '../support/system.ts';
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 function service(name: string, listen: number | null, more = ''): string {
   return `  ${name}:

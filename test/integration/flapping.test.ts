@@ -1,5 +1,6 @@
 /** Quarantine for flapping and the warm-up of new instances, as they are on a real HAProxy. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
@@ -12,10 +13,7 @@ const QUARANTINE_MS = 1_500;
 /** Of what the first look at HAProxy is late. */
 const LATE_MS = 1_000;
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 interface Story {
   readonly system: System;

@@ -1,19 +1,17 @@
 /** Within one process a change is acted on while its commit is on its way. What must hold when that commit does not land, or nothing comes. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { observeBackends } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { News } from '../../shared/runtime/handover.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { serviceConfig } from '../support/service-events.ts';
 
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 /** A service in sync with one server, in a process that has every role right of the watcher. */
 async function inSync(): Promise<Pipeline> {

@@ -2,7 +2,8 @@
  * The last server of a service, on real parts: it stays as long as HAProxy sees it up and nobody says otherwise, and goes when there is evidence. A service
  * that is given up for good ends without any server.
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { configFile, pointsman } from '../support/command.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
@@ -15,10 +16,7 @@ import { pathOf, System } from '../support/system.ts';
 const SERVICE = 'web';
 const CHECK = '{ http: GET /health, interval: 300ms, rise: 1, fall: 2 }';
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 interface Story {
   readonly system: System;

@@ -1,18 +1,16 @@
 /** What is kept of the logs, on a real Redis: cut behind checkpoints only, what was not folded stays, and what is left replays to what is stored. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { replayLog } from '../../cli/replay/replay-log.ts';
-import type { Config } from '../../shared/config/config.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import { eventTime } from '../../shared/model/ids.ts';
-import { createLogger } from '../../shared/observability/logger.ts';
-import { awaitReady } from '../../shared/redis/connection.ts';
 import { LogSource } from '../../shared/redis/log-source.ts';
-import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
+import type { Ports } from '../../workers/app.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
 import { Transition } from '../../workers/transition/transition.ts';
 import { until } from '../support/poll.ts';
 import { runService } from '../support/random-service.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
+import type { RedisServer } from '../support/redis.ts';
+import { redisPorts } from '../support/redis-ports.ts';
 
 const DAY_MS = 86_400_000;
 const MUCH = 1024 ** 4;
@@ -21,17 +19,8 @@ const retain = { age: 7 * DAY_MS, events: 1_000, bytes: MUCH };
 let server: RedisServer;
 let ports: Ports;
 
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(async () => {
-  await server.stop();
-});
-beforeEach(async () => {
-  await server.client.flushall();
-  ports = createPorts({ redis: { url: server.url, prefix: 'test' } } as unknown as Config, createLogger({ level: 'silent' }));
-  await awaitReady(ports.redis, 5_000);
-  return () => closePorts(ports);
+redisPorts((is) => {
+  ({ server, ports } = is);
 });
 
 function nothings(count: number): ServiceEvent[] {

@@ -2,8 +2,9 @@
  * Mass losses on real parts. Instances that live stay in rotation whatever the registry says of them; those whose processes are gone go, on the evidence
  * of HAProxy's checks.
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { StatusReport } from '../../cli/status/report.ts';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { configFile, pointsman } from '../support/command.ts';
 import { HttpService, startHttpServices } from '../support/http-service.ts';
 import { plainClient } from '../support/plain-client.ts';
@@ -19,10 +20,7 @@ const SERVICE = 'web';
 const AT_ONCE = 50;
 const GONE_WITHIN_MS = 60_000;
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 function text(listen: number, check: string, more = ''): string {
   return `  ${SERVICE}:

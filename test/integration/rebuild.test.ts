@@ -1,37 +1,24 @@
 /** A service built anew on a real Redis: what is forgotten, what is known meanwhile, who may do it, and that a replay over it gives the same. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Config } from '../../shared/config/config.ts';
+import { describe, expect, it } from 'vitest';
 import type { ServiceEvent } from '../../shared/model/event.ts';
-import { createLogger } from '../../shared/observability/logger.ts';
-import { awaitReady } from '../../shared/redis/connection.ts';
-import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
+import type { Ports } from '../../workers/app.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
 import { rebuild } from '../../workers/transition/rebuild.ts';
 import { Unreadable } from '../../workers/transition/stored.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
+import { redisPorts } from '../support/redis-ports.ts';
 import { expectReplayed } from '../support/replayed.ts';
 import { registration, serviceConfig } from '../support/service-events.ts';
 
-let server: RedisServer;
 let ports: Ports;
 const config = serviceConfig({ guard: { maxLoss: 1, window: 10_000, hold: 300_000 } });
 const NAME = '10.0.0.1:80';
 
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(async () => {
-  await server.stop();
-});
-beforeEach(async () => {
-  await server.client.flushall();
-  ports = createPorts({ redis: { url: server.url, prefix: 'test' } } as unknown as Config, createLogger({ level: 'silent' }));
-  await awaitReady(ports.redis, 5_000);
-  return async () => {
-    await closePorts(ports);
-    await expectReplayed(server.url, 'test');
-  };
-});
+redisPorts(
+  (is) => {
+    ports = is.ports;
+  },
+  ({ server }) => expectReplayed(server.url, 'test'),
+);
 
 async function append(...events: readonly ServiceEvent[]): Promise<void> {
   const { revision } = await ports.log.readView('web');

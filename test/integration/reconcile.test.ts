@@ -1,22 +1,20 @@
 /** From a service's log to a real HAProxy: adds, drains, reloads, files, restarts, and the one claim per proxy. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ObservedServer } from '../../shared/model/observed.ts';
 import { Claim } from '../../shared/redis/claim.ts';
 import { LogTail } from '../../shared/redis/log-tail.ts';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { startHttpServices } from '../support/http-service.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { serviceConfig } from '../support/service-events.ts';
 
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 async function pipeline(options?: Parameters<typeof Pipeline.start>[0]): Promise<Pipeline> {
   const started = await Pipeline.start(options);

@@ -2,7 +2,8 @@
  * Registrations that go and come back, as clients of the field make them, under steady traffic on new and on kept connections: no request is lost, and no
  * server is removed or made anew.
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { HttpService, startHttpServices } from '../support/http-service.ts';
 import { plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
@@ -14,10 +15,7 @@ import { pathOf, System } from '../support/system.ts';
 
 const SERVICE = 'web';
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 interface Story {
   readonly system: System;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readReport } from '../../cli/status/read-report.ts';
 import { must } from '../../shared/errors.ts';
 import { observeProxy } from '../../shared/haproxy/observe.ts';
@@ -13,15 +13,13 @@ import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
 import { reloadProxy } from '../../workers/reconciler/reload-proxy.ts';
 import { noteRejections, RETRY_REJECTED_MS, rejectionOf, stampRejection } from '../../workers/reconciler/reload-request.ts';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { serviceConfig } from '../support/service-events.ts';
 
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 async function pipeline(options?: Parameters<typeof Pipeline.start>[0]): Promise<Pipeline> {
   const started = await Pipeline.start(options);

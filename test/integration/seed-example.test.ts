@@ -7,11 +7,12 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../shared/config/load-config.ts';
 import { managedFiles } from '../../shared/haproxy/render-managed.ts';
 import type { RenderedServer } from '../../shared/haproxy/render-service.ts';
 import { pause } from '../../shared/runtime/wait.ts';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { tempFolder } from '../support/folder.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
@@ -24,10 +25,7 @@ const run = promisify(execFile);
 const EXAMPLE = join(root, 'examples/inventory.yaml');
 const SERVICE = 'inventory_service';
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 /** The directives of each section, by `backend inventory_service`; times in ms. */
 function sections(text: string): Map<string, string[]> {

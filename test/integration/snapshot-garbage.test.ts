@@ -2,7 +2,8 @@
  * What Redis has stored of a service is garbage all of a sudden: the service is built anew from Zookeeper and from what HAProxy has, under traffic. No
  * request fails, nothing is removed or made anew, the log has an alarm, and a replay over it leads to what is stored (looked at when a story ends).
  */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { configFile, pointsman } from '../support/command.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { plainClient } from '../support/plain-client.ts';
@@ -15,10 +16,7 @@ import { pathOf, System } from '../support/system.ts';
 const SERVICE = 'web';
 const REBUILT_WITHIN_MS = 35_000;
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = cleanupsAfterEach();
 
 interface Story {
   readonly system: System;

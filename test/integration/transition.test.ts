@@ -1,35 +1,22 @@
 /** The transition worker on a real Redis: folds, commits by compare-and-set, marks and wakes, rings deadlines. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { readInstance } from '../../machines/migrate.ts';
-import type { Config } from '../../shared/config/config.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
-import { createLogger } from '../../shared/observability/logger.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
-import { awaitReady } from '../../shared/redis/connection.ts';
-import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
+import type { Ports } from '../../workers/app.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
 import { Transition } from '../../workers/transition/transition.ts';
 import { until } from '../support/poll.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
+import { redisPorts } from '../support/redis-ports.ts';
 import { HAPROXY_2_6, observedBackend, observedServer } from '../support/samples.ts';
 import { registration, serviceConfig } from '../support/service-events.ts';
 
-let server: RedisServer;
 let ports: Ports;
 const config = serviceConfig({ guard: { maxLoss: 1, window: 10_000, hold: 300_000 } });
 
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(async () => {
-  await server.stop();
-});
-beforeEach(async () => {
-  await server.client.flushall();
-  ports = createPorts({ redis: { url: server.url, prefix: 'test' } } as unknown as Config, createLogger({ level: 'silent' }));
-  await awaitReady(ports.redis, 5_000);
-  return () => closePorts(ports);
+redisPorts((is) => {
+  ports = is.ports;
 });
 
 async function append(events: readonly ServiceEvent[]): Promise<void> {
