@@ -7,6 +7,7 @@ import { addressKey, claimAddress, serverIdKey } from './claims.ts';
 import {
   type FoldState,
   isBacked,
+  isLastUp,
   isRegistered,
   isRemembered,
   leave,
@@ -30,16 +31,19 @@ export function hear(state: FoldState, id: InstanceId, znode: Znode | null, said
     return;
   }
   const offered = said.registration;
-  const refuse = (rejection: Rejection): void => send(state, id, { type: 'reject', at, znode, offered, rejection, keep: false });
+  const refuse = (rejection: Rejection, keep: boolean): void => send(state, id, { type: 'reject', at, znode, offered, rejection, keep });
   const policy = judge(state.service, state.instances.get(id) ?? null, offered);
-  if (policy !== null) return refuse(policy);
+  if (policy !== null) return refuse(policy, mayKeep(state, id));
   const owner = claimAddress(state.addresses, id, addressKey(offered), isRemembered(state, id));
-  if (owner !== null)
-    return refuse({ code: 'duplicate-address', detail: `${offered.address} port ${offered.port} is registered as ${owner}` });
+  if (owner !== null) {
+    const detail = `${offered.address} port ${offered.port} is registered as ${owner}`;
+    // Whoever moves frees its old address for those who wait for it: only the last that is up stays where it is.
+    return refuse({ code: 'duplicate-address', detail }, isLastUp(state, id) && mayKeep(state, id));
+  }
   const serverId = serverIdOf(state, id);
   if (serverId === null) {
     unclaim(state, id, offered, at);
-    return refuse({ code: 'too-many-instances', detail: 'all its server ids are taken by others' });
+    return refuse({ code: 'too-many-instances', detail: 'all its server ids are taken by others' }, false);
   }
   const { config } = state.service;
   send(state, id, { type: 'accept', at, znode, offered, serverId, warm: warmUpOf(config) });
@@ -98,7 +102,9 @@ function unclaim(state: FoldState, id: InstanceId, registration: Registration, a
   if (snapshot && offered !== null && isBacked(snapshot) && addressKey(offered) === key)
     hear(state, next, null, { registration: offered }, at);
   const heard = state.instances.get(next);
-  if (!heard || !isRegistered(heard)) unclaim(state, next, registration, at);
+  // It may stand where it stood before, its last good form kept.
+  if (!heard || !isRegistered(heard) || addressKey(must(heard.context.registration, 'registration')) !== key)
+    unclaim(state, next, registration, at);
 }
 
 function serverIdOf(state: FoldState, id: InstanceId): number | null {

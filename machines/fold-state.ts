@@ -15,15 +15,19 @@ export interface FoldState {
   readonly touched: Map<InstanceId, InstanceSnapshot['state']>;
 }
 
-/** Whether the last good form stays in use under bad data: one that comes back must still be allowed, and have its address to itself. */
+/** Whether the last good form stays in use under bad data: it must still be allowed, and one that comes back must have its address to itself. */
 export function mayKeep(state: FoldState, id: InstanceId): boolean {
   const snapshot = state.instances.get(id);
   const registration = snapshot?.context.registration ?? null;
   if (!snapshot || registration === null) return false;
-  if (isRegistered(snapshot)) return true;
-  return (
-    judge(state.service, snapshot, registration) === null && claimAddress(state.addresses, id, addressKey(registration), false) === null
-  );
+  // Where nothing is configured, nothing is forbidden either.
+  if (state.service.config !== null && judge(state.service, snapshot, registration) !== null) return false;
+  return isRegistered(snapshot) || claimAddress(state.addresses, id, addressKey(registration), false) === null;
+}
+
+export function isLastUp(state: FoldState, id: InstanceId): boolean {
+  const snapshot = state.instances.get(id);
+  return Boolean(snapshot && isUp(snapshot)) && state.service.up <= 1;
 }
 
 /** Whether the instance is remembered when it is rejected: it is known already, or there is room. */
@@ -33,15 +37,18 @@ export function isRemembered(state: FoldState, id: InstanceId): boolean {
 
 /** Who is rejected is counted, and waits for the address that it offers and no other. */
 export function noteRejection(state: FoldState, before: InstanceSnapshot, after: InstanceSnapshot): void {
-  const { id, offered, serverId } = before.context;
+  const { id, serverId } = before.context;
   const was = before.state === 'rejected';
   const is = after.state === 'rejected';
   if (is && !was) state.service = reject(state.service, id, serverId !== null);
-  if (!was) return;
-  if (!is) state.service = unreject(state.service, id, serverId !== null);
-  if (offered === null) return;
-  const waits = is && after.context.offered !== null && addressKey(after.context.offered) === addressKey(offered);
-  if (!waits) leaveQueue(state.addresses, id, addressKey(offered));
+  if (was && !is) state.service = unreject(state.service, id, serverId !== null);
+  const refused = refusedAddress(before);
+  if (refused !== null && refused !== refusedAddress(after)) leaveQueue(state.addresses, id, refused);
+}
+
+/** The address that it offers and may not have, whether it stands with its last good form or not at all. */
+function refusedAddress({ context: { offered, rejection } }: InstanceSnapshot): string | null {
+  return offered === null || rejection === null ? null : addressKey(offered);
 }
 
 /** Who is up, cordoned, in quarantine; and whether the last server is still kept as that. */

@@ -12,7 +12,7 @@ export type InstanceEvent = { readonly at: number } & (
       serverId: number;
       warm: Omit<NonNullable<InstanceContext['warm']>, 'step'> | null;
     }
-  /** keep: bad data leaves the last good form in use; what policy forbids does not stay. */
+  /** keep: bad data leaves the last good form in use, as long as policy allows that. */
   | { type: 'reject'; znode: Znode | null; offered: Registration | null; rejection: Rejection; keep: boolean }
   /** One of several znodes went, or a znode of an instance that serves nobody. */
   | { type: 'unback'; znode: string }

@@ -14,7 +14,8 @@ export function judge(service: ServiceSnapshot, instance: InstanceSnapshot | nul
   }
   const rejection = allowedBy(registration.address, config.allow);
   if (rejection !== null) return rejection;
-  const counted = instance !== null && (instance.state === 'joining' || instance.state === 'serving');
+  // Proxies have the server of one that is held already: it may always come back.
+  const counted = instance !== null && (instance.state === 'joining' || instance.state === 'serving' || instance.state === 'held');
   if (!counted && service.registered >= config.maxInstances) {
     return { code: 'too-many-instances', detail: `maxInstances is ${config.maxInstances}` };
   }

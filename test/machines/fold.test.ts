@@ -204,6 +204,44 @@ describe('a bad registration', () => {
     expect(story.at(80).state).toBe('rejected');
   });
 
+  it('many at once that resolve to what policy forbids do not empty the service: each stays where it was', () => {
+    const story = new Story({ ...free, allow: { cidrs: ['10.0.0.0/8'], loopback: false, names: true } });
+    const ports = [80, 81, 82, 83];
+    for (const port of ports) story.register(port);
+    for (const port of ports) story.up(port);
+    for (const port of ports) story.register(port, { address: '127.0.0.1' });
+    expect(ports.map((port) => visibleState(story.at(port)))).toEqual(ports.map(() => 'rejected'));
+    expect(ports.map((port) => desiredServer(story.at(port)))).toEqual(
+      ports.map((port) => expect.objectContaining({ address: '10.0.0.1', port, admin: 'ready' })),
+    );
+    for (const port of ports) story.register(port, { address: '10.0.0.2' });
+    expect(ports.map((port) => desiredServer(story.at(port))?.address)).toEqual(ports.map(() => '10.0.0.2'));
+  });
+
+  it('leaves the last that is up where it was when its new address is another one’s, until that is free', () => {
+    const story = new Story(free);
+    story.register(80, { host: 'web-1' }, 'web-1:80');
+    story.register(80, { host: 'web-2', address: '10.0.0.2' }, 'web-2:80');
+    story.tell({ type: 'health', proxy: 'p1', verdicts: [{ instance: 'web-2:80', from: 'absent', to: 'up' }] });
+    story.register(80, { host: 'web-2', address: '10.0.0.1' }, 'web-2:80');
+    expect(visibleState(story.instance('web-2:80'))).toBe('rejected');
+    expect(desiredServer(story.instance('web-2:80'))).toMatchObject({ address: '10.0.0.2', admin: 'ready' });
+    story.deregister(80, 'web-1:80', 'web-1');
+    expect(visibleState(story.instance('web-2:80'))).toBe('serving');
+    expect(desiredServer(story.instance('web-2:80'))?.address).toBe('10.0.0.1');
+  });
+
+  it('of which one is held comes back although there are maxInstances others by now', () => {
+    const story = new Story({ ...free, maxInstances: 2 });
+    story.register(80);
+    story.up(80);
+    story.deregister(80);
+    expect(story.at(80).state).toBe('held');
+    for (const port of [81, 82]) story.register(port);
+    story.register(80);
+    expect(story.at(80).state).toBe('serving');
+  });
+
   it('in a draining instance does not take the address back from who has it now', () => {
     const story = new Story(free);
     story.register(80);

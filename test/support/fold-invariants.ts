@@ -82,7 +82,8 @@ function brokenClaims({ addresses }: FoldState, instances: Known): readonly stri
     for (const id of claim.waiting) {
       const one = instances.get(id) ?? newInstance(id);
       const offered = one.context.offered === null ? null : addressKey(one.context.offered);
-      if (one.state !== 'rejected' || offered !== key) problems.push(`F5: ${id} waits for ${key}, is ${one.state} and offers ${offered}`);
+      if (one.context.rejection === null || offered !== key)
+        problems.push(`F5: ${id} waits for ${key}, is ${one.state} and offers ${offered}`);
     }
   }
   return problems;
@@ -95,15 +96,25 @@ export function brokenOfFoldStep(before: Moment, after: Moment, event: ServiceEv
     const is = after.instances.get(id);
     if (is !== undefined) problems.push(...brokenOfInstanceStep(was, is, at).map((what) => `${id}: ${what}`));
   }
-  if (isRegistryEvidence(event, before.service) && before.service.up > 0 && after.service.up === 0)
+  if (isRegistryEvidence(event, before.service) && before.service.up > 0 && after.service.up === 0 && !isServedByAnother(before, after))
     problems.push('F7 (I3): the last server that is up went');
   return problems;
 }
 
-/** Whether all that it says is that something is not registered any more, and so cannot be enough to take the last server out. */
+/** Whoever was up was held, and its address has been another's since. */
+function isServedByAnother(before: Moment, after: Moment): boolean {
+  const addresses = [...after.instances.values()].filter(isRegistered).map(addressOf);
+  return [...before.instances.values()].filter(isUp).every((one) => one.state === 'held' && addresses.includes(addressOf(one)));
+}
+
+function addressOf({ context: { registration } }: InstanceSnapshot): string | null {
+  return registration === null ? null : addressKey(registration);
+}
+
+/** Whether all that it says is what is registered, or is not any more: that cannot be enough to take the last server out. */
 function isRegistryEvidence(event: ServiceEvent, { config }: ServiceSnapshot): boolean {
   if (event.type === 'timer') return event.timer !== 'guard' || config?.check.type !== 'none';
-  return event.type === 'deregistered' || event.type === 'backwards' || event.type === 'complete';
+  return ['registered', 'changed', 'deregistered', 'backwards', 'complete'].includes(event.type);
 }
 
 function sorted(ids: readonly string[]): string[] {

@@ -2,7 +2,7 @@
  * Folds what stands behind a service's cursor through the machines and commits it: snapshots, desired servers, deadlines and cursor in one
  * compare-and-set. A lost one reads and folds again. Nothing is done to the world here; marks and wakes follow from what is committed.
  */
-import { claimKeys } from '../../machines/claims.ts';
+import { type AddressClaim, claimKeys } from '../../machines/claims.ts';
 import { instanceDeadline, instanceDue, serviceDeadline, serviceDue } from '../../machines/deadlines.ts';
 import { fold, type Transition } from '../../machines/fold.ts';
 import type { FoldState } from '../../machines/fold-state.ts';
@@ -173,11 +173,14 @@ async function load(
   const further = claiming.flatMap(claimKeys).filter((key) => !keys.has(key));
   for (const [key, json] of await store.addresses(service, [...new Set(further)])) addresses.set(key, json);
   const claims = stored.claims(addresses);
-  const others = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]).filter((id) => !instances.has(id));
-  if (others.length > 0) {
-    const rivals = [...stored.instances(await store.instances(service, others)).values()];
-    for (const snapshot of rivals) instances.set(snapshot.context.id, snapshot);
-    const more = await store.addresses(service, rivals.flatMap(claimKeys));
+  // Who takes an address that becomes free may free another, for which others wait.
+  const known = new Set(instances.keys());
+  for (let others = rivals(claims, known); others.length > 0; others = rivals(claims, known)) {
+    for (const id of others) known.add(id);
+    const found = stored.instances(await store.instances(service, others));
+    for (const [id, snapshot] of found) instances.set(id, snapshot);
+    const keys = [...found.values()].flatMap(claimKeys).filter((key) => !claims.has(key));
+    const more = await store.addresses(service, [...new Set(keys)]);
     for (const [key, json] of more) addresses.set(key, json);
     for (const [key, claim] of stored.claims(more)) claims.set(key, claim);
   }
@@ -191,6 +194,11 @@ async function load(
     instances,
     addresses,
   };
+}
+
+function rivals(claims: ReadonlyMap<string, AddressClaim>, known: ReadonlySet<InstanceId>): InstanceId[] {
+  const named = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]);
+  return [...new Set(named)].filter((id) => !known.has(id));
 }
 
 function mayHold({ config, guard }: ServiceSnapshot): boolean {
