@@ -9,6 +9,7 @@ import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { CLEAN, MARK, RECORD } from './scripts.ts';
 import { sourceOf } from './source.ts';
+import { execute } from './transaction.ts';
 
 /** Entries of a proxy's own stream, whatever retention says: its sweep is another process's. */
 const PROXY_EVENTS_MAX = 1_000_000;
@@ -46,6 +47,28 @@ export class ProxyStore {
     return Object.values(all)
       .map((json) => JSON.parse(json) as Announcement)
       .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Nothing of it is known any more but its own log. */
+  async forget(proxy: ProxyId): Promise<void> {
+    const { dirty, backends, loaded, state } = this.#keys.proxy(proxy);
+    await this.#redis.hdel(this.#keys.proxies, proxy);
+    await this.#redis.del(dirty, backends, loaded, state);
+  }
+
+  /** An observer looked at HAProxy and had an answer, at ms since the epoch. */
+  async looked(proxy: ProxyId, at: number): Promise<void> {
+    await this.setState(proxy, { lookedAt: String(at) });
+  }
+
+  /** When that was last, ms since the epoch; those that nobody looked at are left out. */
+  async lookedAt(proxies: readonly ProxyId[]): Promise<Map<ProxyId, number>> {
+    const pipeline = this.#redis.pipeline();
+    for (const proxy of proxies) pipeline.hget(this.#keys.proxy(proxy).state, 'lookedAt');
+    const replies = await execute(pipeline);
+    return new Map(
+      proxies.flatMap((proxy, index) => (typeof replies[index] === 'string' ? [[proxy, Number(replies[index])] as const] : [])),
+    );
   }
 
   /** Marks the services dirty on every proxy named; a mark only rises. */

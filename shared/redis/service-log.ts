@@ -117,9 +117,14 @@ export class ServiceLog {
   }
 
   /** Appends a `health` event by which the proxy has nothing more to say of these instances. false: it had said nothing. */
-  async withdrawVerdicts(service: ServiceName, proxy: ProxyId, instances: readonly InstanceId[]): Promise<boolean> {
+  async withdrawVerdicts(
+    service: ServiceName,
+    proxy: ProxyId,
+    instances: readonly InstanceId[],
+    source = sourceOf('reconciler'),
+  ): Promise<boolean> {
     const keys = this.#keys.service(service);
-    const args = [proxy, sourceOf('reconciler'), ...instances];
+    const args = [proxy, source, ...instances];
     return Number(await runScript(this.#redis, WITHDRAW, [keys.verdicts(proxy), keys.log], args)) > 0;
   }
 

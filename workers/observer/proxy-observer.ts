@@ -24,6 +24,8 @@ const LOOK_EVERY_MS = 2_000;
 const JITTER = 0.2;
 /** Everything is looked at afresh, whatever is remembered: heals what Redis lost. */
 const FORGET_EVERY_MS = 30_000;
+/** A look is kept so often: far below the silence after which nothing is believed any more. */
+const NOTE_EVERY_MS = 15_000;
 /** Services that one look works on at a time. */
 const AT_ONCE = 16;
 /** Reasons named in a wake. */
@@ -49,6 +51,8 @@ export class ProxyObserver {
   /** The worker that it was last woken for, and when (performance.now()). */
   #announced: { worker: WorkerIdentity; at: number } | null = null;
   #forgotten = performance.now();
+  /** When it was last kept that HAProxy answered (performance.now()). */
+  #noted = Number.NEGATIVE_INFINITY;
 
   constructor(proxy: ProxyConfig, ports: ReconcilerPorts, revisions: ServiceRevisions) {
     this.#proxy = proxy;
@@ -85,6 +89,7 @@ export class ProxyObserver {
     this.#forgotten = performance.now();
     this.#seen.clear();
     this.#confirmed = null;
+    this.#noted = Number.NEGATIVE_INFINITY;
     this.#keepHearing();
   }
 
@@ -121,6 +126,7 @@ export class ProxyObserver {
 
   async #lookAtAll(teller: HealthTeller): Promise<void> {
     const { worker, backends } = await withRuntime(this.#proxy.runtime, observeAll);
+    await this.#noteLook();
     if (worker.stopping) {
       // Another one is mostly about to take its place.
       if (this.#follower?.following !== null) this.#asked.everything();
@@ -137,6 +143,13 @@ export class ProxyObserver {
       ([service]) => service,
       ([service, revision]) => this.#service(service, revision, backends.get(service) ?? null, worker, teller),
     );
+  }
+
+  /** What it says is believed as long as somebody looks. */
+  async #noteLook(): Promise<void> {
+    if (performance.now() - this.#noted < NOTE_EVERY_MS) return;
+    await this.#ports.proxies.looked(this.#proxy.id, Date.now());
+    this.#noted = performance.now();
   }
 
   /** A worker that the reconciler has not met yet is its business first: what was added at runtime is gone from it. */

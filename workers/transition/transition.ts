@@ -5,23 +5,22 @@
 import type { Worker } from 'bullmq';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
-import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Retain } from '../../shared/model/retain.ts';
 import type { DesiredStore } from '../../shared/redis/desired-store.ts';
 import { SERVICES_QUEUE } from '../../shared/redis/keys.ts';
-import type { Announcement } from '../../shared/redis/proxy-store.ts';
 import type { JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
 import type { Retention } from '../../shared/redis/retention.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import { HANDED_OVER_MS, type Handover, type News, type Readied } from '../../shared/runtime/handover.ts';
-import { Later } from '../../shared/runtime/later.ts';
+import type { Handover } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { Turns } from '../../shared/runtime/turns.ts';
 import { Expectations } from './expectations.ts';
-import { type Folded, foldService, type Sent } from './fold-service.ts';
+import { type Folded, foldService } from './fold-service.ts';
 import { LogKeeper } from './log-keeper.ts';
+import { Publisher } from './publisher.ts';
 import { type RebuildPorts, rebuild } from './rebuild.ts';
+import { SilentProxies } from './silent-proxies.ts';
 import { Unreadable } from './stored.ts';
 
 /** Folds of one job; what is left after them is another job's. */
@@ -54,6 +53,8 @@ export class Transition implements Role {
   readonly #ports: TransitionPorts;
   readonly #expectations: Expectations;
   readonly #keeper: LogKeeper;
+  readonly #silent: SilentProxies;
+  readonly #publisher: Publisher;
   readonly #turns = new Turns();
   readonly #stopping = new AbortController();
   /** What the last fold of each service changed, for the job that finds it done. */
@@ -62,14 +63,13 @@ export class Transition implements Role {
   #sweep: NodeJS.Timeout | null = null;
   /** Deadlines that this process has armed since the last sweep. */
   readonly #armed = new Map<ServiceName, number>();
-  readonly #later = new Later();
-  /** The proxies that were announced when this was last read; told first, while it is read again. */
-  #announced: readonly Announcement[] = [];
 
   /** `retain`: how much of the logs is kept; null: all of it. */
   constructor(ports: TransitionPorts, retain: Retain | null = null) {
     this.#ports = ports;
     this.#keeper = new LogKeeper(ports, retain);
+    this.#silent = new SilentProxies(ports);
+    this.#publisher = new Publisher(ports);
     this.#expectations = new Expectations(ports.handover);
   }
 
@@ -82,7 +82,7 @@ export class Transition implements Role {
     this.#ports.handover.noticed = (service) => this.#expectations.expect(service);
     this.#ports.handover.settled = (service) => this.#expectations.take(service)?.tell(null);
     this.#ports.handover.service = (service, events) => this.#told(service, events);
-    this.#sweep = setInterval(() => void this.#wakeAll().then(() => this.#keeper.sweep()), SWEEP_EVERY_MS);
+    this.#sweep = setInterval(() => void this.#sweepAll(), SWEEP_EVERY_MS);
     await this.#wakeAll();
   }
 
@@ -95,7 +95,7 @@ export class Transition implements Role {
     this.#expectations.end();
     this.#stopping.abort();
     await this.#turns.ended();
-    await this.#later.end();
+    await this.#publisher.end();
     await this.#worker?.close();
     this.#worker = null;
   }
@@ -156,7 +156,7 @@ export class Transition implements Role {
         const first = attempt === 1;
         try {
           const folding = foldService(this.#ports, service, Date.now(), first ? hint : [], (folded, sent) =>
-            this.#publish(service, folded, sent, first ? readied : null),
+            this.#publisher.publish(service, folded, sent, first ? readied : null),
           );
           // What the fold needs is on its way by now; what the passes need, if they are not ready yet, follows it.
           if (first && hint.length > 0) readied ??= this.#expectations.ready(service);
@@ -174,66 +174,11 @@ export class Transition implements Role {
     }
   }
 
-  /**
-   * Marks and wakes every proxy that carries the service; told once per revision, again after a crash in between. Marks and wakes go over one
-   * connection, in this order, and are not waited for one by one. Proxies that are known already are told at once; the list is read behind the
-   * commit, in the same trip, and whoever it shows to be new or changed is told then. One that announces itself later yet reads what is committed.
-   */
-  async #publish(service: ServiceName, folded: Folded, sent: Sent | null, readied: Readied | null): Promise<void> {
-    const { published, revision, transitions } = folded;
-    if (published >= revision) return;
-    const owed = folded.desiredChanged || published < revision - 1 || folded.events === 0;
-    const isPublished = async (): Promise<void> => {
-      await sent?.committed;
-      await this.#ports.store.published(service, revision);
-    };
-    if (!owed) return isPublished();
-    if (sent !== null) readied?.tell(this.#news(service, sent));
-    const first = transitions.slice(0, 5);
-    const why = first.length > 0 ? first.map((change) => `${change.instance} ${change.to}`).join(', ') : 'config';
-    const cause = { why: `${service}: ${why}`, events: first.map((change) => change.cause), time: Date.now() };
-    const known = this.#announced.filter((proxy) => matchesAny(proxy.services, service));
-    const [, announced] = await Promise.all([this.#mark(known, service, revision, readied), this.#ports.proxies.announced()]);
-    this.#announced = announced;
-    const told = new Set(known.map(({ id, pool }) => `${id} ${pool}`));
-    const missed = this.#announced.filter(({ id, pool, services }) => matchesAny(services, service) && !told.has(`${id} ${pool}`));
-    await this.#mark(missed, service, revision, null);
-    const wake = async (): Promise<void> => {
-      await Promise.all([...known, ...missed].map(({ id, pool }) => this.#ports.queues.wakeProxy(pool, id, cause)));
-      await isPublished();
-    };
-    if (readied === null) await wake();
-    else this.#afterwards(wake);
-  }
-
-  /** Marks, and tells who is in this process and not told yet. */
-  async #mark(carriers: readonly Announcement[], service: ServiceName, revision: number, readied: Readied | null): Promise<void> {
-    const { proxies, handover } = this.#ports;
-    const marked = proxies.mark(
-      carriers.map(({ id }) => id),
-      new Map([[service, revision]]),
-    );
-    for (const { id } of carriers) if (readied?.proxies.has(id) !== true) handover.proxy?.(id, service);
-    await marked;
-  }
-
-  /** What was last read of the service, with the commit; else what is read behind it. */
-  #news(service: ServiceName, { commit, committed }: Sent): News {
-    const { desired } = this.#ports;
-    const backend = desired.advance(service, commit, committed);
-    const revision = commit.readRevision + 1;
-    const { cursor } = commit;
-    const wanted = backend === null ? desired.read(service) : Promise.resolve({ revision, cursor, known: true, backend });
-    // It may be that no pass gets as far as reading it.
-    wanted.catch(() => undefined);
-    return { desired: wanted, committed };
-  }
-
-  /** The wakes, once those who were told have mostly done it. Should they be lost: what is committed and not said to be published is published again. */
-  #afterwards(wake: () => Promise<void>): void {
-    this.#later.add(HANDED_OVER_MS.proxy, wake, (error) =>
-      this.#ports.logger.debug({ error: String(error) }, 'wakes failed, the next fold follows'),
-    );
+  /** None of them fails. */
+  async #sweepAll(): Promise<void> {
+    await this.#wakeAll();
+    await this.#silent.sweep(Date.now());
+    await this.#keeper.sweep();
   }
 
   async #wakeAll(): Promise<void> {
