@@ -14,8 +14,7 @@ export async function withPorts<T>(config: Config, job: (ports: Ports) => Promis
     await awaitReady(ports.redis, READY_MS);
     return await job(ports);
   } catch (error) {
-    const silent = error instanceof Error && error.message === 'Command timed out';
-    if (error instanceof PointsmanError || (ports.redis.status === 'ready' && !silent)) throw error;
+    if (!isOutage(ports, error)) throw error;
     throw new PointsmanError('REDIS_UNREACHABLE', `Redis does not answer any more: ${errorText(error)}`, {
       hint: 'check redis.url and that Redis runs',
       retry: 'transient',
@@ -24,4 +23,10 @@ export async function withPorts<T>(config: Config, job: (ports: Ports) => Promis
   } finally {
     await closePorts(ports);
   }
+}
+
+/** Whether it went wrong because Redis does not answer. */
+export function isOutage({ redis }: Ports, error: unknown): boolean {
+  const silent = error instanceof Error && error.message === 'Command timed out';
+  return !(error instanceof PointsmanError) && (redis.status !== 'ready' || silent);
 }

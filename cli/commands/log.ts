@@ -18,7 +18,7 @@ import { logItems } from '../log/log-items.ts';
 import { entriesSince, follow, isChosen, lastEntries, Positions, type Shown, type TailFilter } from '../log/tail.ts';
 import { parseMoment } from '../moment.ts';
 import { printable } from '../printable.ts';
-import { withPorts } from '../redis-ports.ts';
+import { isOutage, withPorts } from '../redis-ports.ts';
 
 const LINES = 50;
 const LINES_MAX = 100_000;
@@ -109,7 +109,15 @@ async function tail(context: CliContext, options: TailOptions): Promise<void> {
       }
       for (const shown of last) await show(shown);
     }
-    if (options.follow === true) for await (const shown of follow(logs, positions, filter, new AbortController().signal)) await show(shown);
+    if (options.follow !== true) return;
+    const outage = {
+      away: (error: unknown) => {
+        if (isOutage(ports, error)) context.tell('Redis does not answer: waiting for it');
+        return isOutage(ports, error);
+      },
+      back: () => context.tell('Redis is back'),
+    };
+    for await (const shown of follow(logs, positions, filter, outage, new AbortController().signal)) await show(shown);
   });
 }
 

@@ -10,6 +10,8 @@ import { isAbout } from './entry-text.ts';
 const PAGE = 200;
 /** ms between two looks at what is new. */
 const FOLLOW_EVERY_MS = 300;
+/** And while there is none to be had. */
+const AWAY_EVERY_MS = 1_000;
 /** Looks after which new streams are looked for. */
 const STREAMS_EVERY = 10;
 
@@ -41,16 +43,16 @@ export function isChosen({ of, name }: StreamName, { service, proxy }: TailFilte
 export async function lastEntries(tail: LogTail, streams: readonly StreamName[], filter: TailFilter, count: number): Promise<Shown[]> {
   const found: Shown[] = [];
   for (const stream of streams) {
-    let before: EventId | null = null;
+    let older: EventId | null = null;
     let taken = 0;
     for (;;) {
-      const page: Entry[] = await tail.before(stream, before, PAGE);
+      const page: Entry[] = await tail.before(stream, older, PAGE);
       for (const entry of page) {
         if (taken >= count || !passes({ stream, entry }, filter)) continue;
         found.push({ stream, entry });
         taken += 1;
       }
-      before = page.at(-1)?.id ?? null;
+      older = page.at(-1)?.id ?? null;
       if (page.length < PAGE || taken >= count) break;
     }
   }
@@ -114,22 +116,54 @@ export class Positions {
   }
 }
 
+/** Whoever follows is told when there is nothing to be had for a while. */
+export interface Outage {
+  /** false: it is no outage, and is thrown. */
+  readonly away: (error: unknown) => boolean;
+  readonly back: () => void;
+}
+
 /** What comes after these positions, until `signal`. Streams that come into being meanwhile are shown from their first entry. */
-export async function* follow(tail: LogTail, positions: Positions, filter: TailFilter, signal: AbortSignal): AsyncGenerator<Shown> {
+export async function* follow(
+  tail: LogTail,
+  positions: Positions,
+  filter: TailFilter,
+  outage: Outage,
+  signal: AbortSignal,
+): AsyncGenerator<Shown> {
+  let isAway = false;
   for (let look = 1; !signal.aborted; look += 1) {
-    if (look % STREAMS_EVERY === 0) {
-      for (const stream of await tail.streams()) if (isChosen(stream, filter) && !positions.has(stream)) positions.add(stream, '0-0');
+    try {
+      const { found, more } = await lookOn(tail, positions, filter, look % STREAMS_EVERY === 0);
+      if (isAway) outage.back();
+      isAway = false;
+      yield* inOrder(found.filter((one) => passes(one, filter)));
+      if (more) continue;
+    } catch (error) {
+      if (!isAway && !outage.away(error)) throw error;
+      isAway = true;
     }
-    const all = positions.all;
-    const pages = await tail.after(
-      all.map(({ stream, after }) => [stream, after] as const),
-      PAGE,
-    );
-    const found = all.flatMap(({ stream }, index) => (pages[index] ?? []).map((entry) => ({ stream, entry })));
-    for (const one of found) positions.shown(one);
-    yield* inOrder(found.filter((one) => passes(one, filter)));
-    if (pages.every((page) => page.length < PAGE)) await pause(FOLLOW_EVERY_MS, signal);
+    await pause(isAway ? AWAY_EVERY_MS : FOLLOW_EVERY_MS, signal);
   }
+}
+
+async function lookOn(
+  tail: LogTail,
+  positions: Positions,
+  filter: TailFilter,
+  newStreams: boolean,
+): Promise<{ readonly found: readonly Shown[]; readonly more: boolean }> {
+  if (newStreams) {
+    for (const stream of await tail.streams()) if (isChosen(stream, filter) && !positions.has(stream)) positions.add(stream, '0-0');
+  }
+  const all = positions.all;
+  const pages = await tail.after(
+    all.map(({ stream, after }) => [stream, after] as const),
+    PAGE,
+  );
+  const found = all.flatMap(({ stream }, index) => (pages[index] ?? []).map((entry) => ({ stream, entry })));
+  for (const one of found) positions.shown(one);
+  return { found, more: pages.some((page) => page.length === PAGE) };
 }
 
 function passes({ stream, entry }: Shown, { service, instance, types }: TailFilter): boolean {

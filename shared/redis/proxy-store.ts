@@ -49,11 +49,11 @@ export class ProxyStore {
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** Nothing of it is known any more but its own log. */
+  /** Nothing of it is known any more. */
   async forget(proxy: ProxyId): Promise<void> {
-    const { dirty, backends, loaded, state } = this.#keys.proxy(proxy);
+    const { dirty, log, backends, loaded, state } = this.#keys.proxy(proxy);
     await this.#redis.hdel(this.#keys.proxies, proxy);
-    await this.#redis.del(dirty, backends, loaded, state);
+    await this.#redis.del(dirty, log, backends, loaded, state);
   }
 
   /** An observer looked at HAProxy and had an answer, at ms since the epoch. */

@@ -67,6 +67,14 @@ export function serverName(instance: InstanceId): string {
   return `${name.slice(0, SERVER_NAME_MAX - 13)}-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`;
 }
 
+/** The instance that a server's name is made of; null: it was cut, and may be any that begins so. */
+export function serverInstance(name: string): InstanceId | null {
+  if (name.length >= SERVER_NAME_MAX) return null;
+  const colon = name.lastIndexOf(':');
+  const host = name.slice(0, colon);
+  return host.includes(':') ? `[${host}]:${name.slice(colon + 1)}` : name;
+}
+
 /** `ip` as `parseAddress` or a resolver gives it. */
 export function classify(ip: string): AddressClass {
   const canonical = canonicalHost(ip);

@@ -90,7 +90,7 @@ describe('what a proxy said that has been silent for long', () => {
     expect(await health()).toMatchObject({ up: 1 });
   });
 
-  it('is forgotten with the proxy after a day', async () => {
+  it('is forgotten with the proxy after a week', async () => {
     const now = Date.now();
     await seenBy({ gone: { verdict: 'up', silence: FORGOTTEN_MS + 1 }, here: { verdict: 'up', silence: 0 } }, now);
     await ports.proxies.mark(['gone'], new Map([['web', 3]]));

@@ -14,8 +14,9 @@ import type { LogItem } from '../../shared/model/log-item.ts';
 import { tempFolder } from '../support/folder.ts';
 import { read, root } from '../support/tree.ts';
 
-/** Never made anew. */
+/** Neither is ever made anew. */
 const FIXTURE = 'test/fixtures/event-log-1.jsonl';
+const OPERATED = 'test/fixtures/event-log-1-schema-2.jsonl';
 const LINES = read(FIXTURE).trimEnd().split('\n');
 const REQUEST: ReplayRequest = { service: null, until: null, verify: false, skipBad: false, states: true, transitions: true };
 
@@ -60,6 +61,19 @@ describe('the export that the first version wrote', () => {
       '1002040 joining -> serving',
       '1003040 serving -> draining',
       '1034040 draining -> gone',
+    ]);
+  });
+
+  it('is replayed with what operators did, with deadlines and holds, as the second schema of the machines wrote it', async () => {
+    const { told, states } = await replayed(join(root, OPERATED), 1);
+    expect(states).toEqual(['web 10.0.0.1:84 serving', 'web 10.0.0.1:86 rejected', 'web 10.0.0.1:87 rejected']);
+    const of82 = told.flatMap(({ transitions }) => transitions).filter(({ instance }) => instance === '10.0.0.1:82');
+    expect(of82.map(({ from, to, cause }) => `${from} -> ${to} by ${cause}`)).toEqual([
+      'gone -> joining by 1795658733007-3',
+      'joining -> serving by 1795658733015-0',
+      'serving -> held by 1795658733065-0',
+      'held -> draining by 1795658733074-0',
+      'draining -> gone by 1795658733083-1',
     ]);
   });
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Allow } from '../../shared/model/service-config.ts';
-import { allowedBy, canonicalHost, classify, parseAddress, serverName } from '../../shared/znode/address.ts';
+import { allowedBy, canonicalHost, classify, parseAddress, serverInstance, serverName } from '../../shared/znode/address.ts';
 
 const instance = (text: string): string | null => {
   const parsed = parseAddress(text);
@@ -114,6 +114,7 @@ describe('an address', () => {
           expect(parseAddress(instance)).toEqual(parsed);
           expect(canonicalHost(host)).toBe(host);
           expect(Number.isInteger(port) && port >= 1 && port <= 65_535).toBe(true);
+          expect(serverInstance(serverName(instance))).toBe(serverName(instance).length < 100 ? instance : null);
           expect(serverName(instance)).toMatch(/^[A-Za-z0-9_.:-]+$/);
           return true;
         },

@@ -14,7 +14,7 @@ import { sourceOf } from '../../shared/redis/source.ts';
 
 export const SILENT_MS = 10 * 60_000;
 /** After that nothing is known of it any more, as of a proxy that never was. */
-export const FORGOTTEN_MS = 24 * 3_600_000;
+export const FORGOTTEN_MS = 7 * 24 * 3_600_000;
 /** Of one event. */
 const VERDICTS_MAX = 500;
 
@@ -73,7 +73,7 @@ export class SilentProxies {
     // Whose reconciler is heard of has only a HAProxy that is away.
     if (now - at < FORGOTTEN_MS || silence < FORGOTTEN_MS || !carried.every((service) => done.has(service))) return;
     await proxies.forget(id);
-    logger.info({ proxy: id, silence }, 'proxy silent for a day: forgotten');
+    logger.info({ proxy: id, silence }, 'proxy silent for a week: forgotten');
   }
 
   async #withdrawOf(service: ServiceName, proxy: ProxyId): Promise<number> {
