@@ -1,4 +1,7 @@
-/** 10,000 random runs (RUNS says otherwise): a replay of the log equals what production folded, byte for byte. test/machines/lean-fold.test.ts has a few of them. */
+/**
+ * 10,000 random runs (RUNS says otherwise), with changes of config, deadlines and operators at work: the replay of the log, and of its export, equals what
+ * production folded, byte for byte. test/machines/lean-fold.test.ts has a few of them.
+ */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';

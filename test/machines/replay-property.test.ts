@@ -1,12 +1,10 @@
 /** The replay of an export equals the run that was exported, whatever happened in it: the codec, the checkpoints and the fold together. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ExportParser } from '../../cli/log/export-parser.ts';
-import { FoldItems } from '../../cli/replay/fold-items.ts';
 import type { LogItem } from '../../shared/model/log-item.ts';
 import { runs } from '../support/property.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
-import { checkpointItems, eventItems, exportText, streamItems } from '../support/story-log.ts';
+import { checkpointItems, eventItems, exportText, foldedText, streamItems } from '../support/story-log.ts';
 
 const port = fc.integer({ min: 80, max: 87 });
 
@@ -130,22 +128,6 @@ function exported(steps: readonly Step[], from: number, middle: number): { story
   return { story, items: streamItems('web', items, after) };
 }
 
-function replayed(text: string, verify = true): FoldItems {
-  const parser = new ExportParser('run', false);
-  const request = { service: null, until: null, verify, skipBad: false, states: false, transitions: true };
-  const folding = new FoldItems(
-    request,
-    () => true,
-    (reason) => expect.fail(reason),
-  );
-  for (const line of text.trimEnd().split('\n')) {
-    const item = parser.push(Buffer.from(line));
-    if (item !== null) folding.accept(item);
-  }
-  parser.finish();
-  return folding;
-}
-
 it('equals the run', async () => {
   let compared = 0;
   await fc.assert(
@@ -156,7 +138,7 @@ it('equals the run', async () => {
       async (steps, cut, middle) => {
         const from = cut < steps.length - 1 ? cut : -1;
         const { story, items } = exported(steps, from, middle);
-        const folding = replayed(await exportText(items));
+        const folding = foldedText(await exportText(items));
         const [done] = folding.done;
         expect(done?.failed).toBeNull();
         expect(done?.result?.differences).toEqual([]);
@@ -177,7 +159,7 @@ it('finds a snapshot that is not what the events lead to', async () => {
     item.kind === 'instance' && item.instance === '10.0.0.1:81' ? { ...item, json: item.json.replace('joining', 'serving') } : item,
   );
   const missing = items.filter((item) => item.kind !== 'instance' || item.instance !== '10.0.0.1:82');
-  const [done] = replayed(await exportText(streamItems('web', [...eventItems(story, 0), ...missing]))).done;
+  const [done] = foldedText(await exportText(streamItems('web', [...eventItems(story, 0), ...missing]))).done;
   expect(done?.result?.differing).toBe(2);
   expect(done?.result?.differences.map(({ what, name }) => `${what} ${name}`)).toEqual(['instance 10.0.0.1:81', 'instance 10.0.0.1:82']);
 });

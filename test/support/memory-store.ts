@@ -21,7 +21,7 @@ export class MemoryStore {
     for (const event of events) {
       // As it would come back from the log.
       const kept = JSON.parse(JSON.stringify(event)) as ServiceEvent;
-      this.log.push({ id: `${this.now}-${this.log.length + 1}`, time: this.now, event: kept } as Logged<ServiceEvent>);
+      this.log.push({ id: `${this.now}-${this.log.length + 1}`, time: this.now, event: kept, source: 'memory', cause: null });
     }
   }
 

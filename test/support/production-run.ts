@@ -3,17 +3,23 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { serviceDeadline } from '../../machines/deadlines.ts';
 import { Replay } from '../../machines/replay.ts';
+import { must } from '../../shared/errors.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { GUARD_DEADLINE } from '../../shared/redis/service-store.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
 import { type Act, acts, config, Writers } from './acts.ts';
 import { MemoryStore } from './memory-store.ts';
+import { eventItems, exportText, foldedText, storedItems, streamItems } from './story-log.ts';
 
 /** Acts among `hosts` hosts, folded in batches of all sizes. */
 export function replayEqualsRun(hosts: number): fc.IAsyncPropertyWithHooks<[ServiceConfig, Act[], number[]]> {
   const batches = fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 1, maxLength: 5 });
-  return fc.asyncProperty(config, acts(hosts, 80), batches, async (first, story, sizes) => expectReplayed(await run(first, story, sizes)));
+  return fc.asyncProperty(config, acts(hosts, 80), batches, async (first, story, sizes) => {
+    const memory = await run(first, story, sizes);
+    expectReplayed(memory);
+    await expectExportReplayed(memory);
+  });
 }
 
 async function run(first: ServiceConfig, story: readonly Act[], batches: readonly number[]): Promise<MemoryStore> {
@@ -45,6 +51,16 @@ export function expectReplayed(memory: MemoryStore): void {
   const due = new Map(deadlines.flatMap(([id, times]) => (times.length === 0 ? [] : [[id, Math.min(...times)]])));
   if (guard !== null) due.set(GUARD_DEADLINE, guard);
   expect(sorted(memory.deadlines)).toEqual(sorted(due));
+}
+
+/** Elsewhere, from the text of an export alone. */
+async function expectExportReplayed(memory: MemoryStore): Promise<void> {
+  const { log, instances, addresses } = memory;
+  const stored = { service: must(memory.service, 'a service'), instances, addresses };
+  const [done] = foldedText(await exportText(streamItems('web', [...eventItems({ logged: log }, 0), ...storedItems(log, stored)]))).done;
+  expect(done?.failed).toBeNull();
+  expect(done?.result?.differences).toEqual([]);
+  expect(done?.result?.compared).toBe(1);
 }
 
 function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
