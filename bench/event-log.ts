@@ -10,9 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { writeExport } from '../cli/log/export-writer.ts';
 import { Replay } from '../machines/replay.ts';
 import { canonical } from '../shared/model/canonical.ts';
-import type { ServiceEvent } from '../shared/model/event.ts';
+import type { Logged, ServiceEvent } from '../shared/model/event.ts';
 import type { LogItem } from '../shared/model/log-item.ts';
 import { serviceConfig } from '../test/support/render-input.ts';
+import { type Part, stagesOfFold, stagesOfReplay } from './event-log-stages.ts';
 import { round } from './results.ts';
 import { type Summary, summary } from './statistics.ts';
 
@@ -31,6 +32,8 @@ export interface EventLogFound {
   readonly step: Summary;
   readonly fold: { readonly events: number; readonly instances: number; readonly seconds: number; readonly perSecond: number };
   readonly replay: { readonly events: number; readonly bytes: number; readonly seconds: number; readonly peakMegabytes: number };
+  /** Where the time goes, on one thread. */
+  readonly stages: { readonly fold: readonly Part[]; readonly replay: readonly Part[] };
   /** Bytes of one instance's snapshot. */
   readonly snapshotBytes: Summary;
   readonly target: { readonly what: string; readonly found: number; readonly least: number; readonly met: boolean };
@@ -41,10 +44,12 @@ export async function measureEventLog({ logEvents }: { readonly logEvents: numbe
   const { seconds, replay } = fold(FOLD_EVENTS);
   const sizes = [...replay.state().instances.values()].map((snapshot) => Buffer.byteLength(canonical(snapshot)));
   const perSecond = Math.round(FOLD_EVENTS / seconds);
+  const stages = { fold: stagesOfFold([...logged(FOLD_EVENTS)]), replay: await inExport(FOLD_EVENTS, stagesOfReplay) };
   return {
     step: measureSteps(),
     fold: { events: FOLD_EVENTS, instances: INSTANCES, seconds: round(seconds), perSecond },
     replay: await measureReplay(logEvents),
+    stages,
     snapshotBytes: summary(sizes),
     target: {
       what: 'events folded per second, one core',
@@ -78,14 +83,20 @@ function measureSteps(): Summary {
 }
 
 /** By the command itself, in a process of its own. */
-async function measureReplay(events: number): Promise<EventLogFound['replay']> {
+function measureReplay(events: number): Promise<EventLogFound['replay']> {
+  return inExport(events, async (file) => {
+    const began = performance.now();
+    const peakMegabytes = await peakOf(['replay', '--file', file, '--quiet']);
+    return { events, bytes: (await stat(file)).size, seconds: round((performance.now() - began) / 1000), peakMegabytes };
+  });
+}
+
+async function inExport<T>(events: number, work: (file: string, events: number) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'pointsman-bench-'));
   const file = join(folder, 'log.jsonl');
   try {
     await writeExport(items(events), file, 'bench', FIRST_MS);
-    const began = performance.now();
-    const peakMegabytes = await peakOf(['replay', '--file', file, '--quiet']);
-    return { events, bytes: (await stat(file)).size, seconds: round((performance.now() - began) / 1000), peakMegabytes };
+    return await work(file, events);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -119,7 +130,7 @@ async function* items(count: number): AsyncGenerator<LogItem> {
 }
 
 /** A service's life: all register and come up; then they change their weights, leave, drain, and come back, in turn. */
-function* logged(count: number) {
+function* logged(count: number): Generator<Logged<ServiceEvent>> {
   let at = 0;
   for (const event of life()) {
     if (at >= count) return;

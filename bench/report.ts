@@ -50,7 +50,7 @@ export function perRoundLine({ cpu, redisCommands, serviceJobs, proxyJobs }: Sta
   return `One create and one delete, until all is quiet: ${cpu.toFixed(1)} ms of CPU, ${redisCommands.toFixed(0)} commands to Redis, ${jobs}\n`;
 }
 
-export function eventLogTable({ step, fold, replay, snapshotBytes, target }: EventLogFound): string {
+export function eventLogTable({ step, fold, replay, stages, snapshotBytes, target }: EventLogFound): string {
   const megabytes = (replay.bytes / 1024 ** 2).toFixed(0);
   const rows = [
     ['', 'found', ''],
@@ -65,7 +65,9 @@ export function eventLogTable({ step, fold, replay, snapshotBytes, target }: Eve
     ['its peak RSS, all threads, MB', String(replay.peakMegabytes), ''],
     ['a snapshot of an instance, bytes: p50', String(snapshotBytes.p50), ''],
   ];
-  return `The event log\n${table(rows)}\n`;
+  const parts = [...stages.replay, ...stages.fold].map(({ what, each, share }) => [what, each.toFixed(1), `${(share * 100).toFixed(0)} %`]);
+  const where = table([['', 'µs an event', 'of it'], ...parts]);
+  return `The event log\n${table(rows)}\n\nWhere its time goes (one thread; of a replay, then of its fold)\n${where}\n`;
 }
 
 export function targetsTable({ targets }: Pick<Results, 'targets'>): string {

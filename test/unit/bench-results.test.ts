@@ -88,7 +88,10 @@ test('the table of the event log says what was found, and what was missed', () =
   const target = { what: 'folded', found: 11_000, least: 12_000, met: false };
   const fold = { events: 10, instances: 2, seconds: 1, perSecond: 11_000 };
   const replay = { events: 20, bytes: 1024 ** 2, seconds: 1.5, peakMegabytes: 99 };
-  expect(eventLogTable({ step, fold, replay, snapshotBytes: { ...step, p50: 568 }, target })).toMatch(/one core\) +11000 +MISSED: 12000/);
+  const stages = { fold: [{ what: 'fold of health', each: 1.5, share: 1 }], replay: [{ what: 'parse', each: 2, share: 0.25 }] };
+  const told = eventLogTable({ step, fold, replay, stages, snapshotBytes: { ...step, p50: 568 }, target });
+  expect(told).toMatch(/one core\) +11000 +MISSED: 12000/);
+  expect(told).toMatch(/parse +2\.0 +25 %\n +fold of health +1\.5 +100 %/);
 });
 
 test('the command line: a full run is kept, a quick or partial one only where it is told to', () => {
