@@ -71,7 +71,9 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
       return;
     case 'released':
     case 'trusted':
-      return release(state, at);
+      release(state, at);
+      state.service = { ...state.service, released: at };
+      return;
     case 'backwards':
       return freeze(state, at);
     case 'rebuilt':

@@ -37,6 +37,8 @@ export interface DesiredBackend {
   readonly complete: boolean;
   /** Names of servers whose instances went or were rejected after they had been accepted, by decision of the machines; only the last ones. */
   readonly gone: ReadonlySet<string>;
+  /** When an operator last believed the registry (`release`, `resync --trust`), ms since the epoch; null: never. */
+  readonly released: number | null;
   /** By server name. */
   readonly servers: ReadonlyMap<string, DesiredServer>;
 }

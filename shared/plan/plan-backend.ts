@@ -24,7 +24,7 @@ export interface BackendInput {
   /** By server name; needed for `leavingServers` (fit.ts), the others are not asked for. */
   readonly sessions: ReadonlyMap<string, ServerSessions>;
   readonly capabilities: Capabilities;
-  /** Why servers that nobody has heard of stay, if that is known already; else it is judged by what is observed. */
+  /** Why servers that nobody has heard of stay (null: they may go), if that is known already; else it is judged by what is observed. */
   readonly strangersStay?: string | null;
   /** No files and no reloads: what a reload would do is `blocked`, and every backend of a service counts as ours. */
   readonly runtimeOnly: boolean;
@@ -72,7 +72,7 @@ class ServerPlanner {
     this.#input = input;
     this.#desired = desired;
     this.#observed = observed;
-    this.#strangersStay = input.strangersStay ?? whyStrangersStay(desired, observed);
+    this.#strangersStay = input.strangersStay === undefined ? whyStrangersStay(desired, observed) : input.strangersStay;
     for (const seen of observed.servers.values()) {
       this.#byId.set(seen.id, seen);
       if (serves(seen) && desired.servers.get(seen.name)?.admin === 'ready') this.#serving += 1;

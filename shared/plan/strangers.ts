@@ -6,11 +6,16 @@ import type { DesiredBackend } from '../model/desired.ts';
 import type { ObservedBackend } from '../model/observed.ts';
 import { serves } from './fit.ts';
 
+/** Those of them that serve. */
+export function servingStrangers(desired: DesiredBackend, observed: ObservedBackend): number {
+  return [...observed.servers.values()].filter(serves).filter(({ name }) => !desired.servers.has(name) && !desired.gone.has(name)).length;
+}
+
 /** Why those of them that serve stay although the service was read completely; null: they may go. One that HAProxy sees down may in any case. */
 export function whyStrangersStay(desired: DesiredBackend, observed: ObservedBackend): string | null {
   const serving = [...observed.servers.values()].filter(serves);
   const known = serving.filter(({ name }) => desired.servers.get(name)?.admin === 'ready').length;
-  const strangers = serving.filter(({ name }) => !desired.servers.has(name) && !desired.gone.has(name)).length;
+  const strangers = servingStrangers(desired, observed);
   if (strangers === 0) return null;
   if (known === 0) return 'no instance of its name is known, but no other server serves';
   if (strangers <= Math.floor(desired.config.guard.maxLoss * (known + strangers))) return null;

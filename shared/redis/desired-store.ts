@@ -30,6 +30,8 @@ interface Head {
   readonly tombstones: readonly { readonly instance: string }[];
   /** Missing in what an earlier version wrote. */
   readonly refused?: readonly string[];
+  /** Missing: never. */
+  readonly released?: number;
 }
 
 export class DesiredStore {
@@ -141,8 +143,8 @@ function update(cached: Cached, instance: string, json: string): void {
 }
 
 function backendOf(service: ServiceName, { revision, cursor, servers }: Cached, head: Head): DesiredBackend | null {
-  const { config, complete, tombstones, refused = [] } = head;
+  const { config, complete, tombstones, refused = [], released = null } = head;
   if (config === null) return null;
   const gone = new Set([...tombstones.map((tombstone) => tombstone.instance), ...refused].map(serverName));
-  return { service, revision, cursor, config, complete, gone, servers };
+  return { service, revision, cursor, config, complete, gone, released, servers };
 }

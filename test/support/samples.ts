@@ -55,6 +55,7 @@ export function desiredBackend(
     config,
     complete: true,
     gone,
+    released: null,
     servers: new Map(servers.map((server) => [server.name, server])),
     ...overrides,
   };

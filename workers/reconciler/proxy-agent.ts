@@ -51,7 +51,7 @@ export class ProxyAgent {
   worker: WorkerIdentity | null = null;
   readonly seen = new Map<ServiceName, Seen>();
   readonly sessions = new Map<ServiceName, { at: number; counts: ReadonlyMap<string, ServerSessions> }>();
-  readonly strangers = new KeptStrangers();
+  readonly strangers: KeptStrangers;
   readonly written = new Map<ServiceName, number>();
   /** Looks in a row that ended waiting. */
   waits = 0;
@@ -64,6 +64,7 @@ export class ProxyAgent {
   constructor(config: ProxyConfig, ports: ReconcilerPorts) {
     this.config = config;
     this.ports = ports;
+    this.strangers = new KeptStrangers(ports.proxies, config.id);
     this.#teller = new BackendTeller(config.id, ports.logger);
   }
 

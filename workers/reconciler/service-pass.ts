@@ -75,7 +75,7 @@ export async function passService(context: PassContext, service: ServiceName): P
   }
   // A service that the proxy carries no longer is taken away, whatever it should have elsewhere.
   const desired = matchesAny(agent.config.services, service) ? backend : null;
-  const first = await judge(context, service, desired, observed);
+  const first = await judge(context, service, desired, observed, true);
   if (first.plan.commands.length === 0) {
     if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, 0);
     await remember(agent, service, desired, first);
@@ -112,7 +112,7 @@ export async function look(
   service: ServiceName,
   desired: DesiredBackend | null,
 ): Promise<Look> {
-  return judge(context, service, desired, await observeBackend(context.connection, service));
+  return judge(context, service, desired, await observeBackend(context.connection, service), false);
 }
 
 async function judge(
@@ -120,6 +120,7 @@ async function judge(
   service: ServiceName,
   desired: DesiredBackend | null,
   observed: ObservedBackend | null,
+  keepsStrangers: boolean,
 ): Promise<Look> {
   const { agent, connection, proxy } = context;
   const running = desired === null || observed === null ? null : await agent.running(desired, observed.structure);
@@ -133,7 +134,7 @@ async function judge(
     structure: agent.config.runtimeOnly || desired === null ? null : structureOf(desired.config, agent.config.defaults),
     observed,
     sessions,
-    strangersStay: desired === null || observed === null ? null : agent.strangers.why(desired, observed, performance.now()),
+    strangersStay: desired === null || observed === null ? null : await agent.strangers.why(desired, observed, Date.now(), keepsStrangers),
     capabilities: proxy.capabilities,
     runtimeOnly: agent.config.runtimeOnly,
   });

@@ -92,7 +92,9 @@ export async function foldService(
   const after = loaded.state.service;
   const commit = difference(head, last.id, before, loaded);
   const settings =
-    before.complete !== after.complete || (before.config !== after.config && canonical(before.config) !== canonical(after.config));
+    before.complete !== after.complete ||
+    before.released !== after.released ||
+    (before.config !== after.config && canonical(before.config) !== canonical(after.config));
   const folded = {
     revision: revision + 1,
     published,
