@@ -12,10 +12,11 @@ import { matchesAny } from '../../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { isEmpty } from '../../shared/plan/backend-plan.ts';
+import { commandText } from '../../shared/plan/command-text.ts';
 import type { Ports } from '../../workers/app.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
 import { rejectionOf } from '../../workers/reconciler/reload-request.ts';
-import { commandText, look } from '../../workers/reconciler/service-pass.ts';
+import { look } from '../../workers/reconciler/service-pass.ts';
 import { type BackendStatus, backendStatus } from '../status/report.ts';
 
 export const PLAN_FORMAT = 1;
@@ -58,6 +59,7 @@ export async function planProxy(config: ProxyConfig, ports: Ports): Promise<Prox
     return await withRuntime(config.runtime, async (connection) => {
       const proxy = await observeProxy(connection);
       if (proxy.stopping) throw stopping(config.id, proxy.identity.pid);
+      agent.forms.read((await ports.proxies.state(config.id))['forms'] ?? '', proxy.identity);
       const carried = await services(agent, proxy);
       const plans: ServicePlan[] = [];
       let settled = 0;

@@ -2,18 +2,12 @@
 
 import type { ProxyConfig, ReloadWay } from '../model/proxy-config.ts';
 import type { Retain } from '../model/retain.ts';
-import type { CheckConfig, ServiceConfig } from '../model/service-config.ts';
+import type { ServiceConfig } from '../model/service-config.ts';
 import type { LogLevel } from '../observability/logger.ts';
 import type { ListenAddress } from './address.ts';
-import type {
-  DashboardSection,
-  HaproxySection,
-  LogSection,
-  ProxySection,
-  RedisSection,
-  ServiceSection,
-  ZookeeperSection,
-} from './schema.ts';
+import { serviceConfig } from './effective-service.ts';
+import type { DashboardSection, HaproxySection, LogSection, ProxySection, RedisSection, ZookeeperSection } from './schema.ts';
+import type { ServiceSection } from './service-schema.ts';
 
 export interface Config {
   /** Where it was read from; null: from a text. */
@@ -76,39 +70,6 @@ function reloadWay(proxy: ProxySection): ReloadWay | null {
   if (proxy.master !== undefined) return { kind: 'master', socket: proxy.master };
   if (proxy.reloadCommand !== undefined) return { kind: 'command', argv: proxy.reloadCommand };
   return proxy.pidFile === undefined ? null : { kind: 'pidFile', path: proxy.pidFile };
-}
-
-function serviceConfig(name: string, service: ServiceSection, haproxy: HaproxySection): ServiceConfig {
-  const { timeouts } = service;
-  return {
-    name,
-    path: service.path,
-    format: service.format,
-    listen: service.listen ?? null,
-    mode: service.mode,
-    balance: service.balance,
-    check: checkConfig(service.check),
-    timeouts: {
-      connect: timeouts.connect ?? null,
-      client: timeouts.client ?? null,
-      server: timeouts.server ?? null,
-      check: timeouts.check ?? null,
-      queue: timeouts.queue ?? null,
-    },
-    server: { maxConn: service.server.maxConn ?? null },
-    drainTimeout: haproxy.drainTimeout,
-    guard: service.guard,
-    flap: service.flap,
-    warmUp: service.warmUp ?? null,
-    allow: { ...service.allow, cidrs: [...service.allow.cidrs].sort() },
-    maxInstances: service.maxInstances,
-  };
-}
-
-function checkConfig(check: ServiceSection['check']): CheckConfig {
-  if (check === 'none') return { type: 'none' };
-  const numbers = { interval: check.interval, rise: check.rise, fall: check.fall };
-  return check.http === undefined ? { type: 'tcp', ...numbers } : { type: 'http', ...check.http, ...numbers };
 }
 
 function byName<T>(entries: ReadonlyMap<string, T>): [string, T][] {

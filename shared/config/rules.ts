@@ -7,8 +7,10 @@ import { posix } from 'node:path';
 import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, parseListen } from './address.ts';
 import { needsHttp } from './balance.ts';
 import { ListenClaims } from './listen-claims.ts';
-import { type DashboardSection, type ProxySection, proxySchema, type ServiceSection, serviceSchema } from './schema.ts';
+import { type DashboardSection, type ProxySection, proxySchema } from './schema.ts';
 import { child, type PartialSections, validKeys } from './sections.ts';
+import { serviceOptions } from './service-rules.ts';
+import { type ServiceSection, serviceSchema } from './service-schema.ts';
 
 export interface RuleBreach {
   readonly path: readonly string[];
@@ -26,6 +28,7 @@ export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
     ...dashboardOffLoopback(valid.dashboard),
     ...[...valid.services].flatMap(([name, service]) => twoChecks(name, service)),
     ...[...valid.services].flatMap(([name, service]) => httpHash(name, service)),
+    ...[...valid.services].flatMap(([name, service]) => serviceOptions(name, service)),
     ...[...valid.proxies].flatMap(([id, proxy]) => [...waysToReload(id, proxy), ...files(id, proxy), ...ownSocket(id, proxy)]),
     ...sharedSockets(proxies),
     ...sharedFolders(proxies),

@@ -4,19 +4,15 @@
  * it is refused as unknown. Rules across keys are in rules.ts.
  */
 import { z } from 'zod';
+import * as haproxyValue from './haproxy-values.ts';
+import { serviceSchema } from './service-schema.ts';
 import * as value from './values.ts';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 /** A reload argv longer than this is a mistake. */
 const COMMAND_WORDS_MAX = 64;
 const GLOBS_MAX = 1000;
-const CIDRS_MAX = 256;
-/** The numeric ids of servers end at 1,000,000 and are kept while an address may come back; half of them may be in use. */
-const INSTANCES_MAX = 500_000;
-/** Fewer than a snapshot remembers. */
-const FLAPS_MAX = 31;
 const EVENTS_MAX = 100_000_000;
-const CONNECTIONS_MAX = 10_000_000;
 
 const zookeeper = value.map({
   connect: value
@@ -68,7 +64,7 @@ const haproxy = value.map({
         .describe('Timeouts of the managed sections.'),
       retries: value.count(0, 100).prefault(3).describe("HAProxy's retries."),
       redispatch: value.truth().prefault(true).describe('A retry may go to another server (option redispatch).'),
-      retryOn: value
+      retryOn: haproxyValue
         .retryOn()
         .prefault('conn-failure')
         .describe(
@@ -100,90 +96,6 @@ export const proxySchema = value.map({
     .describe('No files and no reloads: only the runtime socket. The keys for those are then not used.'),
   pool: value.nameText().optional().describe("The workers that reach this proxy. Default: the proxy's id."),
   services: value.list(value.nameGlob(), 1, GLOBS_MAX).prefault(['*']).describe('The services that this proxy carries, by name or glob.'),
-});
-
-const check = z
-  .union(
-    [
-      z.literal('none', { error: 'none' }),
-      value.map({
-        http: value
-          .httpRequest()
-          .optional()
-          .describe('An HTTP check: method and path. Without it, or with `tcp: true`, HAProxy only connects.'),
-        tcp: z.literal(true, { error: 'true' }).optional().describe('A TCP check, said in words.'),
-        interval: value.duration('10ms', '1h').prefault('2s').describe("Between two checks (HAProxy's inter)."),
-        rise: value.count(1, 100).prefault(2).describe('Good checks in a row that make a server up.'),
-        fall: value.count(1, 100).prefault(3).describe('Failed checks in a row that make a server down.'),
-      }),
-    ],
-    { error: 'none, or a map with http or tcp: true, and interval, rise, fall' },
-  )
-  .prefault({})
-  .describe("HAProxy's health check of each server, or `none`.");
-
-/** One entry of `services`, by its name. */
-export const serviceSchema = value.map({
-  path: value.znodePath().describe("The parent of the instances' znodes, under the chroot if there is one."),
-  format: value.word(['auto', 'address']).prefault('auto').describe('How registrations are read. `auto` looks at each one.'),
-  listen: value.listen().optional().describe("The frontend's address and port. Without it the service is a backend only."),
-  mode: value.word(['http', 'tcp']).prefault('http').describe("HAProxy's mode."),
-  balance: value.balance().prefault('roundrobin').describe('The load-balancing algorithm; `source` and `uri` with `hash-type consistent`.'),
-  check,
-  timeouts: value
-    .map({
-      connect: value.duration('1ms').optional().describe('Default: haproxy.defaults.timeouts.connect.'),
-      client: value.duration('1ms').optional().describe('Default: haproxy.defaults.timeouts.client.'),
-      server: value.duration('1ms').optional().describe('Default: haproxy.defaults.timeouts.server.'),
-      check: value.duration('1ms').optional().describe('Default: haproxy.defaults.timeouts.check.'),
-      queue: value.duration('1ms').optional().describe("HAProxy's timeout queue. Default: HAProxy's own (timeout connect)."),
-    })
-    .prefault({})
-    .describe("The service's own timeouts."),
-  server: value
-    .map({
-      maxConn: value
-        .count(1, CONNECTIONS_MAX)
-        .optional()
-        .describe("Connections to one server at once (HAProxy's maxconn). Default: no limit."),
-    })
-    .prefault({})
-    .describe('What each server gets.'),
-  guard: value
-    .map({
-      maxLoss: value.share().prefault(0.5).describe('The share of the instances whose loss is believed at once; 1 turns the hold off.'),
-      window: value.duration('0ms', '1h').prefault('10s').describe('Losses within this time are judged together.'),
-      hold: value.duration('0ms', '7d').prefault('5m').describe('How long a mass loss is held.'),
-    })
-    .prefault({})
-    .describe('The guard against mass loss.'),
-  flap: value
-    .map({
-      transitions: value
-        .count(1, FLAPS_MAX)
-        .prefault(5)
-        .describe('Changes of registration or health within `window`; with more than so many an instance is put in quarantine.'),
-      window: value.duration('1s', '1h').prefault('60s').describe('The time within which changes are counted.'),
-      quarantine: value
-        .duration('1s', '1h')
-        .prefault('60s')
-        .describe('How long the first quarantine is; each that soon follows is twice as long, at most 1 h.'),
-    })
-    .prefault({})
-    .describe('Flapping instances are taken out for a while, as long as others are up.'),
-  warmUp: value.duration('1s', '1h').optional().describe("A new instance's weight rises to its own in ten steps over this time."),
-  allow: value
-    .map({
-      cidrs: value
-        .list(value.cidr(), 0, CIDRS_MAX)
-        .prefault(['0.0.0.0/0', '::/0'])
-        .describe('Address ranges that a registration may name.'),
-      loopback: value.truth().prefault(false).describe('Registrations may name loopback addresses.'),
-      names: value.truth().prefault(true).describe('Registrations may name hosts instead of addresses.'),
-    })
-    .prefault({})
-    .describe('Addresses that a registration may give; never unspecified, multicast or link-local ones.'),
-  maxInstances: value.count(1, INSTANCES_MAX).prefault(10_000).describe('More registrations than this are rejected.'),
 });
 
 const dashboard = value.map({
@@ -223,4 +135,3 @@ export type HaproxySection = z.output<typeof haproxy>;
 export type DashboardSection = z.output<typeof dashboard>;
 export type LogSection = z.output<typeof log>;
 export type ProxySection = z.output<typeof proxySchema>;
-export type ServiceSection = z.output<typeof serviceSchema>;

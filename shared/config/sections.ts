@@ -1,7 +1,8 @@
 /** PURE. Each section of a plain value validated by itself, so that the rules across keys can look at those that are valid. */
 import type { z } from 'zod';
 import type { Sections } from './config.ts';
-import { proxySchema, sectionSchemas, serviceSchema } from './schema.ts';
+import { proxySchema, sectionSchemas } from './schema.ts';
+import { serviceSchema } from './service-schema.ts';
 
 /** Null: invalid or missing. Proxies and services that are invalid are left out; a missing dashboard is none. */
 export type PartialSections = { readonly [K in keyof Sections]: K extends 'proxies' | 'services' ? Sections[K] : Sections[K] | null };

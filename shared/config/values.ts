@@ -6,7 +6,6 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { posix } from 'node:path';
 import { z } from 'zod';
 import { formatListen, isHost, type ListenAddress, parseListen, parseSocketAddress } from './address.ts';
-import { BALANCE, BALANCE_EXPECTED, BALANCE_WITH_ARGUMENTS, balanceRefusal } from './balance.ts';
 import { DURATION, formatDuration, parseDuration } from './duration.ts';
 import { parseSize, SIZE } from './size.ts';
 
@@ -18,7 +17,7 @@ const PATH_LENGTH_MAX = 1024;
 const REDIS_DATABASE_MAX = 1_000_000;
 
 /** What a parser of a text says instead of a value. */
-class Refused {
+export class Refused {
   readonly expected: string;
   constructor(expected: string) {
     this.expected = expected;
@@ -26,7 +25,7 @@ class Refused {
 }
 
 /** A text that `parse` makes a value of, or refuses. The pattern is what the JSON Schema tells editors. */
-function parsed<T>(expected: string, pattern: RegExp, parse: (text: string) => T | Refused | null) {
+export function parsed<T>(expected: string, pattern: RegExp, parse: (text: string) => T | Refused | null) {
   return z
     .string({ error: expected })
     .regex(pattern, { error: expected })
@@ -172,38 +171,6 @@ export function cidr() {
     const [address = '', bits = ''] = text.split('/');
     const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
     return Number(bits) <= most ? text.toLowerCase() : null;
-  });
-}
-
-export function balance() {
-  return z.union([z.enum(BALANCE), z.string().regex(BALANCE_WITH_ARGUMENTS, { abort: true })], {
-    error: (issue) => {
-      const refusal = typeof issue.input === 'string' ? balanceRefusal(issue.input) : null;
-      return refusal === null ? BALANCE_EXPECTED : `${BALANCE_EXPECTED} (${refusal})`;
-    },
-  });
-}
-
-/** `GET /health`, in its parts. */
-export function httpRequest() {
-  const expected = 'GET, HEAD or OPTIONS, a blank and a path in plain characters, such as GET /health';
-  return parsed(expected, /^(GET|HEAD|OPTIONS) \/[A-Za-z0-9._~!&()*+,;=:@%/?-]*$/, (text) => {
-    const [method = '', path = ''] = text.split(' ');
-    return path.length <= PATH_LENGTH_MAX ? { method, path } : null;
-  });
-}
-
-/** HAProxy's `retry-on` words (configuration manual, 2.6), single-spaced. */
-export function retryOn() {
-  const words = new Set(
-    'conn-failure empty-response junk-response response-timeout 0rtt-rejected all-retryable-errors 401 403 404 408 425 500 501 502 503 504'.split(
-      ' ',
-    ),
-  );
-  const expected = `none, or some of ${[...words].join(' ')}`;
-  return parsed(expected, /^[a-z0-9-]+( +[a-z0-9-]+)*$/, (text) => {
-    const chosen = text.split(/ +/);
-    return text === 'none' || chosen.every((one) => words.has(one)) ? chosen.join(' ') : null;
   });
 }
 

@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { assert } from '../errors.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { Command } from '../plan/command.ts';
-import { serverWords, WEIGHT_MAX } from './server-words.ts';
+import { MAX_CONN_MAX, serverWords, WEIGHT_MAX } from './server-words.ts';
 
 /** HAProxy takes 64 words and silently drops the rest; its line buffer is 16,384 bytes, and a longer line closes the connection without a word. */
 const WORDS_MAX = 60;
@@ -16,7 +16,7 @@ export const LINE_BYTES_MAX = 8_000;
 const NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 /** What a line is, which decides what may be answered. */
-export type LineClass = 'add' | 'state' | 'health' | 'address' | 'weight' | 'shutdown-sessions' | 'delete';
+export type LineClass = 'add' | 'state' | 'health' | 'address' | 'weight' | 'max-conn' | 'shutdown-sessions' | 'delete';
 export interface Line {
   readonly text: string;
   readonly class: LineClass;
@@ -32,7 +32,7 @@ export function linesOf(command: Command, capabilities: Capabilities): Line[] {
     case 'add':
       return addLines(command, at, capabilities);
     case 'admit':
-      return command.checked ? checkedAdmission(at) : uncheckedAdmission(at);
+      return [...agentLines(at, command.agent === true), ...(command.checked ? checkedAdmission(at) : uncheckedAdmission(at))];
     case 'enable-health':
       return [line('health', `enable health ${at}`)];
     case 'ready':
@@ -43,6 +43,10 @@ export function linesOf(command: Command, capabilities: Capabilities): Line[] {
       return [line('address', `set server ${at} addr ${ip(command.address)} port ${port(command.port)}`)];
     case 'weight':
       return [line('weight', `set server ${at} weight ${whole(command.weight, 0, WEIGHT_MAX, 'weight')}`)];
+    case 'max-conn':
+      return [line('max-conn', `set maxconn server ${at} ${whole(command.maxConn, 1, MAX_CONN_MAX, 'maxconn')}`)];
+    case 'check-target':
+      return [line('health', `set server ${at} ${targetWords(command)}`)];
     case 'shutdown-sessions':
       return [line('shutdown-sessions', `shutdown sessions server ${at}`)];
     case 'delete':
@@ -52,12 +56,30 @@ export function linesOf(command: Command, capabilities: Capabilities): Line[] {
 
 function addLines(command: Command & { kind: 'add' }, at: string, capabilities: Capabilities): Line[] {
   const address = isIP(command.address) === 6 ? `[${ip(command.address)}]` : ip(command.address);
-  const words = ['add', 'server', at, `${address}:${port(command.port)}`, ...serverWords(command.config, command)];
+  // Before 3.0 a server added at runtime has a dynamic cookie only once its address was changed.
+  const moves = command.config.cookie !== undefined && !capabilities.poolsByDefault;
+  const first = moves ? (command.port % 65_535) + 1 : command.port;
+  const words = ['add', 'server', at, `${address}:${port(first)}`, ...serverWords(command.config, command)];
   const checked = command.config.check.type !== 'none';
-  if (!checked) return [line('add', words.join(' ')), state(at, 'ready')];
-  if (!capabilities.initState) return [line('add', words.join(' ')), ...checkedAdmission(at)];
+  const more = [
+    ...(moves ? [line('address', `set server ${at} addr ${ip(command.address)} port ${port(command.port)}`)] : []),
+    ...agentLines(at, command.config.server.agent !== undefined),
+  ];
+  const addition = (last: readonly string[] = []): Line => line('add', [...words, ...last].join(' '));
+  if (!checked) return [addition(), ...more, state(at, 'ready')];
+  if (!capabilities.initState) return [addition(), ...more, ...checkedAdmission(at)];
   // From 3.1 HAProxy itself holds the server down until `rise` checks in a row have passed.
-  return [line('add', [...words, 'init-state', 'fully-down'].join(' ')), line('health', `enable health ${at}`), state(at, 'ready')];
+  return [addition(['init-state', 'fully-down']), ...more, line('health', `enable health ${at}`), state(at, 'ready')];
+}
+
+function agentLines(at: string, there: boolean): Line[] {
+  return there ? [line('health', `enable agent ${at}`)] : [];
+}
+
+function targetWords({ address, port: to }: Command & { kind: 'check-target' }): string {
+  assert(address !== null || to !== null, 'checks are sent to another address, port or both');
+  if (address === null) return `check-port ${port(to ?? 0)}`;
+  return to === null ? `check-addr ${ip(address)}` : `check-addr ${ip(address)} port ${port(to)}`;
 }
 
 /**

@@ -7,9 +7,9 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { ObservedBackend, WorkerIdentity } from '../model/observed.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import type { RuntimeConnection } from './connection.ts';
-import { parseBackends, parseEnvironment, parseInfo, parseVariable } from './parse-process.ts';
+import { parseBackends, parseEnvironment, parseInfo, parseLoaded, parseVariable } from './parse-process.ts';
 import { parseServersState } from './parse-servers.ts';
-import { parseServerConnections, parseStatisticSessions } from './parse-sessions.ts';
+import { parseServerConnections, parseStatisticLimits, parseStatisticSessions } from './parse-sessions.ts';
 import { READ } from './protocol.ts';
 
 export interface Worker {
@@ -60,12 +60,16 @@ function readable<T>(read: () => T): T | null {
   }
 }
 
+const NOT_LOADED = { structure: null, form: null };
+
 const OF_PROXY = [READ.info, READ.environment, READ.backends];
 
 function proxyOf([info, environment, names]: readonly [string, string, string]): ObservedProxy {
   const { stamp, structures: loaded } = parseEnvironment(environment);
   const backends = new Set(parseBackends(names));
-  const structures = new Map([...loaded].filter(([backend]) => backends.has(backend)));
+  const structures = new Map(
+    [...loaded].flatMap(([backend, { structure }]) => (backends.has(backend) ? [[backend, structure] as const] : [])),
+  );
   const answered = worker(info, stamp);
   return { ...answered, capabilities: capabilitiesOf(answered.version), backends, structures };
 }
@@ -82,7 +86,9 @@ function ofBackend(backend: string): string[] {
 function backendOf(backend: string, [state, variable]: readonly [string, string]): ObservedBackend | null {
   const backends = parseServersState(state);
   if (backends === null) return null;
-  return { name: backend, structure: parseVariable(variable), servers: backends.get(backend) ?? new Map() };
+  const value = parseVariable(variable);
+  const { structure, form } = value === null ? NOT_LOADED : parseLoaded(value);
+  return { name: backend, structure, form, servers: backends.get(backend) ?? new Map() };
 }
 
 /** The worker, and those of these backends that it has. */
@@ -122,7 +128,8 @@ function backendsOf(state: string, environment: string, names: string): Map<stri
   const { structures } = parseEnvironment(environment);
   const observed = new Map<string, ObservedBackend>();
   for (const name of parseBackends(names)) {
-    observed.set(name, { name, structure: structures.get(name) ?? null, servers: servers.get(name) ?? new Map() });
+    const { structure, form } = structures.get(name) ?? NOT_LOADED;
+    observed.set(name, { name, structure, form, servers: servers.get(name) ?? new Map() });
   }
   return observed;
 }
@@ -139,6 +146,15 @@ export async function observeSessions(connection: RuntimeConnection, backend: st
   const counts = new Map<string, number>();
   for (const [server, count] of parseStatisticSessions(statistics)) counts.set(server, Math.max(count, connections.used.get(server) ?? 0));
   return counts;
+}
+
+/** By server name, how many connections each takes at once; 0: no limit. null: no such backend. Two round trips. */
+export async function observeMaxConns(connection: RuntimeConnection, backend: string): Promise<ReadonlyMap<string, number> | null> {
+  const [state] = (await connection.send([READ.connectionsOf(backend)])) as [string];
+  const number = parseServerConnections(state)?.number ?? null;
+  if (number === null) return null;
+  const [statistics] = (await connection.send([READ.statisticsOf(number)])) as [string];
+  return parseStatisticLimits(statistics);
 }
 
 /** The living worker, and when `expected` is given that very one. Throws HAPROXY_NOT_LIVING_WORKER. */

@@ -36,21 +36,32 @@ export function parseInfo(text: string): ProcessInfo {
 export interface ProcessEnvironment {
   readonly stamp: string | null;
   /** By backend's name. A variable outlives its file across reloads, so a name counts only while there is such a backend. */
-  readonly structures: ReadonlyMap<string, string>;
+  readonly structures: ReadonlyMap<string, Loaded>;
+}
+
+/** What a service's variable says: `<structure>.<form>`; before there were forms, `<structure>`. */
+export interface Loaded {
+  readonly structure: string;
+  readonly form: string | null;
+}
+
+export function parseLoaded(value: string): Loaded {
+  const [structure = '', form = null] = value.split('.');
+  return { structure, form };
 }
 
 export function parseEnvironment(text: string): ProcessEnvironment {
   const error = errorReply(text);
   if (error !== null) throw unreadable('show env', error);
   let stamp: string | null = null;
-  const structures = new Map<string, string>();
+  const structures = new Map<string, Loaded>();
   for (const line of text.split('\n')) {
     const equals = line.indexOf('=');
     if (equals < 0) continue;
     const variable = line.slice(0, equals);
     const value = line.slice(equals + 1);
     if (variable === STAMP) stamp = value;
-    else if (variable.startsWith(STRUCTURE)) structures.set(variable.slice(STRUCTURE.length), value);
+    else if (variable.startsWith(STRUCTURE)) structures.set(variable.slice(STRUCTURE.length), parseLoaded(value));
   }
   return { stamp, structures };
 }

@@ -1,4 +1,5 @@
 /** PURE. `show servers state` (management guide; format 1, from 2.6 to 3.4): the servers as this worker has them. */
+import { isFileServer } from '../model/file-server.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import { errorReply, parseTable, type Row, unreadable, wholeNumber } from './parse-table.ts';
 import { shown } from './protocol.ts';
@@ -17,6 +18,8 @@ const COLUMNS = [
   'srv_check_result',
   'srv_check_state',
   'srv_port',
+  'srv_check_port',
+  'srv_check_addr',
 ] as const;
 
 /** srv_admin_state: forced, inherited, by DNS. Bit 4 only says that the config began it so; it stays when the server is ready. */
@@ -48,6 +51,7 @@ export function parseServersState(text: string): Map<string, Map<string, Observe
   const backends = new Map<string, Map<string, ObservedServer>>();
   for (const row of parseTable(WHAT, text.slice(end + 1), COLUMNS, ' ')) {
     const server = parseServer(row);
+    if (isFileServer(server.name)) continue;
     const backend = row('be_name');
     const servers = backends.get(backend) ?? new Map<string, ObservedServer>();
     servers.set(server.name, server);
@@ -70,6 +74,8 @@ function parseServer(row: Row): ObservedServer {
     admin: (admin & MAINT) !== 0 ? 'maint' : (admin & DRAIN) !== 0 ? 'drain' : 'ready',
     operation,
     check: (checkState & CHECK_CONFIGURED) === 0 ? 'none' : lastResult(row),
+    checkPort: wholeNumber(WHAT, row('srv_check_port')),
+    checkAddress: row('srv_check_addr') === '-' ? null : row('srv_check_addr'),
     checking: (checkState & CHECK_ENABLED) !== 0 && (checkState & CHECK_PAUSED) === 0,
   };
 }

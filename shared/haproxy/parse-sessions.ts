@@ -15,6 +15,15 @@ export function parseStatisticSessions(text: string): Map<string, number> {
   return sessions;
 }
 
+/** maxconn of each server; 0: none. */
+export function parseStatisticLimits(text: string): Map<string, number> {
+  const what = 'show stat';
+  const error = errorReply(text);
+  if (error !== null) throw unreadable(what, error);
+  const servers = parseTable(what, text, ['svname', 'slim', 'type'], ',').filter((row) => row('type') === '2');
+  return new Map(servers.map((row) => [row('svname'), row('slim') === '' ? 0 : wholeNumber(what, row('slim'))]));
+}
+
 export interface BackendConnections {
   /** The backend's number in this worker; null: unknown, since it has no servers. */
   readonly number: number | null;

@@ -34,6 +34,7 @@ const ANSWERS: Readonly<Record<LineClass, Answers>> = {
   state: NOT_THERE,
   health: NOT_THERE,
   weight: NOT_THERE,
+  'max-conn': NOT_THERE,
   'shutdown-sessions': NOT_THERE,
   address: [
     ['done', /^(no need to change the addr|IP changed from '.*' to '.*'), port changed from '.*' to '.*' by '/],
@@ -50,6 +51,7 @@ const SILENT: Readonly<Record<LineClass, boolean>> = {
   state: true,
   health: true,
   weight: true,
+  'max-conn': true,
   'shutdown-sessions': true,
   address: false,
   delete: false,

@@ -4,13 +4,25 @@
  * waits for its state command, and a draining one is only a comment, so that it does not come back.
  */
 import { assert } from '../errors.ts';
+import { fallbackServer, LOADING_ID, LOADING_NAME } from '../model/file-server.ts';
 import type { InstanceId, ServiceName } from '../model/ids.ts';
 import type { ProxyDefaults } from '../model/proxy-config.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
+import { checkLines } from './check-lines.ts';
 import { defaultsLines, MANAGED_HEADER, STRUCTURE_VARIABLE_PREFIX, shortHash } from './render-global.ts';
 import { ledgerComment } from './render-ledger.ts';
-import { addressWord, balanceLines, isCheckMethod, isCheckPath, listenWord, nameWord, serverNameWord, timeWord } from './render-words.ts';
-import { serverWords } from './server-words.ts';
+import {
+  addressWord,
+  balanceLines,
+  countWord,
+  isRetryOn,
+  listenWord,
+  nameWord,
+  parseListen,
+  serverNameWord,
+  timeWord,
+} from './render-words.ts';
+import { fixedWords, type ServerConfig, serverWords } from './server-words.ts';
 
 export interface RenderedServer {
   /** The server's name in HAProxy. */
@@ -35,9 +47,9 @@ export interface ServiceInput {
   readonly servers: readonly RenderedServer[];
 }
 
-/** Stands in for any server in the structure: what differs from server to server is left out of it. */
-const CANONICAL_SERVER = { id: 1, weight: 1 };
 const STRUCTURE = /^[0-9a-z]{1,64}$/;
+const RETRIES_MAX = 100;
+const COOKIE = /^[A-Za-z0-9!*+.^_|~-]{1,64}$/;
 
 /** The content of the service's file. Servers are ordered by id, so that a change is one line of a diff. */
 export function renderService(input: ServiceInput): string {
@@ -51,7 +63,7 @@ export function renderService(input: ServiceInput): string {
     `# Service ${name}. The line of each server ends with the instance that it stands for and what pointsman made of it.`,
     '',
     'global',
-    `    setenv ${STRUCTURE_VARIABLE_PREFIX}${name} ${structure}`,
+    `    setenv ${STRUCTURE_VARIABLE_PREFIX}${name} ${structure}.${formOf(config)}`,
     '',
     ...frontendLines(config),
     ...backendLines(config),
@@ -62,8 +74,8 @@ export function renderService(input: ServiceInput): string {
 }
 
 /**
- * A hash of all that HAProxy has to be reloaded for when it changes: the service's sections without their servers, the options that
- * every server carries, and the defaults that they inherit. Nothing that a command can change is in it.
+ * A hash of all that HAProxy has to be reloaded for when it changes: the service's sections without their servers, and the defaults that they inherit.
+ * Nothing that a command can change is in it, nor what a server can be made anew with.
  */
 export function structureOf(config: ServiceConfig, defaults: ProxyDefaults): string {
   const key = JSON.stringify([config, defaults]);
@@ -81,9 +93,13 @@ const structures = new Map<string, string>();
 const STRUCTURES_MAX = 5_000;
 
 function hashStructure(config: ServiceConfig, defaults: ProxyDefaults): string {
-  const sections = renderService({ config, structure: '0', servers: [] });
-  const options = serverWords(config, CANONICAL_SERVER).join(' ');
-  return shortHash([sections, options, ...defaultsLines(config.mode, defaults)].join('\n'));
+  const sections = [...frontendLines(config), ...backendLines(config)];
+  return shortHash([...sections, ...defaultsLines(config.mode, defaults)].join('\n'));
+}
+
+/** A hash of the options that a server carries and no command changes: one that was made with others must be made anew. */
+export function formOf(config: ServerConfig): string {
+  return shortHash(fixedWords(config).join(' '));
 }
 
 /**
@@ -104,6 +120,7 @@ function frontendLines(config: ServiceConfig): string[] {
     `frontend ${frontendName(config.name)} from pointsman-${config.mode}`,
     `    bind ${listenWord(config.listen)}`,
     ...timeoutLine('client', config.timeouts.client),
+    ...extraLines(config.extra?.frontend),
     `    default_backend ${config.name}`,
     '',
   ];
@@ -115,11 +132,16 @@ function backendLines(config: ServiceConfig): string[] {
     `backend ${config.name} from pointsman-${config.mode}`,
     ...balanceLines(config.balance).map((line) => `    ${line}`),
     ...repeatLines(config.mode),
-    ...checkLines(config),
+    ...checkLines(config.check).map((line) => `    ${line}`),
+    ...retryLines(config),
+    ...cookieLines(config),
     ...timeoutLine('connect', timeouts.connect),
     ...timeoutLine('server', timeouts.server),
     ...timeoutLine('check', timeouts.check),
     ...timeoutLine('queue', timeouts.queue),
+    ...extraLines(config.extra?.backend),
+    ...fallbackLines(config),
+    ...loadingLines(config),
   ];
 }
 
@@ -132,12 +154,49 @@ function repeatLines(mode: ServiceConfig['mode']): string[] {
   ];
 }
 
-function checkLines(config: ServiceConfig): string[] {
-  if (config.check.type !== 'http') return [];
-  const { method, path } = config.check;
-  assert(isCheckMethod(method), `a check's method must be GET, HEAD or OPTIONS, not ${JSON.stringify(method)}`);
-  assert(isCheckPath(path), `a check's path must be a plain path, not ${JSON.stringify(path)}`);
-  return [`    option httpchk ${method} ${path}`];
+/** The service's own, in place of the proxy's. */
+function retryLines({ retries, redispatch, retryOn, mode }: ServiceConfig): string[] {
+  assert(retryOn === undefined || isRetryOn(retryOn), `retry-on must be its words, not ${JSON.stringify(retryOn)}`);
+  return [
+    ...(retries === undefined ? [] : [`    retries ${countWord(retries, 0, RETRIES_MAX, 'retries')}`]),
+    ...(redispatch === undefined ? [] : [redispatch ? '    option redispatch 1' : '    no option redispatch']),
+    ...(retryOn === undefined || mode !== 'http' ? [] : [`    retry-on ${retryOn}`]),
+  ];
+}
+
+/** The cookie's value follows from the server's address and the key, so that it is the same on every proxy and after every reload. */
+function cookieLines({ cookie, name }: ServiceConfig): string[] {
+  if (cookie === undefined) return [];
+  assert(COOKIE.test(cookie.name), `a cookie's name must be plain, not ${JSON.stringify(cookie.name)}`);
+  return [`    cookie ${cookie.name} insert indirect nocache dynamic`, `    dynamic-cookie-key ${nameWord(name)}`];
+}
+
+function extraLines(lines: readonly string[] | undefined): string[] {
+  if (lines === undefined || lines.length === 0) return [];
+  for (const line of lines) assert(!/\p{Cc}/u.test(line), `a line of the operator's must be one line, not ${JSON.stringify(line)}`);
+  return ["    # The operator's own lines (`extra`).", ...lines.map((line) => `    ${line}`)];
+}
+
+/** Backup servers: HAProxy turns to them while no other is up. */
+function fallbackLines(config: ServiceConfig): string[] {
+  return (config.fallback ?? []).map((address, index) => {
+    const parsed = parseListen(address);
+    assert(parsed !== null, `a fallback must be address:port, not ${JSON.stringify(address)}`);
+    const { name, id } = fallbackServer(index);
+    const words = serverWords(config, { id, weight: 1 });
+    return `    ${['server', name, addressWord(parsed.host, parsed.port), ...words, 'backup'].join(' ')}`;
+  });
+}
+
+/** HAProxy takes a server at runtime only with files that it has loaded: they are named here by one that is never used. */
+function loadingLines(config: ServiceConfig): string[] {
+  const { tls } = config.server;
+  if (tls === undefined || (tls.ca === undefined && tls.cert === undefined)) return [];
+  const words = serverWords({ check: { type: 'none' }, server: { maxConn: null, tls } }, { id: LOADING_ID, weight: 0 });
+  return [
+    '    # Never used: HAProxy loads the files that servers added at runtime name.',
+    `    ${['server', LOADING_NAME, addressWord('127.0.0.1', 1), ...words, 'disabled'].join(' ')}`,
+  ];
 }
 
 function timeoutLine(kind: string, ms: number | null): string[] {

@@ -3,12 +3,14 @@
  * same whichever way it came (manual 5.2; management guide, `add server`). Everything is spelled out: `add server` ignores
  * `default-server`, so a file that used it would differ from the servers added at runtime.
  */
+import { isIP } from 'node:net';
 import { assert } from '../errors.ts';
-import { SERVER_ID_MAX } from '../model/desired.ts';
+import { FILE_SERVER_ID_MAX } from '../model/file-server.ts';
+import type { AgentCheck, ServerOptions, ServerTls } from '../model/server-options.ts';
 import type { CheckConfig, ServiceConfig } from '../model/service-config.ts';
 
 /** The part of a service's config that its servers carry. */
-export type ServerOptions = Pick<ServiceConfig, 'check' | 'server'>;
+export type ServerConfig = Pick<ServiceConfig, 'check' | 'server' | 'cookie'>;
 
 export const WEIGHT_MAX = 256;
 
@@ -20,29 +22,117 @@ const FAST_CHECK_MS = 250;
 /** HAProxy keeps check times in a signed 32-bit number of ms. */
 const CHECK_INTERVAL_MAX_MS = 2_147_483_647;
 const RISE_FALL_MAX = 1_000;
-const MAX_CONN_MAX = 10_000_000;
+const PORT_MAX = 65_535;
+export const MAX_CONN_MAX = 10_000_000;
+const ERRORS_MAX = 10_000;
+/** Words of a file or a command: neither HAProxy's syntax nor a second word. */
+const PATH = /^\/[A-Za-z0-9._/@+-]{1,1024}$/;
+const HOST = /^[A-Za-z0-9._-]{1,253}$/;
+const TOKEN = /^[A-Za-z0-9!*+.^_|~/-]{1,64}$/;
 
-export function serverWords(config: ServerOptions, server: { readonly id: number; readonly weight: number }): string[] {
-  const words = [...checkWords(config.check), 'weight', integer(server.weight, 0, WEIGHT_MAX, 'weight')];
-  if (config.server.maxConn !== null) words.push('maxconn', integer(config.server.maxConn, 1, MAX_CONN_MAX, 'maxconn'));
-  // Explicit ids: without one, every server added at runtime sits at the same place of a hash ring, and some get no traffic.
-  words.push('id', integer(server.id, 1, SERVER_ID_MAX, 'id'));
-  // Before 3.0 a server added at runtime opens a connection per request unless its pool is set. Idle connections of 1 s block a delete for about 4.5 s.
-  words.push('pool-purge-delay', '1s', 'pool-max-conn', '-1');
-  return words;
+export function serverWords(config: ServerConfig, server: { readonly id: number; readonly weight: number }): string[] {
+  const { maxConn } = config.server;
+  return [
+    ...checkWords(config.check),
+    'weight',
+    integer(server.weight, 0, WEIGHT_MAX, 'weight'),
+    ...(maxConn === null ? [] : ['maxconn', integer(maxConn, 1, MAX_CONN_MAX, 'maxconn')]),
+    // Explicit ids: without one, every server added at runtime sits at the same place of a hash ring, and some get no traffic.
+    'id',
+    integer(server.id, 1, FILE_SERVER_ID_MAX, 'id'),
+    // Before 3.0 a server added at runtime opens a connection per request unless its pool is set. Idle connections of 1 s block a delete for about 4.5 s.
+    'pool-purge-delay',
+    '1s',
+    'pool-max-conn',
+    '-1',
+    ...optionWords(config.server),
+    ...(config.server.tls === undefined ? [] : tlsWords(config.server.tls, config.check)),
+    ...(config.server.agent === undefined ? [] : agentWords(config.server.agent)),
+  ];
+}
+
+/**
+ * The words of which no command changes any: a server that has others must be made anew. What a command changes (weight, maxconn, where checks go) counts only
+ * by being there at all, and the id is the server's own.
+ */
+export function fixedWords(config: ServerConfig): string[] {
+  const { check, server } = config;
+  const target = check.type === 'none' ? {} : { ...(check.port && { port: 1 }), ...(check.address && { address: '127.0.0.1' }) };
+  const fixed = { check: { ...check, ...target }, server: { ...server, maxConn: server.maxConn === null ? null : 1 } };
+  return serverWords({ ...config, ...fixed }, { id: 1, weight: 1 });
 }
 
 function checkWords(check: CheckConfig): string[] {
   if (check.type === 'none') return [];
-  const interval = `${integer(check.interval, 1, CHECK_INTERVAL_MAX_MS, 'check interval')}ms`;
-  const fast = `${Math.min(FAST_CHECK_MS, check.interval)}ms`;
-  const rise = integer(check.rise, 1, RISE_FALL_MAX, 'rise');
-  const fall = integer(check.fall, 1, RISE_FALL_MAX, 'fall');
-  return ['check', 'inter', interval, 'fastinter', fast, 'downinter', fast, 'rise', rise, 'fall', fall];
+  const fast = check.fastInterval ?? Math.min(FAST_CHECK_MS, check.interval);
+  return [
+    'check',
+    ...['inter', time(check.interval, 'check interval')],
+    ...['fastinter', time(fast, 'fast interval')],
+    ...['downinter', time(check.downInterval ?? fast, 'down interval')],
+    ...['rise', integer(check.rise, 1, RISE_FALL_MAX, 'rise')],
+    ...['fall', integer(check.fall, 1, RISE_FALL_MAX, 'fall')],
+    ...(check.port === undefined ? [] : ['port', integer(check.port, 1, PORT_MAX, 'check port')]),
+    ...(check.address === undefined ? [] : ['addr', ip(check.address, 'check address')]),
+  ];
+}
+
+function optionWords(options: ServerOptions): string[] {
+  const { maxQueue, observe, errorLimit, onError, onMarkedDown, sendProxy, source } = options;
+  return [
+    ...(maxQueue === undefined ? [] : ['maxqueue', integer(maxQueue, 1, MAX_CONN_MAX, 'maxqueue')]),
+    ...(observe === undefined ? [] : ['observe', word(observe, TOKEN, 'observe')]),
+    ...(errorLimit === undefined ? [] : ['error-limit', integer(errorLimit, 1, ERRORS_MAX, 'error-limit')]),
+    ...(onError === undefined ? [] : ['on-error', word(onError, TOKEN, 'on-error')]),
+    ...(onMarkedDown === undefined ? [] : ['on-marked-down', word(onMarkedDown, TOKEN, 'on-marked-down')]),
+    ...(sendProxy === undefined ? [] : [sendProxy === 'v1' ? 'send-proxy' : 'send-proxy-v2']),
+    ...(source === undefined ? [] : ['source', ip(source, 'source')]),
+  ];
+}
+
+/** Checks use TLS as the server does, unless they go elsewhere; then it must be said, and their name and protocols in any case. */
+function tlsWords({ verify, ca, cert, sni, alpn }: ServerTls, check: CheckConfig): string[] {
+  const protocols = alpn === undefined ? [] : [alpn.map((one) => word(one, TOKEN, 'alpn')).join(',')];
+  const host = sni === undefined ? [] : [word(sni, HOST, 'sni')];
+  const checked = check.type !== 'none';
+  return [
+    'ssl',
+    'verify',
+    verify === 'none' ? 'none' : 'required',
+    ...(ca === undefined ? [] : ['ca-file', word(ca, PATH, 'ca')]),
+    ...(cert === undefined ? [] : ['crt', word(cert, PATH, 'cert')]),
+    ...host.flatMap((name) => ['sni', `str(${name})`, ...(checked ? ['check-sni', name] : [])]),
+    ...protocols.flatMap((list) => ['alpn', list, ...(checked ? ['check-alpn', list] : [])]),
+    ...(checked ? ['check-ssl'] : []),
+  ];
+}
+
+function agentWords({ port, interval, address, send }: AgentCheck): string[] {
+  return [
+    'agent-check',
+    ...['agent-port', integer(port, 1, PORT_MAX, 'agent port')],
+    ...['agent-inter', time(interval, 'agent interval')],
+    ...(address === undefined ? [] : ['agent-addr', ip(address, 'agent address')]),
+    ...(send === undefined ? [] : ['agent-send', word(send, TOKEN, 'agent send')]),
+  ];
 }
 
 /** HAProxy wraps or accepts numbers out of range, so the range is ours to hold. */
 function integer(value: number, min: number, max: number, what: string): string {
   assert(Number.isInteger(value) && value >= min && value <= max, `${what} must be a whole number from ${min} to ${max}, not ${value}`);
   return String(value);
+}
+
+function time(ms: number, what: string): string {
+  return `${integer(ms, 1, CHECK_INTERVAL_MAX_MS, what)}ms`;
+}
+
+function ip(text: string, what: string): string {
+  assert(isIP(text) !== 0 && !text.includes('%'), `${what} must be an IP address, not ${JSON.stringify(text)}`);
+  return text;
+}
+
+function word(text: string, form: RegExp, what: string): string {
+  assert(form.test(text), `${what} must be one plain word, not ${JSON.stringify(text)}`);
+  return text;
 }

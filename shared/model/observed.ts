@@ -21,6 +21,9 @@ export interface ObservedServer {
   readonly operation: 'stopped' | 'starting' | 'running' | 'stopping';
   /** How the last check ended, also while the next one is out. none: no check is configured; pending: none has ended yet. */
   readonly check: 'none' | 'pending' | 'passed' | 'failed';
+  /** Where checks go; 0 and null: to the server's own port and address. */
+  readonly checkPort: number;
+  readonly checkAddress: string | null;
   /** Whether the check is enabled and not paused. */
   readonly checking: boolean;
 }
@@ -29,6 +32,8 @@ export interface ObservedBackend {
   readonly name: string;
   /** `POINTSMAN_SERVICE_<name>` of the worker's environment: the structure it was loaded with; null: not ours. */
   readonly structure: string | null;
+  /** The options that its servers were loaded with (`formOf`); null: not known. */
+  readonly form: string | null;
   /** By server name. */
   readonly servers: ReadonlyMap<string, ObservedServer>;
 }

@@ -1,15 +1,35 @@
 /** PURE. A service's effective config: every default filled in, no secrets. Published as the `configured` event. Times in ms. */
 import type { ServiceName } from './ids.ts';
+import type { ServerOptions } from './server-options.ts';
 
 export type CheckConfig =
   | { readonly type: 'none' }
   | ({ readonly type: 'tcp' } & CheckNumbers)
-  | ({ readonly type: 'http'; readonly method: string; readonly path: string } & CheckNumbers);
+  | ({ readonly type: 'http'; readonly method: string; readonly path: string } & HttpCheck & CheckNumbers);
+
+/** What an HTTP check says besides, and what it takes for a good answer. Missing: HTTP/1.0 without headers, and a status of 2xx or 3xx. */
+export interface HttpCheck {
+  /** The Host header; with it the check speaks HTTP/1.1. */
+  readonly host?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly expect?: {
+    /** Codes and ranges: `200`, `200-299,401`. */
+    readonly status?: string;
+    /** A text that the body must contain. */
+    readonly body?: string;
+  };
+}
 
 export interface CheckNumbers {
   readonly interval: number;
+  /** Between checks while a server is between up and down, and while it is down; missing: 250 ms, or `interval` if that is shorter. */
+  readonly fastInterval?: number;
+  readonly downInterval?: number;
   readonly rise: number;
   readonly fall: number;
+  /** Where checks go instead of the server's own port, and address. */
+  readonly port?: number;
+  readonly address?: string;
 }
 
 export interface Allow {
@@ -51,7 +71,17 @@ export interface ServiceConfig {
     readonly check: number | null;
     readonly queue: number | null;
   };
-  readonly server: { readonly maxConn: number | null };
+  readonly server: ServerOptions;
+  /** Sessions stay with a server by a cookie of this name (mode http). */
+  readonly cookie?: { readonly name: string };
+  /** HAProxy's own words; missing: the proxy's default holds. */
+  readonly retries?: number;
+  readonly redispatch?: boolean;
+  readonly retryOn?: string;
+  /** `address:port`: servers that take requests while no registered one does. */
+  readonly fallback?: readonly string[];
+  /** Lines of the operator's own, for the service's sections. */
+  readonly extra?: { readonly backend?: readonly string[]; readonly frontend?: readonly string[] };
   readonly drainTimeout: number;
   readonly guard: Guard;
   /** null: flapping is not looked for. */

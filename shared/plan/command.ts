@@ -19,10 +19,10 @@ export type Command =
       readonly address: string;
       readonly port: number;
       readonly weight: number;
-      readonly config: Pick<ServiceConfig, 'check' | 'server'>;
+      readonly config: Pick<ServiceConfig, 'check' | 'server' | 'cookie'>;
     })
-  /** A server that is there but in maint, or half made: the same recipe without the add. `checked`: it has a health check. */
-  | (At & { readonly kind: 'admit'; readonly checked: boolean })
+  /** A server that is there but in maint, or half made: the same recipe without the add. `checked`: it has a health check; `agent`: and an agent. */
+  | (At & { readonly kind: 'admit'; readonly checked: boolean; readonly agent?: boolean })
   /** Turns on a configured check that is off. */
   | (At & { readonly kind: 'enable-health' })
   /** Ends drain; what the checks found meanwhile holds. */
@@ -33,6 +33,9 @@ export type Command =
   | (At & { readonly kind: 'maint' })
   | (At & { readonly kind: 'address'; readonly address: string; readonly port: number })
   | (At & { readonly kind: 'weight'; readonly weight: number })
+  | (At & { readonly kind: 'max-conn'; readonly maxConn: number })
+  /** Where its checks go. null: that part stays as it is. */
+  | (At & { readonly kind: 'check-target'; readonly address: string | null; readonly port: number | null })
   /** Cuts the sessions that are left. */
   | (At & { readonly kind: 'shutdown-sessions' })
   | (At & { readonly kind: 'delete' });

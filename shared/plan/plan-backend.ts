@@ -7,10 +7,14 @@
 import type { Capabilities } from '../model/capabilities.ts';
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
+import { admissionOf } from './admission.ts';
 import type { BackendPlan, PlannedCommand, Waiting } from './backend-plan.ts';
-import { misfit, serves } from './fit.ts';
-import { sameAddress } from './same-address.ts';
-import { isQuiet, type ServerSessions } from './sessions.ts';
+import { changesOf } from './changes.ts';
+import type { Command } from './command.ts';
+import { ANY_FORM, type Forms, misfit, serves } from './fit.ts';
+import { Replacements, UNTIL_UP } from './replacements.ts';
+import { isQuiet, type ServerSessions, sessionsText } from './sessions.ts';
+import { stoodInFor } from './stand-in.ts';
 import { whyStrangersStay } from './strangers.ts';
 
 export interface BackendInput {
@@ -23,6 +27,10 @@ export interface BackendInput {
   readonly observed: ObservedBackend | null;
   /** By server name; needed for `leavingServers` (fit.ts), the others are not asked for. */
   readonly sessions: ReadonlyMap<string, ServerSessions>;
+  /** Missing: no server is judged by what it was made with. */
+  readonly forms?: Forms;
+  /** By server name, what HAProxy lets in at once; missing: it was not asked. */
+  readonly maxConns?: ReadonlyMap<string, number>;
   readonly capabilities: Capabilities;
   /** Why servers that nobody has heard of stay (null: they may go), if that is known already; else it is judged by what is observed. */
   readonly strangersStay?: string | null;
@@ -48,14 +56,13 @@ export function planBackend(input: BackendInput): BackendPlan {
   const planner = new ServerPlanner(input, desired, observed);
   planner.run();
   const restructured = !runtimeOnly && observed.structure !== input.structure;
-  const reason = restructured ? 'the structure differs from what is loaded' : planner.reloadReason;
+  const reason = restructured ? 'the structure differs from what is loaded' : null;
   return { backend, commands: planner.commands, waiting: planner.waiting, reload: reason === null ? null : { reason }, blocked: null };
 }
 
 /** One run over one backend's servers. */
 class ServerPlanner {
   readonly waiting: Waiting[] = [];
-  reloadReason: string | null = null;
   readonly #admissions: PlannedCommand[] = [];
   readonly #changes: PlannedCommand[] = [];
   readonly #drains: PlannedCommand[] = [];
@@ -64,19 +71,18 @@ class ServerPlanner {
   readonly #desired: DesiredBackend;
   readonly #observed: ObservedBackend;
   readonly #byId = new Map<number, ObservedServer>();
-  #serving = 0;
   readonly #strangersStay: string | null;
-  #replacing = false;
+  readonly #forms: Forms;
+  readonly #replacements: Replacements;
 
   constructor(input: BackendInput, desired: DesiredBackend, observed: ObservedBackend) {
     this.#input = input;
     this.#desired = desired;
     this.#observed = observed;
     this.#strangersStay = input.strangersStay === undefined ? whyStrangersStay(desired, observed) : input.strangersStay;
-    for (const seen of observed.servers.values()) {
-      this.#byId.set(seen.id, seen);
-      if (serves(seen) && desired.servers.get(seen.name)?.admin === 'ready') this.#serving += 1;
-    }
+    this.#forms = input.forms ?? ANY_FORM;
+    this.#replacements = new Replacements(desired, observed, this.#forms);
+    for (const seen of observed.servers.values()) this.#byId.set(seen.id, seen);
   }
 
   get commands(): readonly PlannedCommand[] {
@@ -91,7 +97,10 @@ class ServerPlanner {
   #server(name: string): void {
     const wanted = this.#desired.servers.get(name);
     const seen = this.#observed.servers.get(name);
-    if (wanted === undefined) {
+    const original = stoodInFor(name);
+    if (seen !== undefined && original !== null && (this.#desired.servers.has(original) || this.#desired.gone.has(original))) {
+      this.#standIn(seen, original);
+    } else if (wanted === undefined) {
       if (seen !== undefined) this.#stranger(seen);
     } else if (seen === undefined) {
       if (wanted.admin === 'ready') this.#add(wanted);
@@ -100,7 +109,7 @@ class ServerPlanner {
     } else if (wanted.admin === 'drain') {
       this.#drain(seen);
     } else {
-      const unfit = misfit(this.#desired, wanted, seen);
+      const unfit = misfit(this.#desired, wanted, seen, this.#observed, this.#forms);
       if (unfit === null) this.#ready(wanted, seen);
       else this.#replace(wanted, seen, unfit);
     }
@@ -112,48 +121,21 @@ class ServerPlanner {
       this.waiting.push({ server: wanted.name, reason: `its id ${wanted.id} is still held by ${holder.name}` });
       return;
     }
-    const { id, address, port, weight } = wanted;
-    const { check, server: options } = this.#desired.config;
-    this.#admissions.push({
-      command: { kind: 'add', ...this.#at(wanted.name), id, address, port, weight, config: { check, server: options } },
-      reason: 'it is not there',
-    });
+    this.#admissions.push({ command: this.#addition(wanted), reason: 'it is not there' });
+  }
+
+  #addition({ name, id, address, port, weight }: DesiredServer): Command {
+    const { check, server, cookie } = this.#desired.config;
+    const config = cookie === undefined ? { check, server } : { check, server, cookie };
+    return { kind: 'add', ...this.#at(name), id, address, port, weight, config };
   }
 
   #ready(wanted: DesiredServer, seen: ObservedServer): void {
-    const admission = this.#admission(seen);
+    const admission = admissionOf(this.#desired.config, seen);
     // A server that comes in gets its address and weight first, so that what is checked is what will serve.
     const changes = admission === null ? this.#changes : this.#admissions;
-    if (!sameAddress(seen.address, wanted.address) || seen.port !== wanted.port) {
-      const { address, port } = wanted;
-      changes.push({
-        command: { kind: 'address', ...this.#at(seen.name), address, port },
-        reason: `it is at ${seen.address} port ${seen.port}`,
-      });
-    }
-    if (seen.weight !== wanted.weight) {
-      changes.push({ command: { kind: 'weight', ...this.#at(seen.name), weight: wanted.weight }, reason: `its weight is ${seen.weight}` });
-    }
+    changes.push(...changesOf(this.#desired, wanted, seen, this.#input.maxConns?.get(seen.name)));
     if (admission !== null) this.#admissions.push(admission);
-  }
-
-  /** What is missing for a desired server that is there to take requests; null: nothing. */
-  #admission(seen: ObservedServer): PlannedCommand | null {
-    const checked = this.#desired.config.check.type !== 'none';
-    const admit = (reason: string): PlannedCommand => ({ command: { kind: 'admit', ...this.#at(seen.name), checked }, reason });
-    switch (seen.admin) {
-      case 'maint':
-        return admit('it is in maint');
-      case 'drain':
-        // Left by a recipe that stopped half way: without a verdict of a check it would get requests at once.
-        if (checked && !seen.checking) return admit('it is in drain and not checked');
-        if (checked && seen.check !== 'passed' && seen.operation !== 'stopped') return admit('it is in drain and not found good');
-        if (!checked && seen.operation === 'stopped') return admit('it is in drain and down, without a check');
-        return { command: { kind: 'ready', ...this.#at(seen.name) }, reason: 'it is in drain' };
-      case 'ready':
-        if (checked && !seen.checking) return { command: { kind: 'enable-health', ...this.#at(seen.name) }, reason: 'its check is off' };
-        return !checked && seen.operation === 'stopped' ? admit('it is down, without a check') : null;
-    }
   }
 
   /** No new requests for now; whatever else it needs it gets when it comes in again. */
@@ -168,7 +150,7 @@ class ServerPlanner {
     } else if (isQuiet(this.#input.sessions.get(seen.name))) {
       this.#delete(seen, 'its sessions have ended');
     } else {
-      this.waiting.push({ server: seen.name, reason: `draining, ${this.#sessionsOf(seen)}` });
+      this.waiting.push({ server: seen.name, reason: `draining, ${sessionsText(this.#input.sessions.get(seen.name))}` });
     }
   }
 
@@ -190,7 +172,7 @@ class ServerPlanner {
     } else if (seen.admin === 'maint' || isQuiet(sessions) || (sessions?.countedMs ?? 0) >= this.#desired.config.drainTimeout) {
       this.#remove(seen, reason);
     } else {
-      this.waiting.push({ server: seen.name, reason: `draining, ${this.#sessionsOf(seen)}` });
+      this.waiting.push({ server: seen.name, reason: `draining, ${sessionsText(this.#input.sessions.get(seen.name))}` });
     }
   }
 
@@ -205,7 +187,7 @@ class ServerPlanner {
     if (sessions === undefined || sessions.current > 0) {
       this.#removals.push({ command: { kind: 'shutdown-sessions', ...this.#at(seen.name) }, reason });
     }
-    this.waiting.push({ server: seen.name, reason: `to be deleted, ${this.#sessionsOf(seen)}` });
+    this.waiting.push({ server: seen.name, reason: `to be deleted, ${sessionsText(this.#input.sessions.get(seen.name))}` });
   }
 
   #delete(seen: ObservedServer, reason: string): void {
@@ -213,35 +195,21 @@ class ServerPlanner {
     this.#removals.push({ command: { kind: 'delete', ...this.#at(seen.name) }, reason });
   }
 
-  /**
-   * A server that must be made anew. One that takes no requests goes at once. Else a reload does it without losing a request; where there is
-   * none (runtimeOnly) they go one at a time, and never so that the backend has none: rather a wrong id than no service.
-   */
+  /** A server that must be made anew. One that takes no requests goes at once; else its stand-in comes first. */
   #replace(wanted: DesiredServer, seen: ObservedServer, unfit: string): void {
-    if (!serves(seen)) {
-      this.#remove(seen, unfit);
-      return;
-    }
-    if (!this.#input.runtimeOnly) {
-      this.reloadReason ??= `server ${seen.name} must be made anew: ${unfit}`;
-      return;
-    }
-    const holder = this.#byId.get(wanted.id);
-    // When another server holds its id, this one stays away until that one was replaced in turn: two must be left to serve then.
-    const othersNeeded = holder !== undefined && holder !== seen ? 2 : 1;
-    if (this.#replacing || this.#serving - 1 < othersNeeded) {
-      this.waiting.push({ server: seen.name, reason: `to be made anew (${unfit}) when enough others serve` });
-      return;
-    }
-    this.#replacing = true;
-    this.#remove(seen, unfit);
+    if (seen.admin === 'drain') return this.#seeOff(seen, unfit);
+    if (!serves(seen)) return this.#remove(seen, unfit);
+    const next = this.#replacements.next(wanted, seen);
+    if (next.step === 'leave') return this.#seeOff(seen, unfit);
+    if (next.step === 'stand-in')
+      this.#admissions.push({ command: this.#addition(next.server), reason: `stands in for ${seen.name}: ${unfit}` });
+    this.waiting.push({ server: seen.name, reason: `to be made anew (${unfit}) ${next.step === 'wait' ? next.until : UNTIL_UP}` });
   }
 
-  #sessionsOf(seen: ObservedServer): string {
-    const sessions = this.#input.sessions.get(seen.name);
-    if (sessions === undefined) return 'sessions not counted yet';
-    if (sessions.current === 0) return 'its last session has just ended';
-    return `${sessions.current} session${sessions.current === 1 ? '' : 's'} left`;
+  #standIn(seen: ObservedServer, original: string): void {
+    const wanted = this.#desired.servers.get(original);
+    if (wanted === undefined || !this.#replacements.needs(seen, original)) this.#seeOff(seen, `${original} needs no stand-in any more`);
+    else this.#ready({ ...wanted, name: seen.name, id: seen.id }, seen);
   }
 
   #at(server: string): { backend: string; server: string } {

@@ -5,10 +5,16 @@
 import type { DesiredBackend } from '../model/desired.ts';
 import type { ObservedBackend } from '../model/observed.ts';
 import { serves } from './fit.ts';
+import { stoodInFor } from './stand-in.ts';
+
+/** A stand-in is known by whom it stands in for. */
+export function isStranger({ servers, gone }: DesiredBackend, name: string): boolean {
+  return [name, stoodInFor(name)].every((one) => one === null || (!servers.has(one) && !gone.has(one)));
+}
 
 /** Those of them that serve. */
 export function servingStrangers(desired: DesiredBackend, observed: ObservedBackend): number {
-  return [...observed.servers.values()].filter(serves).filter(({ name }) => !desired.servers.has(name) && !desired.gone.has(name)).length;
+  return [...observed.servers.values()].filter(serves).filter(({ name }) => isStranger(desired, name)).length;
 }
 
 /** Why those of them that serve stay although the service was read completely; null: they may go. One that HAProxy sees down may in any case. */

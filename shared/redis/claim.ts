@@ -23,6 +23,8 @@ export interface Found {
   readonly dirty: ReadonlyMap<ServiceName, number>;
   /** The worker that was last seen, JSON. */
   readonly worker: string | null;
+  /** With which options servers were made, as it was kept (workers/reconciler/kept-forms.ts). */
+  readonly forms: string;
   /** The backend snapshots of the services that were asked for, JSON; those that have none are left out. */
   readonly backends: ReadonlyMap<ServiceName, string>;
 }
@@ -50,11 +52,12 @@ export class Claim {
     const token = `${HOLDER}:${randomUUID()}`;
     const asked = performance.now();
     const answer = await runScript(redis, TAKE, [key, dirty, state, backends], [token, String(CLAIM_TTL_MS), ...services]);
-    const [marks, worker, snapshots] = answer as [string[]?, string?, string[]?];
+    const [marks, worker, snapshots, forms] = answer as [string[]?, string?, string[]?, string?];
     if (marks === undefined) return null;
     const found = {
       dirty: marksOf(marks),
       worker: worker ? worker : null,
+      forms: forms ?? '',
       backends: new Map(services.flatMap((service, index) => (snapshots?.[index] ? [[service, snapshots[index]] as const] : []))),
     };
     return new Claim(redis, { key, token, asked, found });

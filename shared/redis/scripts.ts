@@ -141,7 +141,7 @@ export const TAKE = `
 if not redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return {} end
 local backends = {}
 for i = 3, #ARGV do backends[i - 2] = redis.call('HGET', KEYS[4], ARGV[i]) or '' end
-return {redis.call('HGETALL', KEYS[2]), redis.call('HGET', KEYS[3], 'worker') or '', backends}`;
+return {redis.call('HGETALL', KEYS[2]), redis.call('HGET', KEYS[3], 'worker') or '', backends, redis.call('HGET', KEYS[3], 'forms') or ''}`;
 
 /** Note what was published; it only rises. KEYS meta; ARGV revision */
 export const PUBLISHED = `

@@ -144,9 +144,11 @@ export class HaproxyModel {
         admin,
         operation: server.running ? 'running' : 'stopped',
         check: server.configured ? server.check : 'none',
+        checkPort: 0,
+        checkAddress: null,
         checking: server.enabled && !server.paused,
       });
     }
-    return { name, structure: this.structure, servers };
+    return { name, structure: this.structure, form: null, servers };
   }
 }

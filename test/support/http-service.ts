@@ -1,7 +1,10 @@
 /** Sample HTTP services on the loopback interface, that can be made slow, failing or hung, and that count what reaches them. */
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 
 export type Behaviour =
   /** 200 to everything. */
@@ -39,6 +42,15 @@ export class HttpService {
   static async start(port = 0, host: '127.0.0.1' | '0.0.0.0' = '127.0.0.1'): Promise<HttpService> {
     const service = new HttpService(createServer());
     service.#server.listen(port, host);
+    await once(service.#server, 'listening');
+    return service;
+  }
+
+  /** Over TLS, with `key.pem` and `ca.pem` (its own certificate) of a folder. */
+  static async startTls(folder: string): Promise<HttpService> {
+    const [key, cert] = await Promise.all([readFile(join(folder, 'key.pem')), readFile(join(folder, 'ca.pem'))]);
+    const service = new HttpService(createTlsServer({ key, cert }));
+    service.#server.listen(0, '127.0.0.1');
     await once(service.#server, 'listening');
     return service;
   }

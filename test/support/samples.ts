@@ -64,10 +64,18 @@ export function desiredBackend(
 /** Up, ready, checked, at 10.0.0.<id>:80. */
 export function observedServer(id: number, overrides: Partial<ObservedServer> = {}): ObservedServer {
   const address = `10.0.0.${id}`;
-  const state = { weight: 1, admin: 'ready', operation: 'running', check: 'passed', checking: true } as const;
+  const state = {
+    weight: 1,
+    admin: 'ready',
+    operation: 'running',
+    check: 'passed',
+    checkPort: 0,
+    checkAddress: null,
+    checking: true,
+  } as const;
   return { name: `${address}:80`, id, address, port: 80, ...state, ...overrides };
 }
 
 export function observedBackend(servers: readonly ObservedServer[], structure: string | null = 's1'): ObservedBackend {
-  return { name: 'web', structure, servers: new Map(servers.map((server) => [server.name, server])) };
+  return { name: 'web', structure, form: null, servers: new Map(servers.map((server) => [server.name, server])) };
 }

@@ -24,7 +24,7 @@ const VALUES: readonly [written: string, at: string, key: string, said: string][
     'path2: /a',
     '6:5',
     'path2',
-    'found an unknown key, expected one of path, format, listen, mode, balance, check, timeouts, server, guard, flap, warmUp, allow, maxInstances (did you mean path?)',
+    'found an unknown key, expected one of path, format, listen, mode, balance, check, timeouts, server, cookie, retries, redispatch, retryOn, fallback, extra, guard, flap, warmUp, allow, maxInstances (did you mean path?)',
   ],
   ['mode: htp', '6:11', 'mode', 'found "htp", expected one of http, tcp (did you mean http?)'],
   ['mode: [http]', '6:11', 'mode', 'found a list, expected one of http, tcp'],
@@ -58,7 +58,7 @@ const VALUES: readonly [written: string, at: string, key: string, said: string][
     'check: { intervall: 1s }',
     '6:14',
     'check.intervall',
-    'found an unknown key, expected one of http, tcp, interval, rise, fall (did you mean interval?)',
+    'found an unknown key, expected one of http, host, headers, expect, tcp, port, address, interval, fastInterval, downInterval, rise, fall (did you mean interval?)',
   ],
   ['timeouts: { queue: -1s }', '6:24', 'timeouts.queue', 'found "-1s", expected a duration'],
   ['timeouts: { queue: 25d }', '6:24', 'timeouts.queue', 'found "25d", expected a duration from 1ms to 24d'],
@@ -100,8 +100,8 @@ describe('keys whose function is not there', () => {
       '4:8 log.retention:',
       '5:37 dashboard.auth:',
     ]);
-    expect(told(service('server: { tls: {} }'))[0]).toMatch(
-      /^6:15 services\.web\.server\.tls: found an unknown key, expected one of maxConn$/,
+    expect(told(service('server: { pool: {} }'))[0]).toMatch(
+      /^6:15 services\.web\.server\.pool: found an unknown key, expected one of maxConn,/,
     );
     expect(told(proxy('runtime: "unix:/r"', 'start: true', 'managed: /m', 'http: {}'))[0]).toMatch(
       /^8:5 proxies\.local\.http: found an unknown key/,

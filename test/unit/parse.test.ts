@@ -31,11 +31,26 @@ describe('show servers state', () => {
       admin: 'maint',
       operation: 'stopped',
       check: 'pending',
+      checkPort: 0,
+      checkAddress: null,
       checking: false,
     });
-    expect(backends?.get('web')?.get('a:1')).toMatchObject({ admin: 'ready', operation: 'stopped', check: 'failed', checking: true });
+    expect(backends?.get('web')?.get('a:1')).toMatchObject({
+      admin: 'ready',
+      operation: 'stopped',
+      check: 'failed',
+      checkPort: 0,
+      checkAddress: null,
+      checking: true,
+    });
     expect(backends?.get('web')?.get('drained')).toMatchObject({ address: '2001:db8::9', admin: 'drain', check: 'passed' });
-    expect(backends?.get('two')?.get('x:1')).toMatchObject({ operation: 'running', check: 'none', checking: false });
+    expect(backends?.get('two')?.get('x:1')).toMatchObject({
+      operation: 'running',
+      check: 'none',
+      checkPort: 0,
+      checkAddress: null,
+      checking: false,
+    });
     expect(backends?.get('two')?.get('named')).toMatchObject({ address: '-' });
   });
 
@@ -118,12 +133,12 @@ describe('the process', () => {
   });
 
   it('reads show env', () => {
-    const text = 'PATH=/bin\nPOINTSMAN_STAMP=s=1\nPOINTSMAN_SERVICE_web=abc\nPOINTSMAN_SERVICE_a.b-c=abd\nnot a variable\n';
+    const text = 'PATH=/bin\nPOINTSMAN_STAMP=s=1\nPOINTSMAN_SERVICE_web=abc\nPOINTSMAN_SERVICE_a.b-c=abd.f1\nnot a variable\n';
     expect(parseEnvironment(text)).toEqual({
       stamp: 's=1',
       structures: new Map([
-        ['web', 'abc'],
-        ['a.b-c', 'abd'],
+        ['web', { structure: 'abc', form: null }],
+        ['a.b-c', { structure: 'abd', form: 'f1' }],
       ]),
     });
     expect(parseEnvironment('PATH=/bin\n').stamp).toBeNull();

@@ -94,6 +94,35 @@ describe('servers that should serve', () => {
   });
 });
 
+describe('what a command changes', () => {
+  const config = serviceConfig({
+    server: { maxConn: 50 },
+    check: { type: 'tcp', interval: 2_000, rise: 2, fall: 3, port: 81, address: '10.9.9.9' },
+  });
+  const desired = desiredBackend([desiredServer(1)], config);
+
+  it('maxconn, where HAProxy was asked and has another', () => {
+    const seen = observedBackend([observedServer(1, { checkPort: 81, checkAddress: '10.9.9.9' })]);
+    expect(plan({ desired, observed: seen, maxConns: new Map([[A, 40]]) }).commands).toEqual([
+      { command: { kind: 'max-conn', backend: 'web', server: A, maxConn: 50 }, reason: 'its maxconn is 40' },
+    ]);
+    expect(commands({ desired, observed: seen, maxConns: new Map([[A, 50]]) })).toEqual([]);
+    expect(commands({ desired, observed: seen })).toEqual([]);
+  });
+
+  it('where its checks go, while they are on', () => {
+    const elsewhere = observedServer(1, { checkPort: 80, checkAddress: '10.9.9.9' });
+    expect(plan({ desired, observed: observedBackend([elsewhere]) }).commands.map(({ command }) => command)).toEqual([
+      { kind: 'check-target', backend: 'web', server: A, address: null, port: 81 },
+    ]);
+    const other = observedServer(1, { checkPort: 81, checkAddress: '10.9.9.8' });
+    expect(plan({ desired, observed: observedBackend([other]) }).commands.map(({ command }) => command)).toEqual([
+      { kind: 'check-target', backend: 'web', server: A, address: '10.9.9.9', port: null },
+    ]);
+    expect(commands({ desired, observed: observedBackend([{ ...elsewhere, checking: false }]) })).toEqual([`enable-health ${A}`]);
+  });
+});
+
 describe('servers that leave', () => {
   const leaving = desiredBackend([desiredServer(1, { admin: 'drain' })]);
 
@@ -141,7 +170,9 @@ describe('servers that leave', () => {
       observedServer(4, { id: 44 }),
       observedServer(5),
     ]);
-    expect(leavingServers(desired, observed)).toEqual(['10.0.0.2:80', '10.0.0.3:80', '10.0.0.4:80']);
+    expect(leavingServers(desired, observed)).toEqual(['10.0.0.2:80', '10.0.0.3:80']);
+    const drained = observedBackend([observedServer(4, { id: 44, admin: 'drain' })]);
+    expect(leavingServers(desired, drained), 'to be made anew').toEqual(['10.0.0.4:80']);
   });
 });
 
@@ -212,56 +243,6 @@ describe('order', () => {
       'maint 10.0.0.1:80',
       'shutdown-sessions 10.0.0.1:80',
     ]);
-  });
-});
-
-describe('servers that must be made anew', () => {
-  const wrongId = observedServer(1, { id: 9 });
-
-  it('reloads for one that serves: no request is lost by that', () => {
-    const made = plan({ desired: desiredBackend([desiredServer(1)]), observed: observedBackend([wrongId]) });
-    expect(made.commands).toEqual([]);
-    expect(made.reload?.reason).toContain('its id is 9, not 1');
-  });
-
-  it('replaces one that takes no requests at once', () => {
-    const observed = observedBackend([observedServer(1, { id: 9, admin: 'maint' })]);
-    expect(commands({ desired: desiredBackend([desiredServer(1)]), observed, sessions: new Map([[A, QUIET]]) })).toEqual([`delete ${A}`]);
-  });
-
-  it('runtimeOnly: one at a time, never the last that serves', () => {
-    const desired = desiredBackend([1, 2, 3].map((id) => desiredServer(id)));
-    const all = [1, 2, 3].map((id) => observedServer(id, { id: id + 10 }));
-    expect(commands({ desired, observed: observedBackend(all), runtimeOnly: true, structure: null })).toEqual([
-      `maint ${A}`,
-      `shutdown-sessions ${A}`,
-    ]);
-    const alone = plan({
-      desired: desiredBackend([desiredServer(1)]),
-      observed: observedBackend([wrongId]),
-      runtimeOnly: true,
-      structure: null,
-    });
-    expect(alone.commands).toEqual([]);
-    expect(alone.waiting).toHaveLength(1);
-  });
-
-  it('runtimeOnly: two with their ids exchanged both go on serving', () => {
-    const desired = desiredBackend([desiredServer(1), desiredServer(2)]);
-    const observed = observedBackend([observedServer(1, { id: 2 }), observedServer(2, { id: 1 })]);
-    expect(plan({ desired, observed, runtimeOnly: true, structure: null }).commands).toEqual([]);
-  });
-
-  it('waits with an add whose id is still held', () => {
-    const observed = observedBackend([observedServer(8, { id: 1, admin: 'maint' })]);
-    const made = plan({ desired: desiredBackend([desiredServer(1)]), observed, sessions: new Map([['10.0.0.8:80', QUIET]]) });
-    expect(made.commands.map(({ command }) => command.kind)).toEqual(['delete']);
-    expect(made.waiting).toEqual([{ server: A, reason: 'its id 1 is still held by 10.0.0.8:80' }]);
-  });
-
-  it('a check that is not there cannot be added live', () => {
-    const observed = observedBackend([observedServer(1, { check: 'none', checking: false })]);
-    expect(plan({ desired: desiredBackend([desiredServer(1)]), observed }).reload?.reason).toContain('without a check');
   });
 });
 

@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderGlobal } from '../../shared/haproxy/render-global.ts';
 import { readLedger } from '../../shared/haproxy/render-ledger.ts';
-import { type RenderedServer, renderService, structureOf } from '../../shared/haproxy/render-service.ts';
+import { formOf, type RenderedServer, renderService, structureOf } from '../../shared/haproxy/render-service.ts';
 import { addressWord, balanceLines, listenWord, parseListen, socketWord, timeWord } from '../../shared/haproxy/render-words.ts';
+import type { ServerConfig } from '../../shared/haproxy/server-words.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { DEFAULTS, renderedServer, serviceConfig } from '../support/render-input.ts';
 
@@ -187,11 +188,15 @@ describe('a structure', () => {
     listen: { listen: '127.0.0.1:1' },
     mode: { mode: 'tcp' },
     balance: { balance: 'leastconn' },
-    'check type': { check: { type: 'none' } },
     'check path': { check: HTTP_CHECK },
-    'check interval': { check: { type: 'tcp', interval: 3_000, rise: 2, fall: 3 } },
     'timeouts.queue': { timeouts: { connect: null, client: null, server: null, check: null, queue: 1 } },
-    'server.maxConn': { server: { maxConn: 5 } },
+    cookie: { cookie: { name: 'SRV' } },
+    retries: { retries: 1 },
+    redispatch: { redispatch: false },
+    retryOn: { retryOn: '503' },
+    fallback: { fallback: ['10.0.0.9:80'] },
+    extra: { extra: { backend: ['option http-keep-alive'] } },
+    'a CA': { server: { maxConn: null, tls: { verify: 'required', ca: '/ca.pem' } } },
     name: { name: 'other' },
   };
   it('differs with all that needs a reload', () => {
@@ -209,5 +214,51 @@ describe('a structure', () => {
   it('is the same with all that a command can change, or that is not HAProxy’s', () => {
     const other = { path: '/elsewhere', drainTimeout: 1, maxInstances: 1, guard: { maxLoss: 1, window: 1, hold: 1 } } as const;
     expect(of(other)).toBe(of({}));
+    expect(of({ server: { maxConn: 5, observe: 'layer4', sendProxy: 'v2' } })).toBe(of({}));
+    expect(of({ check: { type: 'tcp', interval: 3_000, rise: 2, fall: 3 } })).toBe(of({}));
+  });
+});
+
+describe('a form', () => {
+  const tcp = { type: 'tcp', interval: 2_000, rise: 2, fall: 3 } as const;
+  const none = { maxConn: null };
+  const of = (changes: Partial<ServerConfig> = {}): string => formOf({ check: tcp, server: none, ...changes });
+
+  it('differs with every option that no command changes', () => {
+    const tls = { verify: 'none' } as const;
+    const all = [
+      of(),
+      of({ check: { type: 'none' } }),
+      of({ check: { ...tcp, interval: 3_000 } }),
+      of({ check: { ...tcp, fastInterval: 100 } }),
+      of({ check: { ...tcp, downInterval: 100 } }),
+      of({ check: { ...tcp, rise: 1 } }),
+      of({ check: { ...tcp, fall: 1 } }),
+      of({ check: { ...tcp, port: 81 } }),
+      of({ check: { ...tcp, address: '10.9.9.9' } }),
+      of({ server: { maxConn: 5 } }),
+      of({ server: { ...none, maxQueue: 5 } }),
+      of({ server: { ...none, observe: 'layer4' } }),
+      of({ server: { ...none, errorLimit: 5 } }),
+      of({ server: { ...none, onError: 'mark-down' } }),
+      of({ server: { ...none, onMarkedDown: 'shutdown-sessions' } }),
+      of({ server: { ...none, sendProxy: 'v1' } }),
+      of({ server: { ...none, sendProxy: 'v2' } }),
+      of({ server: { ...none, source: '10.9.9.9' } }),
+      of({ server: { ...none, tls } }),
+      of({ server: { ...none, tls: { ...tls, ca: '/ca.pem' } } }),
+      of({ server: { ...none, tls: { ...tls, cert: '/both.pem' } } }),
+      of({ server: { ...none, tls: { ...tls, sni: 'a.internal' } } }),
+      of({ server: { ...none, tls: { ...tls, alpn: ['h2'] } } }),
+      of({ server: { ...none, agent: { port: 9_000, interval: 2_000 } } }),
+      of({ server: { ...none, agent: { port: 9_000, interval: 2_000, address: '10.9.9.9' } } }),
+      of({ server: { ...none, agent: { port: 9_000, interval: 2_000, send: 'hi' } } }),
+    ];
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  it('is the same with what a command changes', () => {
+    expect(of({ server: { maxConn: 5 } })).toBe(of({ server: { maxConn: 6 } }));
+    expect(of({ check: { ...tcp, port: 81, address: '10.9.9.9' } })).toBe(of({ check: { ...tcp, port: 82, address: '10.9.9.8' } }));
   });
 });

@@ -13,6 +13,8 @@ const UP: ObservedServer = {
   admin: 'ready',
   operation: 'running',
   check: 'passed',
+  checkPort: 0,
+  checkAddress: null,
   checking: true,
 };
 

@@ -30,6 +30,7 @@ export interface Ahead extends News {
 export interface Start {
   readonly dirty: ReadonlyMap<ServiceName, number>;
   readonly worker: string | null;
+  readonly forms: string;
   readonly ahead: Ahead | null;
   readonly contact: Contact | PointsmanError;
 }
@@ -54,13 +55,13 @@ export async function begin(agent: ProxyAgent, about: About | null, ours: Promis
   // A HAProxy that does not answer holds up nobody who has nothing to tell it.
   if (asked !== null && (await Promise.race([asked, reaching])) === null) return leave();
   const { contact, observed } = await reaching;
-  const { dirty, worker, backends } = claim.found;
-  if (about === null) return { dirty, worker, ahead: null, contact };
+  const { dirty, worker, backends, forms } = claim.found;
+  if (about === null) return { dirty, worker, forms, ahead: null, contact };
   try {
     const news = await asked;
     if (news === null) return leave();
     const fresh = performance.now() - (contact instanceof PointsmanError ? 0 : contact.provenAt) < OBSERVED_FRESH_MS;
-    return { dirty, worker, ahead: { service: about.service, backends, observed: fresh ? observed : null, ...news }, contact };
+    return { dirty, worker, forms, ahead: { service: about.service, backends, observed: fresh ? observed : null, ...news }, contact };
   } catch (error) {
     leave();
     throw error;

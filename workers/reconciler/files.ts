@@ -12,6 +12,7 @@ import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.t
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { isStranger } from '../../shared/plan/strangers.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 const WRITE_EVERY_MS = 1_000;
@@ -35,7 +36,7 @@ export function renderedServer({ name, id, instance, address, port, weight, admi
 /** Servers that nobody has heard of and that the plan leaves in rotation (plan-backend.ts): a reload or a restart must leave them there too. */
 function strangers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
   const seen = [...(observed?.servers.values() ?? [])].filter(
-    (server) => server.admin === 'ready' && !desired.servers.has(server.name) && !desired.gone.has(server.name) && isRenderable(server),
+    (server) => server.admin === 'ready' && isStranger(desired, server.name) && isRenderable(server),
   );
   return seen.map(({ name, id, address, port, weight, operation }) => {
     return { name, id, instance: name, address, port, weight, up: operation !== 'stopped' };

@@ -22,6 +22,7 @@ import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { Handover } from '../../shared/runtime/handover.ts';
 import { BackendTeller } from './backend-teller.ts';
 import { Journal } from './journal.ts';
+import { KeptForms } from './kept-forms.ts';
 import { KeptStrangers } from './kept-strangers.ts';
 import { type ProxyLock, takeProxyLock } from './proxy-lock.ts';
 
@@ -52,6 +53,7 @@ export class ProxyAgent {
   readonly seen = new Map<ServiceName, Seen>();
   readonly sessions = new Map<ServiceName, { at: number; counts: ReadonlyMap<string, ServerSessions> }>();
   readonly strangers: KeptStrangers;
+  readonly forms = new KeptForms();
   readonly written = new Map<ServiceName, number>();
   /** Looks in a row that ended waiting. */
   waits = 0;

@@ -68,13 +68,14 @@ async function passProxy(
   signal: AbortSignal,
   options: { full: boolean },
   stillClaimed: () => boolean,
-  { dirty, worker, contact, ahead }: Start,
+  { dirty, worker, forms, contact, ahead }: Start,
 ): Promise<PassReport> {
   const journal = agent.newJournal();
   try {
     if (agent.worker === null) await writeMissingFiles(agent);
     if (contact instanceof PointsmanError) throw contact;
     const { proxy, connection, provenAt } = contact;
+    agent.forms.read(forms, proxy.identity);
     const news = await noteWorker(agent, journal, proxy, worker);
     // What was handed over comes first, and may not be marked yet.
     const marked = new Set([...(ahead === null ? [] : [ahead.service]), ...dirty.keys()]);

@@ -3,17 +3,17 @@
  * (a lost connection or claim ends the whole pass, and does throw).
  */
 import { PointsmanError } from '../../shared/errors.ts';
-import { applyCommands } from '../../shared/haproxy/apply.ts';
+import { applyCommands, type CommandResult } from '../../shared/haproxy/apply.ts';
 import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
-import { type ObservedProxy, observeBackend, observeSessions } from '../../shared/haproxy/observe.ts';
-import { structureOf } from '../../shared/haproxy/render-service.ts';
+import { type ObservedProxy, observeBackend, observeMaxConns, observeSessions } from '../../shared/haproxy/observe.ts';
+import { formOf, structureOf } from '../../shared/haproxy/render-service.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { EventId, ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
-import type { Command } from '../../shared/plan/command.ts';
+import { commandText } from '../../shared/plan/command-text.ts';
 import { leavingServers } from '../../shared/plan/fit.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
@@ -23,6 +23,7 @@ import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { withdrawVerdicts } from './withdrawal.ts';
 
+const NOTHING_MADE: ReadonlyMap<string, string> = new Map();
 /** Covers no mark. */
 const NO_REVISION = -1;
 /** Commands of one look that are kept in the proxy's stream; the rest is counted. */
@@ -81,9 +82,11 @@ export async function passService(context: PassContext, service: ServiceName): P
     await remember(agent, service, desired, first);
     return { service, revision, cursor, known, commands: 0, plan: first.plan };
   }
-  await apply(context, { service, revision, cursor }, first.plan);
+  const results = await apply(context, { service, revision, cursor }, first.plan);
   if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, first.plan.commands.length);
-  const second = await look(context, service, desired);
+  const seen = await observeBackend(context.connection, service);
+  if (seen !== null) await keepForms(agent, results, seen);
+  const second = await judge(context, service, desired, seen, false);
   await remember(agent, service, desired, second);
   return { service, revision, cursor, known, commands: first.plan.commands.length, plan: second.plan };
 }
@@ -119,26 +122,48 @@ async function judge(
   context: Pick<PassContext, 'agent' | 'connection' | 'proxy'>,
   service: ServiceName,
   desired: DesiredBackend | null,
-  observed: ObservedBackend | null,
+  found: ObservedBackend | null,
   keepsStrangers: boolean,
 ): Promise<Look> {
   const { agent, connection, proxy } = context;
+  const { observed, made } = found === null ? { observed: null, made: NOTHING_MADE } : agent.forms.of(found);
   const running = desired === null || observed === null ? null : await agent.running(desired, observed.structure);
-  const leaving = desired !== null && observed !== null && leavingServers(desired, observed).length > 0;
+  // Until a reload has loaded new options, servers are made with those that their backend runs with.
+  const current = desired === null || running === null ? desired : { ...desired, config: running };
+  const forms = { wanted: current === null ? null : formOf(current.config), made };
+  const leaving = current !== null && observed !== null && leavingServers(current, observed, forms).length > 0;
   const sessions = leaving ? await countSessions(agent, connection, service) : new Map<string, ServerSessions>();
   if (!leaving) agent.sessions.delete(service);
   const plan = planBackend({
     backend: service,
-    // Until a reload has loaded new options, servers are made with those that their backend runs with.
-    desired: desired === null || running === null ? desired : { ...desired, config: running },
+    desired: current,
     structure: agent.config.runtimeOnly || desired === null ? null : structureOf(desired.config, agent.config.defaults),
     observed,
     sessions,
+    forms,
+    ...(await limits(connection, service, current, observed)),
     strangersStay: desired === null || observed === null ? null : await agent.strangers.why(desired, observed, Date.now(), keepsStrangers),
     capabilities: proxy.capabilities,
     runtimeOnly: agent.config.runtimeOnly,
   });
   return { plan, observed, running };
+}
+
+/** What HAProxy lets in at once is asked only where that can be changed. */
+async function limits(
+  connection: RuntimeConnection,
+  service: ServiceName,
+  desired: DesiredBackend | null,
+  observed: ObservedBackend | null,
+): Promise<{ maxConns?: ReadonlyMap<string, number> }> {
+  if (desired === null || observed === null || desired.config.server.maxConn === null || observed.servers.size === 0) return {};
+  const maxConns = await observeMaxConns(connection, service);
+  return maxConns === null ? {} : { maxConns };
+}
+
+async function keepForms(agent: ProxyAgent, results: readonly CommandResult[], seen: ObservedBackend): Promise<void> {
+  const forms = agent.forms.note(results, seen);
+  if (forms !== null) await agent.ports.proxies.setState(agent.config.id, { forms });
 }
 
 async function countSessions(
@@ -158,7 +183,11 @@ async function countSessions(
  * What is about to be sent leaves for the proxy's stream first. Its answer is not waited for: the record is on its way even if this process dies with the
  * commands sent, and what is to be done is derived again from the desired state, which is persisted.
  */
-async function apply(context: PassContext, of: Pick<ServicePass, 'service' | 'revision' | 'cursor'>, plan: BackendPlan): Promise<void> {
+async function apply(
+  context: PassContext,
+  of: Pick<ServicePass, 'service' | 'revision' | 'cursor'>,
+  plan: BackendPlan,
+): Promise<readonly CommandResult[]> {
   const { service } = of;
   const { agent, journal, connection, proxy } = context;
   const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
@@ -188,6 +217,7 @@ async function apply(context: PassContext, of: Pick<ServicePass, 'service' | 're
   if (failed instanceof PointsmanError && failed.code !== 'HAPROXY_REPLY_UNEXPECTED') throw failed;
   if (failed !== null)
     agent.ports.logger.warn({ proxy: agent.config.id, service, error: failed.message }, 'haproxy gave an unexpected reply');
+  return results;
 }
 
 async function remember(
@@ -202,31 +232,6 @@ async function remember(
   }
   agent.seen.set(service, { desired, observed, running });
   await noteLoaded(agent, desired, observed?.structure ?? null);
-}
-
-/** A command for people and for the record: its kind, whom it is for, and what it sets. */
-export function commandText(command: Command): string {
-  const at = `${command.backend}/${command.server}`;
-  switch (command.kind) {
-    case 'add':
-      return `add server ${at} ${command.address} port ${command.port} id ${command.id} weight ${command.weight}`;
-    case 'address':
-      return `set server ${at} addr ${command.address} port ${command.port}`;
-    case 'weight':
-      return `set server ${at} weight ${command.weight}`;
-    case 'admit':
-      return `admit server ${at}`;
-    case 'enable-health':
-      return `enable health ${at}`;
-    case 'shutdown-sessions':
-      return `shutdown sessions server ${at}`;
-    case 'delete':
-      return `del server ${at}`;
-    case 'ready':
-    case 'drain':
-    case 'maint':
-      return `set server ${at} state ${command.kind}`;
-  }
 }
 
 export function isSettled(pass: ServicePass): boolean {

@@ -1,0 +1,69 @@
+/**
+ * PURE. A service as the program runs it. What is off is left out, so that a config that says nothing of an option reads, and is published, as it was before
+ * there was the option.
+ */
+import type { AgentCheck, ServerOptions, ServerTls } from '../model/server-options.ts';
+import type { CheckConfig, HttpCheck, ServiceConfig } from '../model/service-config.ts';
+import type { CheckSection } from './check-schema.ts';
+import type { HaproxySection } from './schema.ts';
+import type { ServerSection } from './server-schema.ts';
+import type { ServiceSection } from './service-schema.ts';
+
+export function serviceConfig(name: string, service: ServiceSection, haproxy: HaproxySection): ServiceConfig {
+  const { timeouts, cookie, retries, redispatch, retryOn, fallback, extra } = service;
+  return {
+    name,
+    path: service.path,
+    format: service.format,
+    listen: service.listen ?? null,
+    mode: service.mode,
+    balance: service.balance,
+    check: checkConfig(service.check),
+    timeouts: {
+      connect: timeouts.connect ?? null,
+      client: timeouts.client ?? null,
+      server: timeouts.server ?? null,
+      check: timeouts.check ?? null,
+      queue: timeouts.queue ?? null,
+    },
+    server: serverOptions(service.server),
+    ...said<Pick<ServiceConfig, 'cookie' | 'retries' | 'redispatch' | 'retryOn' | 'fallback'>>({
+      cookie,
+      retries,
+      redispatch,
+      retryOn,
+      fallback,
+    }),
+    ...(extra === undefined ? {} : { extra: said<NonNullable<ServiceConfig['extra']>>(extra) }),
+    drainTimeout: haproxy.drainTimeout,
+    guard: service.guard,
+    flap: service.flap,
+    warmUp: service.warmUp ?? null,
+    allow: { ...service.allow, cidrs: [...service.allow.cidrs].sort() },
+    maxInstances: service.maxInstances,
+  };
+}
+
+function serverOptions({ maxConn, tls, agent, ...options }: ServerSection): ServerOptions {
+  return {
+    maxConn: maxConn ?? null,
+    ...said<Omit<ServerOptions, 'maxConn' | 'tls' | 'agent'>>(options),
+    ...(tls === undefined ? {} : { tls: said<ServerTls>(tls) }),
+    ...(agent === undefined ? {} : { agent: said<AgentCheck>(agent) }),
+  };
+}
+
+function checkConfig(check: CheckSection): CheckConfig {
+  if (check === 'none') return { type: 'none' };
+  const { http, host, headers, expect, tcp: _said, ...numbers } = check;
+  if (http === undefined) return { type: 'tcp', ...said<Numbers>(numbers) };
+  const request = { host, headers, expect: expect === undefined ? undefined : said<NonNullable<HttpCheck['expect']>>(expect) };
+  return { type: 'http', ...http, ...said<HttpCheck>(request), ...said<Numbers>(numbers) };
+}
+
+type Numbers = Omit<Extract<CheckConfig, { type: 'tcp' }>, 'type'>;
+
+/** Without what was not written. */
+function said<T extends object>(values: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(values).filter(([, one]) => one !== undefined)) as T;
+}
