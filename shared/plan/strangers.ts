@@ -6,6 +6,11 @@ import type { DesiredBackend } from '../model/desired.ts';
 import type { ObservedBackend } from '../model/observed.ts';
 import { serves } from './fit.ts';
 
+/** Whether there are any, whatever HAProxy sees of them. */
+export function hasStrangers(desired: DesiredBackend, observed: ObservedBackend): boolean {
+  return [...observed.servers.keys()].some((name) => !desired.servers.has(name) && !desired.gone.has(name));
+}
+
 /** Those of them that serve. */
 export function servingStrangers(desired: DesiredBackend, observed: ObservedBackend): number {
   return [...observed.servers.values()].filter(serves).filter(({ name }) => !desired.servers.has(name) && !desired.gone.has(name)).length;
