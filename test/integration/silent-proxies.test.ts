@@ -74,6 +74,7 @@ describe('what a proxy said that has been silent for long', () => {
     await seenBy({ gone: { verdict: 'up', silence: LONG_MS }, here: { verdict: 'down', silence: 1_000 } });
     expect(await health()).toMatchObject({ up: 1, down: 1 });
     await sweep();
+    expect(await ports.queues.queue('services').getWaitingCount(), 'the service is woken').toBe(1);
     expect(await health()).toMatchObject({ up: 0, down: 1 });
     expect(await ports.log.verdicts('web', 'gone')).toEqual(new Map());
     expect(await announced()).toEqual(['gone', 'here']);

@@ -20,12 +20,16 @@ import { Turn } from '../../shared/redis/turn.ts';
 export const SILENT_MS = 10 * 60_000;
 /** After that nothing is known of it any more, as of a proxy that never was. */
 export const FORGOTTEN_MS = 7 * 24 * 3_600_000;
-/** Of one sweep: what proxies say of services is asked for, and withdrawn, so many times. The last service that is begun is ended. */
-const WORK_MAX = 10_000;
+/**
+ * Of one sweep, in answers of Redis: whether a proxy says something of a service is one, its end is some more. What is begun of a service is ended. A thousand
+ * proxies that carry some of 200 services are looked at in ten sweeps.
+ */
+const WORK_MAX = 20_000;
+const WITHDRAWAL_WORK = 10;
 /** ms that a sweep may have the turn. */
 const TURN_MS = 20_000;
-/** Proxies asked in one trip for what they say of a service; mostly the first says something. */
-const WITNESSES_AT_ONCE = 100;
+/** Proxies asked in one trip for what they say of a service: mostly one of the first does. */
+const WITNESSES = { first: 2, most: 200 };
 
 export interface SilentProxiesPorts {
   readonly redis: Redis;
@@ -52,6 +56,8 @@ interface Sweep {
   readonly talking: readonly Heard[];
   /** Whether one of them says something of the service, as far as that was asked for. */
   readonly seen: Map<ServiceName, boolean>;
+  /** Why something was withdrawn of these. */
+  readonly why: Map<ServiceName, string>;
   left: number;
 }
 
@@ -84,23 +90,25 @@ export class SilentProxies {
   }
 
   async #sweep(turn: Turn): Promise<void> {
-    const { proxies, log } = this.#ports;
+    const { proxies, log, queues } = this.#ports;
     const announced = await proxies.announced();
     const { now, lookedAt } = await proxies.lookedAt(announced.map(({ id }) => id));
     // One that never answered is as old as its announcement, and heard of by nobody. (That time is its host's own.)
     const heard = announced.map((one): Heard => ({ ...one, silence: now - (lookedAt.get(one.id) ?? one.at), age: now - one.at }));
     const talking = heard.filter(({ id, silence }) => lookedAt.has(id) && silence <= SILENT_MS);
-    const sweep: Sweep = { turn, services: await log.services(), talking, seen: new Map(), left: this.#most };
+    const sweep: Sweep = { turn, services: await log.services(), talking, seen: new Map(), why: new Map(), left: this.#most };
+    try {
+      await this.#lookOn(sweep, heard);
+    } finally {
+      for (const [service, why] of sweep.why) await queues.wakeService(service, { why, time: Date.now() });
+    }
+  }
+
+  async #lookOn(sweep: Sweep, heard: readonly Heard[]): Promise<void> {
     const first = this.#next;
     this.#next = null;
-    const from =
-      first === null
-        ? 0
-        : Math.max(
-            0,
-            heard.findIndex(({ id }) => id >= first.proxy),
-          );
-    for (const proxy of [...heard.slice(from), ...heard.slice(0, from)]) {
+    const isAhead = ({ id }: Heard): boolean => first === null || id >= first.proxy;
+    for (const proxy of [...heard.filter(isAhead), ...heard.filter((one) => !isAhead(one))]) {
       const services = first?.proxy === proxy.id ? sweep.services.filter((service) => service >= first.service) : sweep.services;
       const stopped = await this.#look(sweep, proxy, services);
       if (stopped !== null) this.#next = { proxy: proxy.id, service: stopped };
@@ -122,15 +130,21 @@ export class SilentProxies {
       keys,
       doubted.map((service) => [service, id]),
     );
-    sweep.left -= services.length;
+    sweep.left -= doubted.length + 1;
     const said = doubted.filter((_, index) => (counts[index] ?? 0) > 0);
     let kept = services.length < sweep.services.length;
+    let withdrawn = 0;
+    let stopped: ServiceName | null = null;
     for (const [index, service] of said.entries()) {
       // One at least, so that each sweep gets on.
-      if (index > 0 && isOver(sweep)) return service;
+      if (index > 0 && isOver(sweep)) stopped = service;
+      if (stopped !== null) break;
       if (carries.has(service) && !(await this.#isSeen(sweep, service))) kept = true;
-      else sweep.left -= await this.#withdraw(service, proxy, carries.has(service));
+      else withdrawn += await this.#withdraw(sweep, service, proxy, carries.has(service));
     }
+    if (withdrawn > 0)
+      logger.warn({ proxy: id, silence, withdrawn }, 'what a proxy said counts no more: it is silent, or carries that no longer');
+    if (stopped !== null) return stopped;
     // Whose reconciler is heard of has only a HAProxy that is away.
     if (kept || sweep.talking.length === 0 || age < FORGOTTEN_MS || silence < FORGOTTEN_MS) return null;
     await proxies.forget(id);
@@ -145,8 +159,8 @@ export class SilentProxies {
     if (known !== undefined) return known;
     const carriers = sweep.talking.filter(({ services }) => matchesAny(services, service)).map(({ id }) => [service, id] as const);
     let seen = false;
-    for (let from = 0; from < carriers.length && !seen; from += WITNESSES_AT_ONCE) {
-      const asked = carriers.slice(from, from + WITNESSES_AT_ONCE);
+    for (let from = 0, size = WITNESSES.first; from < carriers.length && !seen; from += size, size = WITNESSES.most) {
+      const asked = carriers.slice(from, from + size);
       seen = (await verdictCounts(redis, keys, asked)).some((count) => count > 0);
       sweep.left -= asked.length;
     }
@@ -154,12 +168,11 @@ export class SilentProxies {
     return seen;
   }
 
-  async #withdraw(service: ServiceName, { id, silence }: Heard, carried: boolean): Promise<number> {
-    const { log, queues, logger } = this.#ports;
-    const withdrawn = await withdrawAll(log, service, id, sourceOf('transition'));
-    const why = carried ? `${id} has been silent for long` : `${id} carries it no longer`;
-    if (withdrawn > 0) await queues.wakeService(service, { why, time: Date.now() });
-    if (withdrawn > 0) logger.warn({ proxy: id, service, silence, withdrawn, why }, 'what a proxy said of a service counts no more');
+  /** Of how many instances. */
+  async #withdraw(sweep: Sweep, service: ServiceName, { id }: Heard, carried: boolean): Promise<number> {
+    const withdrawn = await withdrawAll(this.#ports.log, service, id, sourceOf('transition'));
+    sweep.left -= WITHDRAWAL_WORK + withdrawn;
+    sweep.why.set(service, carried ? `${id} has been silent for long` : `${id} carries it no longer`);
     return withdrawn;
   }
 }
