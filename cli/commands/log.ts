@@ -111,10 +111,8 @@ async function tail(context: CliContext, options: TailOptions): Promise<void> {
     }
     if (options.follow !== true) return;
     const outage = {
-      away: (error: unknown) => {
-        if (isOutage(ports, error)) context.tell('Redis does not answer: waiting for it');
-        return isOutage(ports, error);
-      },
+      isOutage: (error: unknown) => isOutage(ports, error),
+      away: () => context.tell('Redis does not answer: waiting for it'),
       back: () => context.tell('Redis is back'),
     };
     for await (const shown of follow(logs, positions, filter, outage, new AbortController().signal)) await show(shown);

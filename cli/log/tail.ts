@@ -116,10 +116,11 @@ export class Positions {
   }
 }
 
-/** Whoever follows is told when there is nothing to be had for a while. */
+/** Whoever follows is told, once, when there is nothing to be had for a while, and when that is over. */
 export interface Outage {
-  /** false: it is no outage, and is thrown. */
-  readonly away: (error: unknown) => boolean;
+  /** false: what went wrong is no outage, and is thrown, also while there is one. */
+  readonly isOutage: (error: unknown) => boolean;
+  readonly away: () => void;
   readonly back: () => void;
 }
 
@@ -140,7 +141,8 @@ export async function* follow(
       yield* inOrder(found.filter((one) => passes(one, filter)));
       if (more) continue;
     } catch (error) {
-      if (!isAway && !outage.away(error)) throw error;
+      if (!outage.isOutage(error)) throw error;
+      if (!isAway) outage.away();
       isAway = true;
     }
     await pause(isAway ? AWAY_EVERY_MS : FOLLOW_EVERY_MS, signal);

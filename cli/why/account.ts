@@ -91,7 +91,7 @@ export function account(known: Known): WhyReport {
 
 function serviceOf({ stored, history }: Known): ServiceSnapshot | null {
   if (stored !== null) return stored.service;
-  return history.first === null ? null : history.replay.service;
+  return history.isEmpty ? null : history.replay.service;
 }
 
 function instanceOf({ stored, history }: Known, instance: InstanceId): InstanceSnapshot | null {

@@ -54,7 +54,7 @@ export class History {
   readonly #verdicts = new Map<InstanceId, Map<ProxyId, VerdictSince>>();
   readonly #latest: Chapter[] = [];
   #latestEarlier = 0;
-  #first: Logged<ServiceEvent> | null = null;
+  #isEmpty: boolean;
   #configured: number | null = null;
   #complete: number | null = null;
 
@@ -62,16 +62,19 @@ export class History {
   constructor(start: Checkpoint | null, asked: Asked | null) {
     this.#replay = new Replay(start);
     this.#asked = asked;
+    this.#isEmpty = start === null;
     for (const id of asked?.instances ?? []) this.#chapters.set(id, { chapters: [], earlier: 0 });
+    for (const [id, { context }] of start?.instances ?? [])
+      if (asked !== null && Object.hasOwn(context.znodes, asked.znode)) this.#follow(id);
   }
 
   get replay(): Replay {
     return this.#replay;
   }
 
-  /** The log's first event; null: nothing was folded. */
-  get first(): Logged<ServiceEvent> | null {
-    return this.#first;
+  /** Whether nothing is known: nothing was folded, and there was nothing to go on from. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
   }
 
   /** When the config was last published. */
@@ -86,7 +89,7 @@ export class History {
 
   step(logged: Logged<ServiceEvent>): void {
     const { event } = logged;
-    this.#first ??= logged;
+    this.#isEmpty = false;
     if (event.type === 'configured') this.#configured = logged.time;
     if (event.type === 'complete') this.#complete ??= logged.time;
     if ('znode' in event && this.#asked?.znode === event.znode.name) this.#follow(event.instance);

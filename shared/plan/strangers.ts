@@ -12,6 +12,11 @@ export function isStranger({ servers, gone }: DesiredBackend, name: string): boo
   return [name, stoodInFor(name)].every((one) => one === null || (!servers.has(one) && !gone.has(one)));
 }
 
+/** Whether there are any, whatever HAProxy sees of them. */
+export function hasStrangers(desired: DesiredBackend, observed: ObservedBackend): boolean {
+  return [...observed.servers.keys()].some((name) => !desired.servers.has(name) && !desired.gone.has(name));
+}
+
 /** Those of them that serve. */
 export function servingStrangers(desired: DesiredBackend, observed: ObservedBackend): number {
   return [...observed.servers.values()].filter(serves).filter(({ name }) => isStranger(desired, name)).length;

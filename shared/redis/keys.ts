@@ -84,6 +84,11 @@ export class Keys {
     return `${this.prefix}:retention`;
   }
 
+  /** String: who withdraws now what silent proxies said. */
+  get silence(): string {
+    return `${this.prefix}:silence`;
+  }
+
   /** Pub/sub: requests to re-read Zookeeper. */
   get resync(): string {
     return `${this.prefix}:resync`;

@@ -5,13 +5,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { must, PointsmanError } from '../errors.ts';
-import { compareEventIds, type EventId, type ProxyId, type ServiceName } from '../model/ids.ts';
+import { compareEventIds, type EventId, type InstanceId, type ProxyId, type ServiceName } from '../model/ids.ts';
 import type { LogItem } from '../model/log-item.ts';
 import { entryOf } from './entry.ts';
 import type { CheckpointKeys, Keys } from './keys.ts';
 import { SNAPSHOT } from './retention-script.ts';
 import { runScript } from './script.ts';
 import { execute } from './transaction.ts';
+
+/** A stored checkpoint as it is, JSON; it may be damaged. */
+export interface StoredCheckpoint {
+  readonly cursor: EventId;
+  readonly service: string;
+  readonly instances: Readonly<Record<InstanceId, string>>;
+  readonly addresses: Readonly<Record<string, string>>;
+}
 
 /** Entries, or fields, in one reply. */
 const PAGE = 1_000;
@@ -38,6 +46,19 @@ export class LogSource {
 
   async proxies(): Promise<ProxyId[]> {
     return (await this.#redis.hkeys(this.#keys.proxies)).sort();
+  }
+
+  /** The checkpoint up to which the log is cut: where a fold of what is left begins. null: there is none. */
+  async older(service: ServiceName): Promise<StoredCheckpoint | null> {
+    const { head, instances, addresses } = this.#keys.service(service).older;
+    const read = this.#redis.multi().hmget(head, 'cursor', 'service').hgetall(instances).hgetall(addresses);
+    const [[cursor, snapshot], ...parts] = (await execute(read)) as [(string | null)[], Record<string, string>, Record<string, string>];
+    return cursor && snapshot ? { cursor, service: snapshot, instances: parts[0], addresses: parts[1] } : null;
+  }
+
+  /** The event up to which it is cut; `0-0`: none. */
+  async cutUpTo(service: ServiceName): Promise<EventId> {
+    return (await this.#redis.hget(this.#keys.service(service).older.head, 'cursor')) ?? '0-0';
   }
 
   /** @throws PointsmanError LOG_CUT: it was cut meanwhile. */

@@ -10,6 +10,7 @@ import { runScript } from './script.ts';
 import { CLEAN, MARK, RECORD } from './scripts.ts';
 import { sourceOf } from './source.ts';
 import { execute } from './transaction.ts';
+import { LOOKED } from './verdict-scripts.ts';
 
 /** Entries of a proxy's own stream, whatever retention says: its sweep is another process's. */
 const PROXY_EVENTS_MAX = 1_000_000;
@@ -56,19 +57,21 @@ export class ProxyStore {
     await this.#redis.del(dirty, log, backends, loaded, state);
   }
 
-  /** An observer looked at HAProxy and had an answer, at ms since the epoch. */
-  async looked(proxy: ProxyId, at: number): Promise<void> {
-    await this.setState(proxy, { lookedAt: String(at) });
+  /** An observer looked at HAProxy and had an answer just now. */
+  async looked(proxy: ProxyId): Promise<void> {
+    await runScript(this.#redis, LOOKED, [this.#keys.proxy(proxy).state], []);
   }
 
-  /** When that was last, ms since the epoch; those that nobody looked at are left out. */
-  async lookedAt(proxies: readonly ProxyId[]): Promise<Map<ProxyId, number>> {
-    const pipeline = this.#redis.pipeline();
+  /** When that was last, and what time it is by the same clock, that of Redis; ms since the epoch. Those that nobody looked at are left out. */
+  async lookedAt(proxies: readonly ProxyId[]): Promise<{ readonly now: number; readonly lookedAt: ReadonlyMap<ProxyId, number> }> {
+    const pipeline = this.#redis.pipeline().time();
     for (const proxy of proxies) pipeline.hget(this.#keys.proxy(proxy).state, 'lookedAt');
-    const replies = await execute(pipeline);
-    return new Map(
-      proxies.flatMap((proxy, index) => (typeof replies[index] === 'string' ? [[proxy, Number(replies[index])] as const] : [])),
+    const [time, ...replies] = await execute(pipeline);
+    const [seconds, micros] = (time as [string, string]).map(Number) as [number, number];
+    const looked = proxies.flatMap((proxy, index) =>
+      typeof replies[index] === 'string' ? [[proxy, Number(replies[index])] as const] : [],
     );
+    return { now: seconds * 1_000 + Math.floor(micros / 1_000), lookedAt: new Map(looked) };
   }
 
   /** Marks the services dirty on every proxy named; a mark only rises. */
@@ -81,6 +84,11 @@ export class ProxyStore {
   async dirty(proxy: ProxyId): Promise<Map<ServiceName, number>> {
     const marks = await this.#redis.hgetall(this.#keys.proxy(proxy).dirty);
     return new Map(Object.entries(marks).map(([service, revision]) => [service, Number(revision)]));
+  }
+
+  /** Takes all marks away, of proxies that are not known any more. */
+  async unmark(proxies: readonly ProxyId[]): Promise<void> {
+    await Promise.all(proxies.map((proxy) => this.#redis.del(this.#keys.proxy(proxy).dirty)));
   }
 
   /** Takes marks away, but only those that the applied revision covers. */
@@ -145,5 +153,9 @@ export class ProxyStore {
 
   async setState(proxy: ProxyId, fields: Readonly<Record<string, string>>): Promise<void> {
     await this.#redis.hset(this.#keys.proxy(proxy).state, fields);
+  }
+
+  async dropState(proxy: ProxyId, field: string): Promise<void> {
+    await this.#redis.hdel(this.#keys.proxy(proxy).state, field);
   }
 }

@@ -9,8 +9,8 @@ import type { Keys } from './keys.ts';
 import { type Limits, limitsOf, type Mark, nextStep, type ServiceStream } from './retention-plan.ts';
 import { RETAIN } from './retention-script.ts';
 import { runScript } from './script.ts';
-import { sourceOf } from './source.ts';
 import { execute } from './transaction.ts';
+import { Turn } from './turn.ts';
 
 /** One process sweeps at a time; should it die, another one may after so long. */
 const TURN_MS = 20_000;
@@ -35,12 +35,12 @@ export class Retention {
 
   /** null: another process is at it. */
   async sweep(retain: Retain, now: number): Promise<Swept | null> {
-    const turn = await this.#redis.set(this.#keys.retention, sourceOf('transition'), 'PX', TURN_MS, 'NX');
+    const turn = await Turn.take(this.#redis, this.#keys.retention, TURN_MS);
     if (turn === null) return null;
     try {
       return await this.#sweep(retain, now);
     } finally {
-      await this.#redis.del(this.#keys.retention);
+      await turn.end();
     }
   }
 

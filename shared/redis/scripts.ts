@@ -2,7 +2,7 @@
  * The Lua that must be atomic. Each script's header names its keys, arguments and answers. Numbers travel as decimal strings.
  * All keys of one call carry one hash tag.
  */
-import { HEALTH, WITHDRAW } from './verdict-scripts.ts';
+import { HEALTH, LOOKED, WITHDRAW } from './verdict-scripts.ts';
 
 /**
  * Append events, fenced and compared.
@@ -220,6 +220,7 @@ export const SCRIPTS = [
   LET_GO,
   HEALTH,
   WITHDRAW,
+  LOOKED,
   FETCH,
   DESIRED,
   NEXT_EPOCH,

@@ -1,4 +1,4 @@
-/** The Lua over what proxies say of a service's instances: told and withdrawn together with the event that says so. */
+/** The Lua over what proxies say of a service's instances: told and withdrawn together with the event that says so; and over when they were looked at. */
 
 /**
  * Tell what a proxy's checks say now, if it is still what was known that changed.
@@ -33,3 +33,12 @@ if #verdicts > 0 then
   redis.call('XADD', KEYS[2], '*', 'v', '1', 'type', 'health', 'data', data, 'source', ARGV[2])
 end
 return #verdicts`;
+
+/**
+ * Note that a proxy answered now, by the clock of Redis: whoever compares asks the same clock, however wrong those of the hosts are.
+ * KEYS state. Answers nothing of use.
+ */
+export const LOOKED = `
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'lookedAt', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+return 0`;

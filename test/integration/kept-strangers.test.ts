@@ -50,6 +50,41 @@ describe('servers that nobody has heard of, and that are too many', () => {
   });
 });
 
+describe('what is kept of them', () => {
+  const none = desiredBackend(
+    [1, 2, 3, 4].map((id) => desiredServer(id)),
+    config,
+    unheard,
+  );
+  const kept = async (): Promise<string[]> =>
+    Object.keys(await ports.proxies.state('edge')).filter((field) => field.startsWith('strangers'));
+
+  it('goes once there are none, also by who was not there when it was written, and nobody is kept by it later', async () => {
+    const now = Date.now();
+    expect(await new KeptStrangers(ports.proxies, 'edge').why(few, all, now, true)).not.toBeNull();
+    expect(await kept()).toEqual(['strangers web']);
+    const later = new KeptStrangers(ports.proxies, 'edge');
+    expect(await later.why(none, all, now, false)).toBeNull();
+    expect(await kept()).toEqual(['strangers web']);
+    expect(await later.why(none, all, now, true)).toBeNull();
+    expect(await kept()).toEqual([]);
+    expect(await later.why(most, all, now, true)).toBeNull();
+    expect(await later.why(few, all, now, true)).not.toBeNull();
+    expect(await later.why(none, all, now, true)).toBeNull();
+    expect(await kept()).toEqual([]);
+  });
+
+  it('stays while one is there that HAProxy sees down: it may be up again', async () => {
+    const now = Date.now();
+    const edge = new KeptStrangers(ports.proxies, 'edge');
+    expect(await edge.why(few, all, now, true)).not.toBeNull();
+    const down = observedBackend([1, 2, 3, 4].map((id) => observedServer(id, id === 4 ? { operation: 'stopped' } : {})));
+    expect(await edge.why(most, down, now, true)).toBeNull();
+    expect(await kept()).toEqual(['strangers web']);
+    expect(await edge.why(most, all, now, true)).toMatch(/too many others a while ago/);
+  });
+});
+
 it('a release is in the desired state, and is news for proxies', async () => {
   await ports.log.appendPlain('web', [{ type: 'configured', config: storyConfig() }, { type: 'complete' }]);
   await foldService(ports, 'web', Date.now());

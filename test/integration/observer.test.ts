@@ -175,6 +175,15 @@ describe('with the ring', () => {
   });
 });
 
+it('keeps in Redis that HAProxy answers, by the clock there', async () => {
+  const on = await start();
+  const looked = () => on.app.ports.proxies.lookedAt(['edge']);
+  await until('a look to be kept', async () => (await looked()).lookedAt.has('edge'));
+  const { now, lookedAt } = await looked();
+  expect(lookedAt.get('edge')).toBeLessThanOrEqual(now);
+  expect(now - (lookedAt.get('edge') ?? 0)).toBeLessThan(20_000);
+});
+
 describe('by the poll', () => {
   it('where HAProxy has no ring of ours, and says so', async () => {
     const sections = (at: string): string =>

@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ObservedServer } from '../../shared/model/observed.ts';
@@ -247,12 +248,20 @@ describe('idempotence', () => {
 describe('a service that the proxy carries no longer', () => {
   it('is taken away by a reload, and forgotten', async () => {
     const on = await pipeline();
+    const [one] = await services(1);
+    const id = `127.0.0.1:${one?.port}`;
     await on.configure(await webConfig());
     await on.configure({ ...(await webConfig()), name: 'api', path: '/services/api/instances' });
+    await on.tell('api', on.registered(one?.port ?? 0));
+    const up = async (): Promise<number> => {
+      const json = (await on.app.ports.store.instances('api', [id])).get(id) ?? '{}';
+      return (JSON.parse(json) as Partial<InstanceSnapshot>).context?.health.up ?? 0;
+    };
     await until(
       'both are loaded',
       async () => (await on.backendState('api')) === 'in-sync' && (await on.backendState('web')) === 'in-sync',
     );
+    await until('its instance is up', async () => (await up()) === 1);
     await on.app.stop();
     on.proxy = { ...on.proxy, services: ['web'] };
     on.app = on.newApp(['transition', 'reconciler', 'observer']);
@@ -261,6 +270,8 @@ describe('a service that the proxy carries no longer', () => {
       withRuntime(on.proxy.runtime, async (connection) => !(await observeProxy(connection)).backends.has('api')),
     );
     await until('api is forgotten', async () => (await on.backendState('api')) === null);
+    expect(await on.app.ports.log.verdicts('api', 'edge')).toEqual(new Map());
+    await until('its instance is up nowhere', async () => (await up()) === 0);
     await until('web is in sync', async () => (await on.backendState('web')) === 'in-sync');
   });
 });

@@ -1,5 +1,5 @@
 /** The transition worker on a real Redis: folds, commits by compare-and-set, marks and wakes, rings deadlines. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { readInstance } from '../../machines/migrate.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
@@ -213,6 +213,65 @@ describe('the role', () => {
       await until('it is published again', async () => (await ports.store.head('web')).published === 2);
       for (const id of ['edge', 'late']) expect(await ports.proxies.dirty(id), id).toEqual(new Map([['web', 2]]));
     } finally {
+      await role.stop();
+    }
+  });
+
+  it('tells nothing to a proxy that was forgotten, and leaves no mark of it', async () => {
+    for (const id of ['edge', 'gone']) await ports.proxies.announce({ id, pool: id, services: ['*'], version: null, at: Date.now() });
+    const role = new Transition(ports);
+    await role.start();
+    const woken = (pool: string): Promise<number> => ports.queues.queue(`proxies.${pool}`).getWaitingCount();
+    try {
+      await append([{ type: 'configured', config }, registered(80)]);
+      await ports.queues.wakeService('web', { why: 'test', time: Date.now() });
+      await until('it is published', async () => (await ports.store.head('web')).published === 1);
+      expect(await woken('gone')).toBe(1);
+      await ports.proxies.forget('gone');
+      for (const pool of ['edge', 'gone']) await ports.queues.queue(`proxies.${pool}`).drain();
+      await append([registered(81)]);
+      await ports.queues.wakeService('web', { why: 'test', time: Date.now() });
+      await until('it is published again', async () => (await ports.store.head('web')).published === 2);
+      expect(await ports.proxies.dirty('edge')).toEqual(new Map([['web', 2]]));
+      expect(await ports.redis.exists(ports.keys.proxy('gone').dirty)).toBe(0);
+      expect([await woken('edge'), await woken('gone')]).toEqual([1, 0]);
+    } finally {
+      await role.stop();
+    }
+  });
+
+  it('does not begin a sweep while the last one is at it, and takes it up again after that', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const role = new Transition(ports);
+    const { proxies } = ports;
+    const announced = proxies.announced.bind(proxies);
+    const waiting: (() => void)[] = [];
+    try {
+      await role.start();
+      proxies.announced = async () => {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return announced();
+      };
+      const turn = async (): Promise<void> => {
+        vi.advanceTimersByTime(30_000);
+        await until('it is at it', () => waiting.length > 0);
+      };
+      await turn();
+      // Should another one begin, it may: the turn in Redis is taken away from the first.
+      await ports.redis.del(ports.keys.silence);
+      vi.advanceTimersByTime(90_000);
+      // What another one asks before that is answered before these.
+      for (let trip = 0; trip < 5; trip += 1) await ports.redis.ping();
+      expect(waiting).toHaveLength(1);
+      waiting.pop()?.();
+      await until('the next one begins', async () => {
+        vi.advanceTimersByTime(30_000);
+        return waiting.length === 1;
+      });
+      waiting.pop()?.();
+    } finally {
+      proxies.announced = announced;
+      vi.useRealTimers();
       await role.stop();
     }
   });

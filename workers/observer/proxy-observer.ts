@@ -148,7 +148,7 @@ export class ProxyObserver {
   /** What it says is believed as long as somebody looks. */
   async #noteLook(): Promise<void> {
     if (performance.now() - this.#noted < NOTE_EVERY_MS) return;
-    await this.#ports.proxies.looked(this.#proxy.id, Date.now());
+    await this.#ports.proxies.looked(this.#proxy.id);
     this.#noted = performance.now();
   }
 

@@ -6,6 +6,7 @@ import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { writeServiceFile } from './files.ts';
 import { rejectionOf, stampRejection, wantReload } from './reload-request.ts';
 import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
+import { withdrawService } from './withdrawal.ts';
 
 /** When the reconciler looks at everything anyway. */
 const FULL_PASS_MS = 30_000;
@@ -29,7 +30,7 @@ export async function oneService(context: PassContext, service: ServiceName, res
     const pass = await passService(context, service);
     if (!pass.known) return { revision: pass.revision, commands: 0, state: 'not known', waiting: false, stuck: false, unwritten: 0 };
     const event = await standing(context, pass, restamped);
-    if (event === null) await journal.forget(service);
+    if (event === null) await forget(context, service);
     else await journal.write([event], Date.now());
     const unwritten = await writeServiceFile(agent, service);
     const waiting = pass.plan.waiting.length > 0 || pass.plan.commands.length > 0;
@@ -43,6 +44,13 @@ export async function oneService(context: PassContext, service: ServiceName, res
     // Its mark stays: a change that comes meanwhile is not lost, and the next full pass looks again.
     return { revision: -1, commands: 0, state: 'blocked', waiting: false, stuck: true, unwritten: 0 };
   }
+}
+
+/** That it is known goes last: a crash before leaves the rest to the next pass. */
+async function forget({ agent, journal }: PassContext, service: ServiceName): Promise<void> {
+  await withdrawService(agent, service);
+  await agent.strangers.forget(service);
+  await journal.forget(service);
 }
 
 /** What says that the proxy, the claim or Redis is the trouble; anything else is this backend's. */

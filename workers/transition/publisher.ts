@@ -56,10 +56,16 @@ export class Publisher {
     const [, announced] = await Promise.all([this.#mark(known, service, revision, readied), this.#ports.proxies.announced()]);
     this.#announced = announced;
     const told = new Set(known.map(({ id, pool }) => `${id} ${pool}`));
-    const missed = this.#announced.filter(({ id, pool, services }) => matchesAny(services, service) && !told.has(`${id} ${pool}`));
-    await this.#mark(missed, service, revision, null);
+    const carriers = announced.filter(({ services }) => matchesAny(services, service));
+    await this.#mark(
+      carriers.filter(({ id, pool }) => !told.has(`${id} ${pool}`)),
+      service,
+      revision,
+      null,
+    );
+    await this.#unmarkForgotten(known, announced);
     const wake = async (): Promise<void> => {
-      await Promise.all([...known, ...missed].map(({ id, pool }) => this.#ports.queues.wakeProxy(pool, id, cause)));
+      await Promise.all(carriers.map(({ id, pool }) => this.#ports.queues.wakeProxy(pool, id, cause)));
       await isPublished();
     };
     if (readied === null) await wake();
@@ -75,6 +81,12 @@ export class Publisher {
     );
     for (const { id } of carriers) if (readied?.proxies.has(id) !== true) handover.proxy?.(id, service);
     await marked;
+  }
+
+  /** One that was forgotten meanwhile is nobody's: no mark of it stays behind. */
+  async #unmarkForgotten(known: readonly Announcement[], announced: readonly Announcement[]): Promise<void> {
+    const here = new Set(announced.map(({ id }) => id));
+    await this.#ports.proxies.unmark(known.map(({ id }) => id).filter((id) => !here.has(id)));
   }
 
   /** What was last read of the service, with the commit; else what is read behind it. */

@@ -61,6 +61,7 @@ export class Transition implements Role {
   readonly #done = new Map<ServiceName, readonly string[]>();
   #worker: Worker<JobData> | null = null;
   #sweep: NodeJS.Timeout | null = null;
+  #isSweeping = false;
   /** Deadlines that this process has armed since the last sweep. */
   readonly #armed = new Map<ServiceName, number>();
 
@@ -174,11 +175,17 @@ export class Transition implements Role {
     }
   }
 
-  /** None of them fails. */
+  /** None of them fails. One that is still at it is not overtaken by the next. */
   async #sweepAll(): Promise<void> {
-    await this.#wakeAll();
-    await this.#silent.sweep(Date.now());
-    await this.#keeper.sweep();
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    try {
+      await this.#wakeAll();
+      await this.#silent.sweep();
+      await this.#keeper.sweep();
+    } finally {
+      this.#isSweeping = false;
+    }
   }
 
   async #wakeAll(): Promise<void> {
