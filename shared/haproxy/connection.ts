@@ -9,7 +9,7 @@ import type { RuntimeAddress } from '../model/proxy-config.ts';
 import { addressText, dial, dialError, unreachableError, write } from './dial.ts';
 import { LINE_BYTES_MAX } from './encode.ts';
 import { PromptFrames } from './prompt-frames.ts';
-import { unexpectedReply } from './protocol.ts';
+import { unexpectedReply, withoutNotices } from './protocol.ts';
 
 /** Lines of one `send`. 500 adds take HAProxy 6 to 80 ms, during which it serves little else on that thread. */
 export const BATCH_LINES_MAX = 500;
@@ -69,7 +69,7 @@ export class RuntimeConnection {
     const connection = new RuntimeConnection(dial(address), addressText(address), onEnd);
     const replies = await connection.send(['prompt', 'set severity-output number'], { replyDeadlineMs: deadlineMs });
     for (const reply of replies) {
-      if (reply.trim() !== '') {
+      if (withoutNotices(reply).trim() !== '') {
         connection.close();
         throw unexpectedReply('prompt', reply);
       }
