@@ -1,6 +1,6 @@
 /**
- * Tells when a proxy's runtime socket hangs and when it answers again: once each in the log, and in what Redis has of the proxy, for `status`, `plan`
- * and the metrics. When it answers again, its reconciler is woken: what changed meanwhile waits.
+ * Tells when a proxy's runtime socket hangs and when it answers again: once each in the log, and in what Redis has of the proxy, for `status` and
+ * `plan`. When it answers again, its reconciler is woken: what changed meanwhile waits.
  */
 import { errorText } from '../shared/errors.ts';
 import type { BreakerState } from '../shared/haproxy/breaker.ts';

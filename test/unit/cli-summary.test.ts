@@ -47,6 +47,11 @@ it('is plain when all is well, also beside watchers that stand by or are gone', 
 });
 
 it.each<[what: string, changes: Partial<StatusReport>, first: string]>([
+  [
+    'a HAProxy that hangs',
+    { proxies: [proxy({ breaker: { state: 'open', detail: 'no answer', since: NOW, nextTry: NOW }, unreachable: 'no answer' })] },
+    'proxy edge HANGS',
+  ],
   ['no watcher ever', { watchers: [] }, 'NO WATCHER yet'],
   ['a dead watcher', { watchers: [watcher({ live: false, lastSeen: NOW - 180_000 })] }, 'NO WATCHER: not heard of for 3m'],
   [
