@@ -108,7 +108,7 @@ export class Draws {
 }
 
 /** Good, or good with something that does not belong there, or neither. */
-function text(draws: Draws, good: readonly string[]): string {
+export function hostileText(draws: Draws, good: readonly string[]): string {
   const base = draws.of(good);
   switch (draws.below(4)) {
     case 0:
@@ -128,9 +128,9 @@ function text(draws: Draws, good: readonly string[]): string {
 export function hostileCommand(draws: Draws, backend: string | null = null, kinds: readonly CommandKind[] = KINDS): Command {
   const bad = draws.below(7);
   const number = (at: number, good: number): number =>
-    bad === at || bad === 6 ? (draws.of<unknown>([...NUMBERS, text(draws, ['80'])]) as number) : good;
+    bad === at || bad === 6 ? (draws.of<unknown>([...NUMBERS, hostileText(draws, ['80'])]) as number) : good;
   const word = (at: number, goods: readonly string[]): string =>
-    bad === at || bad === 6 ? text(draws, goods) : (goods[draws.below(3)] ?? '');
+    bad === at || bad === 6 ? hostileText(draws, goods) : (goods[draws.below(3)] ?? '');
   const command = {
     kind: draws.of(kinds),
     backend: backend ?? word(0, NAMES),
