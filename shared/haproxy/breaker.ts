@@ -41,6 +41,8 @@ export class Breaker {
   #opened = 0;
   /** performance.now() */
   #notBefore = 0;
+  /** The one that is out. */
+  #probe: Passage | null = null;
   readonly #listeners = new Set<(state: BreakerState) => void>();
 
   get state(): BreakerState {
@@ -56,36 +58,40 @@ export class Breaker {
   /** null: nobody connects now. Whoever gets a passage says how it went. */
   enter(): Passage | null {
     if (this.#state.state === 'probing') return null;
-    if (this.#state.state === 'open') {
-      if (performance.now() < this.#notBefore) return null;
-      this.#state = { ...this.#state, state: 'probing', nextTry: null };
-      return this.#passage(true);
-    }
-    return this.#passage(false);
+    const passage = this.#passage();
+    if (this.#state.state === 'closed') return passage;
+    if (performance.now() < this.#notBefore) return null;
+    this.#state = { ...this.#state, state: 'probing', nextTry: null };
+    this.#probe = passage;
+    return passage;
   }
 
-  #passage(probe: boolean): Passage {
+  #passage(): Passage {
     let done = false;
-    const once = (end: () => void) => (): void => {
-      if (done) return;
-      done = true;
-      end();
-    };
-    return {
+    const passage: Passage = {
       answered: () => {
-        if (!done && this.#state.state === 'probing' && probe) this.#close(HUNG_MAX - 1);
+        if (!done && this.#isProbe(passage)) this.#close(HUNG_MAX - 1);
       },
-      hung: (detail) => once(() => this.#noteHung(detail, probe))(),
-      over: once(() => {
-        if (this.#state.state === 'closed') [this.#hung, this.#opened] = [0, 0];
-        else if (probe && this.#state.state === 'probing') this.#close(0);
-      }),
+      hung: (detail) => {
+        if (!done) this.#noteHung(passage, detail);
+        done = true;
+      },
+      over: () => {
+        if (!done && this.#state.state === 'closed') [this.#hung, this.#opened] = [0, 0];
+        else if (!done && this.#isProbe(passage)) this.#close(0);
+        done = true;
+      },
     };
+    return passage;
   }
 
-  #noteHung(detail: string, probe: boolean): void {
+  #isProbe(passage: Passage): boolean {
+    return this.#state.state === 'probing' && this.#probe === passage;
+  }
+
+  #noteHung(passage: Passage, detail: string): void {
     // Those that were under way when it opened say nothing new.
-    if (this.#state.state !== 'closed' && !probe) return;
+    if (this.#state.state !== 'closed' && !this.#isProbe(passage)) return;
     this.#hung += 1;
     if (this.#state.state === 'closed' && this.#hung < HUNG_MAX) return;
     const wait = backoff(this.#opened, OPEN_MS);

@@ -98,6 +98,19 @@ it('those that were under way when it opened change nothing, whatever becomes of
   expect(breaker.state).toEqual(before);
 });
 
+it('one that tried it before, and hangs only now, is not the one that tries it now', () => {
+  const { breaker } = opened();
+  vi.advanceTimersByTime(LONG_MS);
+  const first = enter(breaker);
+  first.answered();
+  enter(breaker).hung('no answer');
+  expect(breaker.state.state).toBe('open');
+  vi.advanceTimersByTime(LONG_MS);
+  enter(breaker);
+  first.hung('late');
+  expect(breaker.state.state).toBe('probing');
+});
+
 it('a passage counts once', () => {
   const breaker = new Breaker();
   const passage = enter(breaker);
