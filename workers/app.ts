@@ -203,6 +203,13 @@ export class App {
     }
   }
 
+  /** Once for all the roles that connect to proxies. */
+  async #breakers(): Promise<Role[]> {
+    if (this.#roles.some(({ name }) => name === 'breakers')) return [];
+    const { BreakerTeller } = await import('./breaker-teller.ts');
+    return [new BreakerTeller(this.#config.proxies, this.#ports)];
+  }
+
   /**
    * Each role's code is loaded only where it runs. What is listed together starts in this order. The config is read after the code is there:
    * it may have changed while that was loaded.
@@ -223,11 +230,11 @@ export class App {
       }
       case 'reconciler': {
         const { Reconciler } = await import('./reconciler/reconciler.ts');
-        return [new Reconciler(this.#config.proxies, this.#ports)];
+        return [...(await this.#breakers()), new Reconciler(this.#config.proxies, this.#ports)];
       }
       case 'observer': {
         const { Observer } = await import('./observer/observer.ts');
-        return [new Observer(this.#config.proxies, this.#ports)];
+        return [...(await this.#breakers()), new Observer(this.#config.proxies, this.#ports)];
       }
       case 'dashboard': {
         const { Dashboard } = await import('./dashboard/dashboard.ts');

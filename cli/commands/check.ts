@@ -1,6 +1,7 @@
 /** `pointsman check`: the config alone. Exit 0 with a summary, or 2 with every problem. `--json` answers both on stdout. */
 import { access } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { formatSocketAddress, isLoopback } from '../../shared/config/address.ts';
 import type { Config } from '../../shared/config/config.ts';
 import { ConfigError, formatProblem } from '../../shared/config/problem.ts';
 import type { CliContext } from '../context.ts';
@@ -12,7 +13,7 @@ export function register(command: Command, context: CliContext): void {
 async function check(context: CliContext, json: boolean): Promise<void> {
   try {
     const config = await context.loadConfig();
-    for (const warning of await missingBases(config)) context.tell(`warning: ${warning}`);
+    for (const warning of await warningsOf(config)) context.tell(`warning: ${warning}`);
     context.print(json ? JSON.stringify({ ok: true, ...counts(config) }) : summary(config));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -26,17 +27,28 @@ async function check(context: CliContext, json: boolean): Promise<void> {
 }
 
 /** No error: the config may be checked on another host, or before HAProxy is set up. */
-async function missingBases({ proxies }: Config): Promise<string[]> {
+async function warningsOf({ proxies }: Config): Promise<string[]> {
   const warnings: string[] = [];
-  for (const { id, base } of proxies) {
-    if (base === null) continue;
-    const there = await access(base).then(
-      () => true,
-      () => false,
-    );
-    if (!there) warnings.push(`proxies.${id}.base: ${base} is not there; HAProxy needs it where it runs`);
+  for (const { id, base, runtime } of proxies) {
+    const tls = runtime.kind === 'tls' ? runtime.tls : null;
+    const files = { base, 'runtimeTls.ca': tls?.ca, 'runtimeTls.cert': tls?.cert, 'runtimeTls.key': tls?.key };
+    for (const [key, file] of Object.entries(files)) {
+      const user = key === 'base' ? 'HAProxy needs it' : 'it is needed';
+      if (file && !(await isThere(file))) warnings.push(`proxies.${id}.${key}: ${file} is not there; ${user} where it runs`);
+    }
+    if (runtime.kind === 'tcp' && !isLoopback(runtime.host))
+      warnings.push(
+        `proxies.${id}.runtime: whoever reaches ${formatSocketAddress(runtime)} is HAProxy's administrator; tls:// asks who it is`,
+      );
   }
   return warnings;
+}
+
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 function summary(config: Config): string {

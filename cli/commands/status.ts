@@ -15,7 +15,7 @@ const JSON_HELP = `
   instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason, until,
                witnesses[] proxy, verdict (up | down | unknown), since (at most 16)
   proxies[]    proxy, pool, version, worker, lastSeen, live, unreachable, dirty, lastReload { at, reason, failed },
-               hearing { by (ring | poll), detail },
+               hearing { by (ring | poll), detail }, breaker (null, or state, detail, since, nextTry),
                backends[] service, state, since, revision, detail, nextTry
   watchers[]   watcher, leader, lastSeen, live, connected, since, problem, services, troubled[] { service, why (path | stale), detail }
   queues[]     queue, waiting, active, delayed, failed

@@ -17,7 +17,7 @@ import type { Ports } from '../../workers/app.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
 import { rejectionOf } from '../../workers/reconciler/reload-request.ts';
 import { look } from '../../workers/reconciler/service-pass.ts';
-import { type BackendStatus, backendStatus } from '../status/report.ts';
+import { type BackendStatus, backendStatus, readBreaker } from '../status/report.ts';
 
 export const PLAN_FORMAT = 1;
 
@@ -55,6 +55,8 @@ export type ProxyPlan =
 /** Throws only what Redis throws. */
 export async function planProxy(config: ProxyConfig, ports: Ports): Promise<ProxyPlan> {
   const agent = new ProxyAgent(config, ports);
+  const hangs = await hangsNow(config.id, ports);
+  if (hangs !== null) return storedPlan(config.id, ports, hangs);
   try {
     return await withRuntime(config.runtime, async (connection) => {
       const proxy = await observeProxy(connection);
@@ -75,6 +77,16 @@ export async function planProxy(config: ProxyConfig, ports: Ports): Promise<Prox
     if (!(error instanceof PointsmanError) || !error.code.startsWith('HAPROXY_')) throw error;
     return storedPlan(config.id, ports, { error: errorText(error), hint: error.hint });
   }
+}
+
+/** What those who work on the proxy say of its socket: one more connection would hang like theirs. null: it does not hang, or that is old. */
+async function hangsNow(proxy: ProxyId, ports: Ports): Promise<{ error: string; hint: string } | null> {
+  const breaker = readBreaker((await ports.proxies.state(proxy))['breaker'], Date.now());
+  if (breaker === null) return null;
+  return {
+    error: `it hangs, and is not connected to meanwhile: ${breaker.detail ?? ''}`,
+    hint: 'it is tried again by itself; `pointsman status` shows when',
+  };
 }
 
 export async function storedPlan(proxy: ProxyId, ports: Ports, why: { error: string; hint: string }): Promise<ProxyPlan> {

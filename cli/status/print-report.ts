@@ -157,7 +157,7 @@ function proxyRow(proxy: ProxyStatus, now: number): Row {
     proxy.proxy,
     proxy.pool,
     proxy.version ?? { text: 'unknown', tone: 'faint' },
-    workerCell(proxy),
+    workerCell(proxy, now),
     { text: seen, tone: proxy.live ? 'plain' : 'bad' },
     hearingCell(proxy.hearing),
     statesText(counted(proxy.backends.map(({ state }) => state))),
@@ -177,7 +177,15 @@ function reloadCell({ at, reason, failed }: NonNullable<ProxyStatus['lastReload'
   return reason === null ? when : `${when}: ${reason}`;
 }
 
-function workerCell({ unreachable, worker }: ProxyStatus): string | Cell {
+function workerCell({ unreachable, breaker, worker }: ProxyStatus, now: number): string | Cell {
+  if (breaker !== null) {
+    const next =
+      breaker.nextTry === null ? 'is tried now' : `next try ${breaker.nextTry <= now ? 'is due' : `in ${ageText(breaker.nextTry - now)}`}`;
+    return {
+      text: `HANGS${breaker.since === null ? '' : ` for ${ageText(now - breaker.since)}`}, ${next}: ${breaker.detail ?? ''}`,
+      tone: 'bad',
+    };
+  }
   if (unreachable !== null) return { text: `unreachable: ${unreachable}`, tone: 'bad' };
   return worker === null ? '' : `pid ${worker}`;
 }

@@ -17,6 +17,7 @@ import {
   lagOf,
   type ProxyStatus,
   type QueueStatus,
+  readBreaker,
   type ServiceStatus,
   STATUS_FORMAT,
   type StatusReport,
@@ -113,6 +114,7 @@ async function readProxy(ports: Ports, proxy: KnownProxy, only: ServiceName | nu
     hearing: state['hearing'] === undefined ? null : (JSON.parse(state['hearing']) as ProxyStatus['hearing']),
     live: lastSeen !== null && now - lastSeen <= ANNOUNCE_FRESH_MS,
     unreachable: state['unreachable'] || null,
+    breaker: readBreaker(state['breaker'], now),
     dirty: dirty.size,
     backends,
     lastReload:

@@ -11,6 +11,7 @@ import type { Rejection } from '../../shared/model/registration.ts';
 import type { CheckConfig } from '../../shared/model/service-config.ts';
 
 export const STATUS_FORMAT = 1;
+const BREAKER_FRESH_MS = 30_000;
 
 export interface StatusReport {
   readonly format: typeof STATUS_FORMAT;
@@ -78,6 +79,13 @@ export interface ProxyStatus {
   readonly hearing: { readonly by: string; readonly detail: string | null } | null;
   /** Why HAProxy cannot be worked on; null: it can, or nobody has tried. */
   readonly unreachable: string | null;
+  /** Its runtime socket hangs, and nobody connects to it but to try it again, when and why; null: it does not, as far as is known. */
+  readonly breaker: {
+    readonly state: string;
+    readonly detail: string | null;
+    readonly since: number | null;
+    readonly nextTry: number | null;
+  } | null;
   /** Services that it still has to look at. */
   readonly dirty: number;
   readonly backends: readonly BackendStatus[];
@@ -169,6 +177,13 @@ export function instanceStatus(service: string, snapshot: InstanceSnapshot, last
 export function backendStatus(service: string, { state, context }: BackendSnapshot): BackendStatus {
   const { since, revision, detail, nextTry } = context;
   return { service, state, since, revision, detail, nextTry };
+}
+
+/** A process that lives writes it again every few seconds; null: the socket does not hang, or nobody says so any more. */
+export function readBreaker(stored: string | undefined, now: number): ProxyStatus['breaker'] {
+  if (!stored) return null;
+  const { at, ...breaker } = JSON.parse(stored) as NonNullable<ProxyStatus['breaker']> & { at: number };
+  return now - at > BREAKER_FRESH_MS ? null : breaker;
 }
 
 /** `unfolded`: ids of the events behind the cursor, oldest first. */

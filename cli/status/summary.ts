@@ -25,14 +25,14 @@ function backendsText(proxies: readonly ProxyStatus[]): string {
   const backends = proxies.flatMap((proxy) => proxy.backends);
   const unsettled = backends.filter(({ state }) => state !== 'in-sync').length;
   if (backends.length === 0) return 'no backend yet';
-  const known = proxies.every(({ live, unreachable }) => live && unreachable === null);
+  const known = proxies.every(({ live, unreachable, breaker }) => live && unreachable === null && breaker === null);
   if (unsettled > 0) return `${unsettled} of ${count(backends.length, 'backend')} not in sync${known ? '' : ' when last looked at'}`;
   return known ? 'every backend in sync' : 'every backend in sync when last looked at';
 }
 
 function proxyAlarms({ proxies, at }: StatusReport): string[] {
   const silent = proxies.filter(({ live }) => !live);
-  const unreachable = proxies.filter((proxy) => proxy.live && proxy.unreachable !== null);
+  const unreachable = proxies.filter((proxy) => proxy.live && (proxy.unreachable !== null || proxy.breaker !== null));
   return [
     ...silent
       .slice(0, NAMED_MAX)
@@ -40,7 +40,7 @@ function proxyAlarms({ proxies, at }: StatusReport): string[] {
         ({ proxy, lastSeen }) => `NOBODY WORKS on proxy ${proxy}${lastSeen === null ? '' : `: not heard of for ${ageText(at - lastSeen)}`}`,
       ),
     ...(silent.length > NAMED_MAX ? [`nor on ${count(silent.length - NAMED_MAX, 'other')}`] : []),
-    ...unreachable.slice(0, NAMED_MAX).map(({ proxy }) => `proxy ${proxy} UNREACHABLE`),
+    ...unreachable.slice(0, NAMED_MAX).map(({ proxy, breaker }) => `proxy ${proxy} ${breaker === null ? 'UNREACHABLE' : 'HANGS'}`),
     ...(unreachable.length > NAMED_MAX ? [`and ${count(unreachable.length - NAMED_MAX, 'other')}`] : []),
   ];
 }

@@ -1,10 +1,13 @@
 /**
  * PURE. Addresses as the config writes them: what a frontend listens on (`127.0.0.1:3210`, `[::1]:80`, `*:80`) and how a
- * socket is reached (`unix:/run/haproxy/admin.sock`, `tcp://10.0.0.7:9999`). Only whitelisted characters come through, because
+ * socket is reached (`unix:/run/haproxy/admin.sock`, `tcp://10.0.0.7:9999`, `tls://edge.internal:9999`). Only whitelisted characters come through, because
  * these texts end up in HAProxy's files and command line.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { SocketAddress } from '../model/proxy-config.ts';
+
+/** As `runtime` writes it; what TLS needs besides is in `runtimeTls`. */
+export type RuntimeTarget = SocketAddress | { readonly kind: 'tls'; readonly host: string; readonly port: number };
 
 export interface ListenAddress {
   /** An IPv4 address, an IPv6 address without brackets, `*` (every IPv4 address), or `localhost` where that is allowed. */
@@ -49,14 +52,21 @@ export function parseSocketAddress(text: string): SocketAddress | null {
   return isHost(parts.host) ? { kind: 'tcp', ...parts } : null;
 }
 
+/** As parseSocketAddress, and `tls://host:port`. */
+export function parseRuntimeTarget(text: string): RuntimeTarget | null {
+  if (!text.startsWith('tls://')) return parseSocketAddress(text);
+  const address = parseSocketAddress(`tcp://${text.slice('tls://'.length)}`);
+  return address === null || address.kind === 'unix' ? null : { ...address, kind: 'tls' };
+}
+
 /** An IPv4 address or a host name. Four numbers that are no address (`127.0.0.300`) are not taken for a name. */
 export function isHost(text: string): boolean {
   return isIPv4(text) || (HOST_NAME.test(text) && !/^[\d.]+$/.test(text));
 }
 
 /** One text per socket, to compare by. */
-export function formatSocketAddress(address: SocketAddress): string {
-  return address.kind === 'unix' ? `unix:${address.path}` : `tcp://${formatListen(address)}`;
+export function formatSocketAddress(address: RuntimeTarget): string {
+  return address.kind === 'unix' ? `unix:${address.path}` : `${address.kind}://${formatListen(address)}`;
 }
 
 function splitHostPort(text: string): ListenAddress | null {

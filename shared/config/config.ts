@@ -1,6 +1,6 @@
 /** PURE. The effective config: every default filled in, times in ms, lists sorted by name. What the program runs on. */
 
-import type { ProxyConfig, ReloadWay } from '../model/proxy-config.ts';
+import type { ProxyConfig, ReloadWay, RuntimeAddress } from '../model/proxy-config.ts';
 import type { Retain } from '../model/retain.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { LogLevel } from '../observability/logger.ts';
@@ -53,7 +53,7 @@ function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): 
   return {
     id,
     binary: haproxy.binary,
-    runtime: proxy.runtime,
+    runtime: runtimeAddress(proxy),
     reload: proxy.runtimeOnly ? null : reloadWay(proxy),
     base: proxy.runtimeOnly ? null : (proxy.base ?? null),
     managed: proxy.runtimeOnly ? null : (proxy.managed ?? null),
@@ -64,6 +64,12 @@ function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): 
     defaults: haproxy.defaults,
     reloadPolicy: haproxy.reload,
   };
+}
+
+function runtimeAddress({ runtime, runtimeTls }: ProxySection): RuntimeAddress {
+  if (runtime.kind !== 'tls') return runtime;
+  const { ca = null, cert = null, key = null, serverName = null } = runtimeTls ?? {};
+  return { ...runtime, tls: { ca, cert, key, serverName } };
 }
 
 function reloadWay(proxy: ProxySection): ReloadWay | null {

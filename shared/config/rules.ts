@@ -29,7 +29,12 @@ export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
     ...[...valid.services].flatMap(([name, service]) => twoChecks(name, service)),
     ...[...valid.services].flatMap(([name, service]) => httpHash(name, service)),
     ...[...valid.services].flatMap(([name, service]) => serviceOptions(name, service)),
-    ...[...valid.proxies].flatMap(([id, proxy]) => [...waysToReload(id, proxy), ...files(id, proxy), ...ownSocket(id, proxy)]),
+    ...[...valid.proxies].flatMap(([id, proxy]) => [
+      ...waysToReload(id, proxy),
+      ...files(id, proxy),
+      ...ownSocket(id, proxy),
+      ...tlsKeys(id, proxy),
+    ]),
     ...sharedSockets(proxies),
     ...sharedFolders(proxies),
   ];
@@ -101,9 +106,18 @@ function files(id: string, proxy: ProxySection): RuleBreach[] {
 function ownSocket(id: string, proxy: ProxySection): RuleBreach[] {
   const { runtime } = proxy;
   if (proxy.runtimeOnly || (!proxy.start && proxy.base !== undefined)) return [];
-  if (runtime.kind === 'unix' || isIP(runtime.host) !== 0) return [];
+  if (runtime.kind === 'unix' || (runtime.kind === 'tcp' && isIP(runtime.host) !== 0)) return [];
   const expected = 'unix:/absolute/path, or tcp:// with an IP address, because our own file opens this socket';
   return [{ path: ['proxies', id, 'runtime'], found: formatSocketAddress(runtime), expected }];
+}
+
+function tlsKeys(id: string, { runtime, runtimeTls }: ProxySection): RuleBreach[] {
+  if (runtimeTls === undefined) return [];
+  const path = ['proxies', id, 'runtimeTls'];
+  if (runtime.kind !== 'tls')
+    return [{ path, found: `runtimeTls with ${formatSocketAddress(runtime)}`, expected: 'runtime: tls://host:port' }];
+  if ((runtimeTls.cert === undefined) === (runtimeTls.key === undefined)) return [];
+  return [{ path, found: runtimeTls.cert === undefined ? 'key without cert' : 'cert without key', expected: 'both, or neither' }];
 }
 
 function sharedSockets(proxies: Entries<Partial<ProxySection>>): RuleBreach[] {
@@ -114,8 +128,10 @@ function sharedSockets(proxies: Entries<Partial<ProxySection>>): RuleBreach[] {
       const address = proxy[key];
       if (address === undefined) continue;
       const socket = formatSocketAddress(address);
-      const owner = owners.get(socket);
-      if (owner === undefined) owners.set(socket, `${key} of proxy ${id}`);
+      // With TLS or without, a port is one socket.
+      const place = socket.replace(/^tls:/, 'tcp:');
+      const owner = owners.get(place);
+      if (owner === undefined) owners.set(place, `${key} of proxy ${id}`);
       else found.push({ path: ['proxies', id, key], found: `${socket}, which is the ${owner}`, expected: 'a socket of its own' });
     }
   }

@@ -77,7 +77,23 @@ const haproxy = value.map({
 
 /** One entry of `proxies`, by its id. */
 export const proxySchema = value.map({
-  runtime: value.socketAddress().describe('The runtime socket (`stats socket … level admin`).'),
+  runtime: value
+    .runtimeTarget()
+    .describe(
+      'The runtime socket (`stats socket … level admin`), or `tls://` where a `bind … ssl` of HAProxy passes connections on to it.',
+    ),
+  runtimeTls: value
+    .map({
+      ca: value
+        .filePath()
+        .optional()
+        .describe("Who must have signed HAProxy's certificate (PEM). Default: the authorities that Node knows."),
+      cert: value.filePath().optional().describe('Our certificate (PEM), for a `bind` with `verify required`.'),
+      key: value.filePath().optional().describe('Its key (PEM).'),
+      serverName: value.hostName().optional().describe("The name in HAProxy's certificate. Default: the host of `runtime`."),
+    })
+    .optional()
+    .describe('For `tls://`. The files are read again when they change.'),
   master: value.socketAddress().optional().describe("For reloads: the master's socket (`haproxy -W -S`)."),
   reloadCommand: value
     .list(z.string({ error: 'a text' }).regex(/^[^\0]+$/, { error: 'a text' }), 1, COMMAND_WORDS_MAX)

@@ -5,7 +5,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { posix } from 'node:path';
 import { z } from 'zod';
-import { formatListen, isHost, type ListenAddress, parseListen, parseSocketAddress } from './address.ts';
+import { formatListen, isHost, type ListenAddress, parseListen, parseRuntimeTarget, parseSocketAddress } from './address.ts';
 import { DURATION, formatDuration, parseDuration } from './duration.ts';
 import { parseSize, SIZE } from './size.ts';
 
@@ -118,6 +118,16 @@ export function listenParts() {
 
 export function socketAddress() {
   return parsed('unix:/absolute/path (at most 97 plain characters) or tcp://host:port', /^(unix:\/|tcp:\/\/)\S+$/, parseSocketAddress);
+}
+
+/** A socket of a worker, which HAProxy may also open with TLS. */
+export function runtimeTarget() {
+  const expected = 'unix:/absolute/path (at most 97 plain characters), tcp://host:port or tls://host:port';
+  return parsed(expected, /^(unix:\/|tcp:\/\/|tls:\/\/)\S+$/, parseRuntimeTarget);
+}
+
+export function hostName() {
+  return parsed('a host name', /^[A-Za-z0-9.-]{1,253}$/, (text) => (isHost(text) && !isIPv4(text) ? text : null));
 }
 
 /** A normal absolute path in plain characters, as HAProxy's command line and files take it unquoted. */

@@ -3,16 +3,17 @@
  * one job and is closed after it: it stays with the worker that accepted it, and HAProxy has few to give (10 unless `stats maxconn` says
  * otherwise; the next one connects and hangs). Every wait has a deadline; what is late is an error, never a short answer. After an error the connection is closed.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { assert, PointsmanError } from '../errors.ts';
-import type { SocketAddress } from '../model/proxy-config.ts';
+import type { RuntimeAddress } from '../model/proxy-config.ts';
+import { addressText, dial, dialError, unreachableError, write } from './dial.ts';
 import { LINE_BYTES_MAX } from './encode.ts';
 import { PromptFrames } from './prompt-frames.ts';
-import { unexpectedReply } from './protocol.ts';
+import { unexpectedReply, withoutNotices } from './protocol.ts';
 
 /** Lines of one `send`. 500 adds take HAProxy 6 to 80 ms, during which it serves little else on that thread. */
 export const BATCH_LINES_MAX = 500;
-/** 10,000 servers are 0.8 MB of `show servers state`. */
+/** Of all the replies of one `send` together. 10,000 servers are 0.8 MB of `show servers state`. */
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 export const OPEN_DEADLINE_MS = 2_000;
 /** From one reply to the next. The largest reads of a large HAProxy take 0.1 s. */
@@ -25,9 +26,14 @@ export interface SendOptions {
   readonly onReply?: (reply: string, index: number) => void;
 }
 
+/** Called once, when the connection is over: why, or null when it was closed by whoever had it. */
+export type OnEnd = (failure: unknown) => void;
+
 interface Exchange {
   readonly lines: readonly string[];
   readonly replies: string[];
+  /** Of the replies that came. */
+  bytes: number;
   readonly options: SendOptions;
   readonly resolve: (replies: string[]) => void;
   readonly reject: (error: unknown) => void;
@@ -40,25 +46,30 @@ export class RuntimeConnection {
   readonly #frames = new PromptFrames();
   #exchange: Exchange | null = null;
   #failure: unknown = null;
+  readonly #onEnd: OnEnd;
 
-  private constructor(socket: Socket, address: string) {
+  private constructor(socket: Socket, address: string, onEnd: OnEnd) {
     this.#socket = socket;
     this.address = address;
+    this.#onEnd = onEnd;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('error', (error) => this.#fail(unreachableError(address, error.message, error)));
+    socket.on('error', (error) => this.#fail(dialError(address, error)));
     socket.on('close', () => this.#fail(unreachableError(address, 'HAProxy closed the connection')));
   }
 
   /**
-   * Connected, in `prompt` mode, with severities in replies. Throws HAPROXY_UNREACHABLE, or HAPROXY_TIMEOUT when HAProxy does not
-   * answer in time (a stopped process, or all its connections are taken).
+   * Connected, in `prompt` mode, with severities in replies. Throws HAPROXY_UNREACHABLE, HAPROXY_TLS_FAILED, or HAPROXY_TIMEOUT when HAProxy does
+   * not answer in time (a stopped process, or all its connections are taken). Whoever works on a proxy opens by runtime.ts, which heeds its breaker.
    */
-  static async open(address: SocketAddress, deadlineMs: number = OPEN_DEADLINE_MS): Promise<RuntimeConnection> {
-    const socket = connect(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port, noDelay: true });
-    const connection = new RuntimeConnection(socket, addressText(address));
+  static async open(
+    address: RuntimeAddress,
+    deadlineMs: number = OPEN_DEADLINE_MS,
+    onEnd: OnEnd = () => undefined,
+  ): Promise<RuntimeConnection> {
+    const connection = new RuntimeConnection(dial(address), addressText(address), onEnd);
     const replies = await connection.send(['prompt', 'set severity-output number'], { replyDeadlineMs: deadlineMs });
     for (const reply of replies) {
-      if (reply.trim() !== '') {
+      if (withoutNotices(reply).trim() !== '') {
         connection.close();
         throw unexpectedReply('prompt', reply);
       }
@@ -78,14 +89,14 @@ export class RuntimeConnection {
     if (lines.length === 0) return Promise.resolve([]);
     if (this.#failure !== null) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#exchange = { lines, replies: [], options, resolve, reject, timer: this.#timer(options) };
-      this.#socket.write(`${lines.join('\n')}\n`);
+      this.#exchange = { lines, replies: [], bytes: 0, options, resolve, reject, timer: this.#timer(options) };
+      write(this.#socket, `${lines.join('\n')}\n`);
     });
   }
 
   /** Safe to call twice. */
   close(): void {
-    this.#fail(unreachableError(this.address, 'the connection was closed'));
+    this.#fail(unreachableError(this.address, 'the connection was closed'), null);
   }
 
   #receive(chunk: Buffer): void {
@@ -93,7 +104,7 @@ export class RuntimeConnection {
       if (this.#failure !== null) return;
       this.#answer(reply);
     }
-    if (this.#frames.pendingBytes > REPLY_BYTES_MAX) {
+    if (this.#frames.pendingBytes + (this.#exchange?.bytes ?? 0) > REPLY_BYTES_MAX) {
       const line = this.#exchange?.lines[this.#exchange.replies.length] ?? '';
       this.#fail(unexpectedReply(line, `more than ${REPLY_BYTES_MAX} bytes`));
     }
@@ -107,6 +118,7 @@ export class RuntimeConnection {
     }
     clearTimeout(exchange.timer);
     const index = exchange.replies.push(reply) - 1;
+    exchange.bytes += reply.length;
     try {
       exchange.options.onReply?.(reply, index);
     } catch (error) {
@@ -127,28 +139,17 @@ export class RuntimeConnection {
   }
 
   /** The first failure stays; everything afterwards is rejected with it. */
-  #fail(error: unknown): void {
+  #fail(error: unknown, told: unknown = error): void {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#socket.destroy();
+    this.#onEnd(told);
     const exchange = this.#exchange;
     this.#exchange = null;
     if (exchange === null) return;
     clearTimeout(exchange.timer);
     exchange.reject(error);
   }
-}
-
-export function addressText(address: SocketAddress): string {
-  return address.kind === 'unix' ? `unix:${address.path}` : `tcp://${address.host}:${address.port}`;
-}
-
-function unreachableError(address: string, what: string, cause?: Error): PointsmanError {
-  return new PointsmanError('HAPROXY_UNREACHABLE', `HAProxy's runtime socket ${address}: ${what}`, {
-    hint: 'is HAProxy running, does its config have this `stats socket`, and may this user open it?',
-    retry: 'transient',
-    cause,
-  });
 }
 
 function timeoutError(address: string, ms: number, exchange: Exchange | null): PointsmanError {

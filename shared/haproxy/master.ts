@@ -8,7 +8,7 @@ import { PointsmanError } from '../errors.ts';
 import type { SocketAddress } from '../model/proxy-config.ts';
 import { pause } from '../runtime/wait.ts';
 import { alertsOf } from './config-check.ts';
-import { addressText } from './connection.ts';
+import { addressText } from './dial.ts';
 
 /** A reload of 10,000 servers took 1.4 s; one that fails to bind 2.1 s. */
 export const RELOAD_DEADLINE_MS = 30_000;

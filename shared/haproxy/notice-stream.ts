@@ -3,8 +3,10 @@
  * keeps an old worker alive: so whoever holds one closes it as soon as that worker is no longer the living one. What is kept of what comes is
  * bounded by one line. It ends once, by `close` or by itself.
  */
-import { connect, type Socket } from 'node:net';
-import type { SocketAddress } from '../model/proxy-config.ts';
+import type { Socket } from 'node:net';
+import type { PointsmanError } from '../errors.ts';
+import type { RuntimeAddress } from '../model/proxy-config.ts';
+import { addressText, dial, dialError, write } from './dial.ts';
 import { LineFrames } from './line-frames.ts';
 import { type Notice, parseNotice } from './parse-notice.ts';
 import { NOTICES_RING } from './render-global.ts';
@@ -45,15 +47,16 @@ export class NoticeStream {
   readonly #head = { lines: 0, pid: 0, listing: false, hasRing: false };
   #live = false;
 
-  constructor(address: SocketAddress, handlers: StreamHandlers, deadlineMs: number = OPEN_DEADLINE_MS) {
+  /** @throws PointsmanError HAPROXY_TLS_FAILED: a file of `runtimeTls` cannot be used. */
+  constructor(address: RuntimeAddress, handlers: StreamHandlers, deadlineMs: number = OPEN_DEADLINE_MS) {
     this.#handlers = handlers;
-    this.#socket = connect(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port });
+    this.#socket = dial(address);
     this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    this.#socket.on('error', (error) => this.#end({ why: 'closed', detail: error.message }));
+    this.#socket.on('error', (error) => this.#fail(dialError(addressText(address), error)));
     this.#socket.on('close', () => this.#end({ why: 'closed', detail: 'HAProxy closed the connection' }));
     // One line, because HAProxy takes one only. The first commands say who answers and whether it has our ring; the last one never ends.
-    this.#socket.write(`set timeout cli ${QUIET_S}s;show info;show events;show events ${NOTICES_RING} -w -n\n`);
+    write(this.#socket, `set timeout cli ${QUIET_S}s;show info;show events;show events ${NOTICES_RING} -w -n\n`);
     this.#deadline = setTimeout(() => this.#end({ why: 'no-answer' }), deadlineMs);
   }
 
@@ -62,6 +65,10 @@ export class NoticeStream {
     this.#ended = true;
     clearTimeout(this.#deadline);
     this.#socket.destroy();
+  }
+
+  #fail(error: PointsmanError): void {
+    this.#end(error.code === 'HAPROXY_TIMEOUT' ? { why: 'no-answer' } : { why: 'closed', detail: error.message });
   }
 
   #end(end: StreamEnd): void {

@@ -10,7 +10,11 @@ import type { RuntimeConnection } from './connection.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseLoaded, parseVariable } from './parse-process.ts';
 import { parseServersState } from './parse-servers.ts';
 import { parseServerConnections, parseStatisticLimits, parseStatisticSessions } from './parse-sessions.ts';
-import { READ } from './protocol.ts';
+import { READ, withoutNotices } from './protocol.ts';
+
+async function ask(connection: RuntimeConnection, lines: readonly string[]): Promise<string[]> {
+  return (await connection.send(lines)).map(withoutNotices);
+}
 
 export interface Worker {
   readonly identity: WorkerIdentity;
@@ -20,7 +24,7 @@ export interface Worker {
 }
 
 export async function identify(connection: RuntimeConnection): Promise<Worker> {
-  const [info, stamp] = (await connection.send([READ.info, READ.stamp])) as [string, string];
+  const [info, stamp] = (await ask(connection, [READ.info, READ.stamp])) as [string, string];
   return worker(info, parseVariable(stamp));
 }
 
@@ -38,7 +42,7 @@ export interface ObservedProxy extends Worker {
 }
 
 export async function observeProxy(connection: RuntimeConnection): Promise<ObservedProxy> {
-  return proxyOf((await connection.send(OF_PROXY)) as [string, string, string]);
+  return proxyOf((await ask(connection, OF_PROXY)) as [string, string, string]);
 }
 
 /** The worker, and one backend as observeBackend gives it; null too when its state cannot be read: that is its own trouble, and not the worker's. */
@@ -46,7 +50,7 @@ export async function observeProxyAndBackend(
   connection: RuntimeConnection,
   backend: string,
 ): Promise<{ proxy: ObservedProxy; backend: ObservedBackend | null }> {
-  const replies = await connection.send([...OF_PROXY, ...ofBackend(backend)]);
+  const replies = await ask(connection, [...OF_PROXY, ...ofBackend(backend)]);
   const [info, environment, names, state, variable] = replies as [string, string, string, string, string];
   return { proxy: proxyOf([info, environment, names]), backend: readable(() => backendOf(backend, [state, variable])) };
 }
@@ -76,7 +80,7 @@ function proxyOf([info, environment, names]: readonly [string, string, string]):
 
 /** null: no such backend. */
 export async function observeBackend(connection: RuntimeConnection, backend: string): Promise<ObservedBackend | null> {
-  return backendOf(backend, (await connection.send(ofBackend(backend))) as [string, string]);
+  return backendOf(backend, (await ask(connection, ofBackend(backend))) as [string, string]);
 }
 
 function ofBackend(backend: string): string[] {
@@ -96,7 +100,7 @@ export async function observeSome(
   connection: RuntimeConnection,
   backends: readonly string[],
 ): Promise<{ worker: Worker; backends: ReadonlyMap<string, ObservedBackend> }> {
-  const [info, stamp, ...replies] = (await connection.send([READ.info, READ.stamp, ...backends.flatMap(ofBackend)])) as [
+  const [info, stamp, ...replies] = (await ask(connection, [READ.info, READ.stamp, ...backends.flatMap(ofBackend)])) as [
     string,
     string,
     ...string[],
@@ -113,13 +117,13 @@ export async function observeSome(
 export async function observeAll(
   connection: RuntimeConnection,
 ): Promise<{ worker: ObservedProxy; backends: ReadonlyMap<string, ObservedBackend> }> {
-  const [info, environment, names, state] = (await connection.send([...OF_PROXY, READ.servers])) as [string, string, string, string];
+  const [info, environment, names, state] = (await ask(connection, [...OF_PROXY, READ.servers])) as [string, string, string, string];
   return { worker: proxyOf([info, environment, names]), backends: backendsOf(state, environment, names) };
 }
 
 /** Every backend in one reply: for a full pass. */
 export async function observeBackends(connection: RuntimeConnection): Promise<ReadonlyMap<string, ObservedBackend>> {
-  const [state, environment, names] = (await connection.send([READ.servers, READ.environment, READ.backends])) as [string, string, string];
+  const [state, environment, names] = (await ask(connection, [READ.servers, READ.environment, READ.backends])) as [string, string, string];
   return backendsOf(state, environment, names);
 }
 
@@ -139,10 +143,10 @@ function backendsOf(state: string, environment: string, names: string): Map<stri
  * though a delete waits for them too. null: no such backend. Two round trips.
  */
 export async function observeSessions(connection: RuntimeConnection, backend: string): Promise<ReadonlyMap<string, number> | null> {
-  const [state] = (await connection.send([READ.connectionsOf(backend)])) as [string];
+  const [state] = (await ask(connection, [READ.connectionsOf(backend)])) as [string];
   const connections = parseServerConnections(state);
   if (connections === null || connections.number === null) return connections === null ? null : new Map();
-  const [statistics] = (await connection.send([READ.statisticsOf(connections.number)])) as [string];
+  const [statistics] = (await ask(connection, [READ.statisticsOf(connections.number)])) as [string];
   const counts = new Map<string, number>();
   for (const [server, count] of parseStatisticSessions(statistics)) counts.set(server, Math.max(count, connections.used.get(server) ?? 0));
   return counts;
@@ -150,10 +154,10 @@ export async function observeSessions(connection: RuntimeConnection, backend: st
 
 /** By server name, how many connections each takes at once; 0: no limit. null: no such backend. Two round trips. */
 export async function observeMaxConns(connection: RuntimeConnection, backend: string): Promise<ReadonlyMap<string, number> | null> {
-  const [state] = (await connection.send([READ.connectionsOf(backend)])) as [string];
+  const [state] = (await ask(connection, [READ.connectionsOf(backend)])) as [string];
   const number = parseServerConnections(state)?.number ?? null;
   if (number === null) return null;
-  const [statistics] = (await connection.send([READ.statisticsOf(number)])) as [string];
+  const [statistics] = (await ask(connection, [READ.statisticsOf(number)])) as [string];
   return parseStatisticLimits(statistics);
 }
 

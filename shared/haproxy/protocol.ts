@@ -59,7 +59,9 @@ const SILENT: Readonly<Record<LineClass, boolean>> = {
 
 /** What HAProxy reports of servers and backends on its own account. */
 const NOTICE =
-  /^((Backup )?Server \S+ (is|enters|remains|was) |Health check for |backend '?\S+'? has no server available!|(Paused|Resumed|Stopping|Stopped|Proxy) )/;
+  /^((Backup )?Server \S+( \('[^']*'\))? (is|enters|remains|was) |Health check for |backend '?\S+'? has no server available!|(Paused|Resumed|Stopping|Stopped|Proxy) )/;
+/** The same with its severity, as a line of its own. */
+const NOTICE_LINE = new RegExp(`^(?:\\[[0-7]\\]: ?)?${NOTICE.source.slice(1)}.*(?:\\n|$)`, 'gm');
 const SEVERITY = /^\[([0-7])\]: ?/;
 /** Severity "error" of syslog: this and all below are failures. */
 const ERROR_SEVERITY = 3;
@@ -94,11 +96,20 @@ function judgeLine(line: Line, reply: string): Outcome {
   return 'done';
 }
 
+/** What a line that reads was answered, without what HAProxy reports of other things in the midst of it. */
+export function withoutNotices(reply: string): string {
+  return reply.replace(NOTICE_LINE, '');
+}
+
 export function unexpectedReply(line: string, reply: string): PointsmanError {
-  return new PointsmanError('HAPROXY_REPLY_UNEXPECTED', `HAProxy answered ${JSON.stringify(line)} with ${JSON.stringify(shown(reply))}`, {
-    hint: 'is this HAProxy 2.6 or newer, and its socket of level admin?',
-    retry: 'after',
-  });
+  return new PointsmanError(
+    'HAPROXY_REPLY_UNEXPECTED',
+    `HAProxy answered ${JSON.stringify(shown(line))} with ${JSON.stringify(shown(reply))}`,
+    {
+      hint: 'is this HAProxy 2.6 or newer, and its socket of level admin?',
+      retry: 'after',
+    },
+  );
 }
 
 /** A reply as a person may see it: one line, bounded, without control characters. */

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import type { SocketAddress } from '../model/proxy-config.ts';
+import type { RuntimeAddress } from '../model/proxy-config.ts';
 import { alertsOf, environmentOf, toolMissing } from './config-check.ts';
 import { RELOAD_DEADLINE_MS, reloadFailed } from './master.ts';
 import { ProcessLog } from './process-log.ts';
@@ -15,7 +15,7 @@ export interface ReloadInput {
   readonly base: string | null;
   readonly managed: string;
   /** The runtime socket: a new process takes the listening sockets through it (`-x`). */
-  readonly runtime: SocketAddress;
+  readonly runtime: RuntimeAddress;
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
 }

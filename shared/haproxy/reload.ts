@@ -6,7 +6,7 @@
 import { PointsmanError, unreachable } from '../errors.ts';
 import type { ServiceName } from '../model/ids.ts';
 import type { WorkerIdentity } from '../model/observed.ts';
-import type { ReloadWay, SocketAddress } from '../model/proxy-config.ts';
+import type { ReloadWay, RuntimeAddress, SocketAddress } from '../model/proxy-config.ts';
 import { pause } from '../runtime/wait.ts';
 import { alertsOf } from './config-check.ts';
 import { reloadByMaster, reloadFailed } from './master.ts';
@@ -54,7 +54,7 @@ async function reloadByMasterWithReason(socket: SocketAddress, input: ReloadInpu
 }
 
 export interface AwaitInput {
-  readonly runtime: SocketAddress;
+  readonly runtime: RuntimeAddress;
   /** Who answered before; null: nobody did. */
   readonly before: WorkerIdentity | null;
   /** `proxyStamp` */

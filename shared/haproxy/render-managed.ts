@@ -1,4 +1,5 @@
 /** PURE. The managed folder of a proxy as it should be: every file's name and content, in the order in which HAProxy loads them. */
+import { assert } from '../errors.ts';
 import { isName, type ServiceName } from '../model/ids.ts';
 import type { ProxyConfig } from '../model/proxy-config.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
@@ -47,7 +48,10 @@ export function proxyStamp(prefix: string, proxy: ManagedInput['proxy']): string
  * same path does no harm (tried on 2.6): the later line, ours, has the path.
  */
 function aloneOf(proxy: ManagedInput['proxy']): Alone {
-  return { socket: proxy.start || proxy.base === null ? proxy.runtime : null, logs: proxy.base !== null };
+  const { runtime } = proxy;
+  if (!proxy.start && proxy.base !== null) return { socket: null, logs: true };
+  assert(runtime.kind !== 'tls', 'a runtime socket with TLS is of the base file');
+  return { socket: runtime, logs: proxy.base !== null };
 }
 
 /** The service of a managed file's name; null: not a service file. */

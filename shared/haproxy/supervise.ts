@@ -11,7 +11,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, errorFields, PointsmanError } from '../errors.ts';
-import type { ProxyConfig, ReloadWay, SocketAddress } from '../model/proxy-config.ts';
+import type { ProxyConfig, ReloadWay, RuntimeAddress, SocketAddress } from '../model/proxy-config.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Role } from '../runtime/role.ts';
 import { backoff, pause } from '../runtime/wait.ts';
@@ -232,7 +232,7 @@ export class Supervisor implements Role {
 }
 
 /** Why the worker that answers is not one that serves; null: it is. Throws what asking throws. */
-async function servingFault(master: SocketAddress, runtime: SocketAddress): Promise<string | null> {
+async function servingFault(master: SocketAddress, runtime: RuntimeAddress): Promise<string | null> {
   const [{ workers, oldWorkers }, { identity, stopping }] = await Promise.all([masterProcesses(master), withRuntime(runtime, identify)]);
   if (stopping) return `its worker ${identity.pid} is stopping`;
   return [...workers, ...oldWorkers].includes(identity.pid)

@@ -5,6 +5,22 @@ export type SocketAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
+/** PEM files, by absolute path. */
+export interface RuntimeTls {
+  /** Who must have signed HAProxy's certificate; null: one of the authorities that Node knows. */
+  readonly ca: string | null;
+  /** Ours, with its key, for a HAProxy that asks for one. */
+  readonly cert: string | null;
+  readonly key: string | null;
+  /** The name that HAProxy's certificate must have; null: the host of the address. */
+  readonly serverName: string | null;
+}
+
+/** Where a worker's runtime API answers. */
+export type RuntimeAddress =
+  | SocketAddress
+  | { readonly kind: 'tls'; readonly host: string; readonly port: number; readonly tls: RuntimeTls };
+
 export type ReloadWay =
   /** The master CLI's socket (`-S`). */
   | { readonly kind: 'master'; readonly socket: SocketAddress }
@@ -33,7 +49,7 @@ export interface ReloadPolicy {
 export interface ProxyConfig {
   readonly id: ProxyId;
   readonly binary: string;
-  readonly runtime: SocketAddress;
+  readonly runtime: RuntimeAddress;
   /** null only with runtimeOnly, or with start (then we are the master's parent). */
   readonly reload: ReloadWay | null;
   /** The operator's own file: read, never written. */

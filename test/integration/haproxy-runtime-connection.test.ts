@@ -1,6 +1,6 @@
 /** Connections to a real HAProxy: big replies, many lines, and all the ways in which one does not answer. */
 import { existsSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
@@ -159,6 +159,34 @@ describe('no answer', () => {
       for (const connection of taken) connection.close();
     }
     await until('a connection to be free', async () => (await haproxy.cli('show version')).length === 1);
+  });
+
+  it('a stopped HAProxy on whose socket as many wait as the kernel lets', async () => {
+    const worker = await haproxy.workerPid();
+    const waiting: Socket[] = [];
+    process.kill(worker, 'SIGSTOP');
+    try {
+      let full = false;
+      while (!full && waiting.length < 10_000) {
+        const socket = connect(haproxy.runtime.path);
+        waiting.push(socket);
+        full = await new Promise<boolean>((resolve) => {
+          socket.once('connect', () => resolve(false));
+          socket.once('error', (error: Error & { code?: string }) => resolve(error.code === 'EAGAIN'));
+        });
+      }
+      expect(full).toBe(true);
+      const begun = performance.now();
+      await expect(RuntimeConnection.open(haproxy.runtime)).rejects.toMatchObject({
+        code: 'HAPROXY_TIMEOUT',
+        message: expect.stringContaining('none is taken'),
+      });
+      expect(performance.now() - begun).toBeLessThan(500);
+    } finally {
+      for (const socket of waiting) socket.destroy();
+      process.kill(worker, 'SIGCONT');
+    }
+    await until('it to answer again', async () => (await haproxy.cli('show version')).length === 1, { timeoutMs: 20_000 });
   });
 
   it('one that falls silent half way: the answers until then are known, nothing is taken for an answer', async () => {

@@ -111,7 +111,11 @@ describe('the frame', () => {
 
 describe('check', () => {
   it('says that a config is good', async () => {
-    expect(await pointsman('check', '--config', 'good.yaml')).toEqual({ code: 0, out: 'ok: good.yaml: 2 services, 3 proxies\n', err: '' });
+    const checked = await pointsman('check', '--config', 'good.yaml');
+    expect(checked).toMatchObject({ code: 0, out: 'ok: good.yaml: 2 services, 3 proxies\n' });
+    expect(checked.err).toMatch(
+      /^warning: proxies\.far\.runtime: whoever reaches tcp:\/\/10\.0\.0\.7:9999 is HAProxy's administrator[^\n]*\n$/,
+    );
     const { code, out } = await pointsman('--config', 'good.yaml', 'check', '--json');
     expect([code, JSON.parse(out)]).toEqual([0, { ok: true, file: 'good.yaml', services: 2, proxies: 3 }]);
   });
@@ -125,6 +129,20 @@ describe('check', () => {
     expect(err).toMatch(/^warning: proxies\.edge\.base: \/nowhere\/haproxy\.cfg is not there[^\n]*\n$/);
     await writeFile(path('base.yaml'), proxy(path('good.yaml')));
     expect((await pointsman('check', '--config', 'base.yaml')).err).toBe('');
+  });
+
+  it('warns of files for TLS that are not there', async () => {
+    const tls = `{ ca: ${path('good.yaml')}, cert: /nowhere/our.pem, key: /nowhere/our.key }`;
+    await writeFile(path('tls.yaml'), `${LEAST}proxies:\n  far: { runtime: "tls://10.0.0.7:1", runtimeOnly: true, runtimeTls: ${tls} }\n`);
+    const { code, err } = await pointsman('check', '--config', 'tls.yaml');
+    expect([code, err.split('\n').map((line) => line.split(';')[0])]).toEqual([
+      0,
+      [
+        'warning: proxies.far.runtimeTls.cert: /nowhere/our.pem is not there',
+        'warning: proxies.far.runtimeTls.key: /nowhere/our.key is not there',
+        '',
+      ],
+    ]);
   });
 
   it('finds ./pointsman.yaml by itself', async () => {

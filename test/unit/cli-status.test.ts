@@ -136,6 +136,7 @@ describe('the text', () => {
             live: true,
             hearing: { by: hostile, detail: hostile },
             unreachable: hostile,
+            breaker: { state: 'open', detail: hostile, since: NOW, nextTry: null },
             dirty: 0,
             backends: [{ service: hostile, state: 'blocked', since: NOW, revision: 1, detail: hostile, nextTry: null }],
             lastReload: { at: NOW, reason: hostile, failed: hostile },

@@ -8,7 +8,17 @@ const WELL = '1 service · 0 instances · 1 proxy · every backend in sync';
 
 function proxy(changes: Partial<ProxyStatus> = {}): ProxyStatus {
   const backends = [{ service: 'web', state: 'in-sync', since: NOW, revision: 1, detail: null, nextTry: null }];
-  const known = { proxy: 'edge', pool: 'edge', version: '2.6.12', worker: 1, lastSeen: NOW, live: true, unreachable: null, hearing: null };
+  const known = {
+    proxy: 'edge',
+    pool: 'edge',
+    version: '2.6.12',
+    worker: 1,
+    lastSeen: NOW,
+    live: true,
+    unreachable: null,
+    breaker: null,
+    hearing: null,
+  };
   return { ...known, dirty: 0, backends, lastReload: null, ...changes };
 }
 
@@ -37,6 +47,11 @@ it('is plain when all is well, also beside watchers that stand by or are gone', 
 });
 
 it.each<[what: string, changes: Partial<StatusReport>, first: string]>([
+  [
+    'a HAProxy that hangs',
+    { proxies: [proxy({ breaker: { state: 'open', detail: 'no answer', since: NOW, nextTry: NOW }, unreachable: 'no answer' })] },
+    'proxy edge HANGS',
+  ],
   ['no watcher ever', { watchers: [] }, 'NO WATCHER yet'],
   ['a dead watcher', { watchers: [watcher({ live: false, lastSeen: NOW - 180_000 })] }, 'NO WATCHER: not heard of for 3m'],
   [

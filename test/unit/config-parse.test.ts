@@ -7,6 +7,17 @@ const PROXY =
   'proxies: { local: { runtime: "unix:/run/haproxy/admin.sock", master: "unix:/run/master.sock", managed: /etc/haproxy/pointsman.d } }\n';
 const SERVICE = 'services: { inventory: { path: /services/inventory } }\n';
 
+it('a runtime socket under TLS, with all of its keys and with none', () => {
+  const text = `${LEAST}proxies:
+  a: { runtime: "tls://edge.internal:9999", runtimeOnly: true }
+  b: { runtime: "tls://[2001:DB8::7]:1", runtimeOnly: true, runtimeTls: { ca: /ca.pem, cert: /c.pem, key: /k.pem, serverName: edge.test } }
+`;
+  expect(configOf(text).proxies.map(({ runtime }) => runtime)).toEqual([
+    { kind: 'tls', host: 'edge.internal', port: 9999, tls: { ca: null, cert: null, key: null, serverName: null } },
+    { kind: 'tls', host: '2001:db8::7', port: 1, tls: { ca: '/ca.pem', cert: '/c.pem', key: '/k.pem', serverName: 'edge.test' } },
+  ]);
+});
+
 describe('defaults', () => {
   const config = configOf(LEAST + PROXY + SERVICE);
 

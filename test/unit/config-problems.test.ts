@@ -201,6 +201,8 @@ describe('a value of a proxy', () => {
     [`runtime: "unix:/${'a'.repeat(97)}"`, '5:14 proxies.local.runtime'],
     ['runtime: "tcp://10.0.0.1"', '5:14 proxies.local.runtime'],
     ['runtime: "tcp://10.0.0.300:1"', '5:14 proxies.local.runtime'],
+    ['runtime: "tls://unix:/run/a.sock"', '5:14 proxies.local.runtime'],
+    ['runtime: "tls://10.0.0.1"', '5:14 proxies.local.runtime'],
   ])('%s', (key, at) => {
     const problems = told(proxy(key, 'managed: /m', 'start: true'));
     expect(problems).toHaveLength(1);

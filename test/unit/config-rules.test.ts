@@ -124,6 +124,23 @@ describe('a proxy', () => {
     expect(broken(text('edge', 'pidFile: /p, base: /b'))).toEqual([]);
     expect(broken(text('10.0.0.1', 'start: true'))).toEqual([]);
   });
+
+  it('is reached with TLS where HAProxy was set up for it, which our own file does not', () => {
+    const text = (rest: string): string => `proxies: { a: { runtime: "tls://10.0.0.1:1", managed: /m, ${rest} } }\n`;
+    expect(broken(text('start: true'))).toEqual(['3:26 proxies.a.runtime: tls://10.0.0.1:1']);
+    expect(broken(text('pidFile: /p'))).toEqual(['3:26 proxies.a.runtime: tls://10.0.0.1:1']);
+    expect(broken(text('pidFile: /p, base: /b'))).toEqual([]);
+    expect(broken(text('runtimeOnly: true, runtimeTls: { ca: /ca }'))).toEqual([]);
+    expect(broken(text('runtimeOnly: true, runtimeTls: { cert: /c, key: /k }'))).toEqual([]);
+    expect(broken(text('runtimeOnly: true, runtimeTls: { cert: /c }'))).toEqual(['3:78 proxies.a.runtimeTls: cert without key']);
+    expect(broken(text('runtimeOnly: true, runtimeTls: { key: /k }'))).toEqual(['3:78 proxies.a.runtimeTls: key without cert']);
+    expect(broken(proxy('runtimeOnly: true, runtimeTls: { ca: /ca }'))).toEqual([
+      '4:60 proxies.local.runtimeTls: runtimeTls with unix:/run/a.sock',
+    ]);
+    const two =
+      'proxies:\n  a: { runtime: "tcp://10.0.0.1:1", runtimeOnly: true }\n  b: { runtime: "tls://10.0.0.1:1", runtimeOnly: true }\n';
+    expect(broken(two)).toEqual(['5:17 proxies.b.runtime: tls://10.0.0.1:1, which is the runtime of proxy a']);
+  });
 });
 
 describe('a service', () => {

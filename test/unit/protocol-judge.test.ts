@@ -57,7 +57,7 @@ const ANSWERS: readonly (readonly [CommandKind, string, Outcome | 'unexpected'])
   ['address', "[4]: IP changed from '127.0.0.1' to '127.0.0.2', no need to change the port by 'stats socket command'\n", 'done'],
   ['address', "[4]: no need to change the addr, no need to change the port by 'stats socket command'\n", 'already'],
   ['address', "[4]: no need to change the addr, problem converting port 'abc' to an int by 'stats socket command'\n", 'unexpected'],
-  ['address', "[3]: Invalid addr 'foo.example' by 'stats socket command'\n", 'refused'],
+  ['address', "[4]: Invalid addr 'foo.example' by 'stats socket command'\n", 'unexpected'],
   ['shutdown-sessions', '', 'done'],
   ['shutdown-sessions', '[3]: No such server.\n', 'gone'],
   ['delete', '[6]: Server deleted.', 'done'],

@@ -2,9 +2,12 @@
  * At most one stream of notices of one proxy, always of its living worker: opened when a worker is seen, closed when that worker is seen no longer.
  * Where there is none to be had, that is said once, and tried again: at another worker, or after a while. Without it the poll sees everything, later.
  */
+import { PointsmanError } from '../../shared/errors.ts';
+import type { Passage } from '../../shared/haproxy/breaker.ts';
 import { endText, NoticeStream, type StreamEnd } from '../../shared/haproxy/notice-stream.ts';
 import type { Notice } from '../../shared/haproxy/parse-notice.ts';
-import type { SocketAddress } from '../../shared/model/proxy-config.ts';
+import { breakerOf } from '../../shared/haproxy/runtime.ts';
+import type { RuntimeAddress } from '../../shared/model/proxy-config.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
 
 /** A stream that broke. */
@@ -27,9 +30,11 @@ export interface FollowerHandlers {
 }
 
 export class NoticeFollower {
-  readonly #address: SocketAddress;
+  readonly #address: RuntimeAddress;
   readonly #handlers: FollowerHandlers;
   #stream: NoticeStream | null = null;
+  /** Of the stream that is being opened. */
+  #passage: Passage | null = null;
   /** The worker that the stream is of, or is to be of. */
   #pid = 0;
   #live = false;
@@ -39,7 +44,7 @@ export class NoticeFollower {
   #hearing: Hearing | null = null;
   #closed = false;
 
-  constructor(address: SocketAddress, handlers: FollowerHandlers) {
+  constructor(address: RuntimeAddress, handlers: FollowerHandlers) {
     this.#address = address;
     this.#handlers = handlers;
   }
@@ -58,11 +63,18 @@ export class NoticeFollower {
       this.#notBefore = 0;
     }
     if (this.#closed || this.#stream !== null || performance.now() < this.#notBefore) return;
-    this.#stream = new NoticeStream(this.#address, {
-      onLive: (answering) => this.#begun(answering),
-      onNotice: this.#handlers.onNotice,
-      onEnd: (end) => this.#ended(end),
-    });
+    this.#passage = breakerOf(this.#address).enter();
+    if (this.#passage === null) return;
+    try {
+      this.#stream = new NoticeStream(this.#address, {
+        onLive: (answering) => this.#begun(answering),
+        onNotice: this.#handlers.onNotice,
+        onEnd: (end) => this.#ended(end),
+      });
+    } catch (error) {
+      if (!(error instanceof PointsmanError)) throw error;
+      this.#ended({ why: 'closed', detail: error.message });
+    }
   }
 
   /** Gives the connection back: the worker is stopping, or cannot be reached. */
@@ -82,12 +94,14 @@ export class NoticeFollower {
   }
 
   #drop(): void {
+    this.#passage?.over();
     this.#stream?.close();
     this.#stream = null;
     this.#live = false;
   }
 
   #begun(pid: number): void {
+    this.#passage?.over();
     if (pid !== this.#pid) {
       // Another worker than the one that was looked at took the connection: the next look says which one lives.
       this.#drop();
@@ -101,6 +115,7 @@ export class NoticeFollower {
 
   #ended(end: StreamEnd): void {
     const wasLive = this.#live;
+    if (end.why === 'no-answer') this.#passage?.hung(endText(end));
     this.#drop();
     if (end.why === 'closed' && wasLive) this.#failures = 0;
     this.#notBefore = performance.now() + this.#wait(end);

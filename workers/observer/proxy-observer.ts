@@ -2,7 +2,7 @@
  * Observes one proxy: a look at everything every 2 s, and in between, as soon as HAProxy gives notice of them, a look at the services that it
  * names. What a look finds is read from HAProxy's state, never from a notice: one that is lost, doubled or false costs a look, not correctness.
  */
-import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { type ErrorCode, errorText, PointsmanError } from '../../shared/errors.ts';
 import { type ObservedProxy, observeAll, observeSome, sameWorker } from '../../shared/haproxy/observe.ts';
 import type { Notice } from '../../shared/haproxy/parse-notice.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
@@ -28,6 +28,7 @@ const FORGET_EVERY_MS = 30_000;
 const NOTE_EVERY_MS = 15_000;
 /** Services that one look works on at a time. */
 const AT_ONCE = 16;
+const HANGS: ReadonlySet<ErrorCode> = new Set(['HAPROXY_TIMEOUT', 'HAPROXY_HUNG']);
 /** Reasons named in a wake. */
 const REASONS_MAX = 5;
 
@@ -100,7 +101,7 @@ export class ProxyObserver {
 
   #failed(error: unknown): void {
     // A HAProxy that has no connection left for a look has none for us to keep.
-    if (error instanceof PointsmanError && error.code === 'HAPROXY_TIMEOUT') this.#follower?.makeRoom();
+    if (error instanceof PointsmanError && HANGS.has(error.code)) this.#follower?.makeRoom();
     else if (error instanceof PointsmanError && error.code === 'HAPROXY_UNREACHABLE') this.#follower?.leave();
     this.#ports.logger.debug({ proxy: this.#proxy.id, error: errorText(error) }, 'look failed');
   }

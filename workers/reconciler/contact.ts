@@ -1,7 +1,8 @@
 /** How a pass begins: what Redis has for the proxy, and a connection of the pass's own to the living worker, asked for side by side. */
 import { PointsmanError } from '../../shared/errors.ts';
-import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
+import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { type ObservedProxy, observeProxy, observeProxyAndBackend } from '../../shared/haproxy/observe.ts';
+import { openRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { Claim, Found } from '../../shared/redis/claim.ts';
@@ -85,7 +86,7 @@ async function reach(
 ): Promise<{ contact: Contact | PointsmanError; observed: ObservedBackend | null }> {
   let connection: RuntimeConnection | null = null;
   try {
-    connection = await RuntimeConnection.open(agent.config.runtime);
+    connection = await openRuntime(agent.config.runtime);
     if ((await ours) === null)
       throw new PointsmanError('CLAIM_TAKEN', 'another worker has the proxy', { hint: 'it is looked at again', retry: 'transient' });
     const provenAt = performance.now();

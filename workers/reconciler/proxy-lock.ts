@@ -7,7 +7,7 @@ import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { PointsmanError } from '../../shared/errors.ts';
-import type { SocketAddress } from '../../shared/model/proxy-config.ts';
+import type { RuntimeAddress } from '../../shared/model/proxy-config.ts';
 
 export interface ProxyLock {
   release(): void;
@@ -19,7 +19,7 @@ const NO_LOCK: ProxyLock = { release: () => undefined };
 const opened = new Map<string, { readonly database: DatabaseSync; readonly inode: number }>();
 
 /** null: another process on this host writes to the proxy. @throws PointsmanError FILE_WRITE_FAILED: no lock file can be made. */
-export async function takeProxyLock(runtime: SocketAddress): Promise<ProxyLock | null> {
+export async function takeProxyLock(runtime: RuntimeAddress): Promise<ProxyLock | null> {
   if (runtime.kind !== 'unix') return NO_LOCK;
   const file = `${runtime.path}.pointsman-lock`;
   const { DatabaseSync } = await sqlite();

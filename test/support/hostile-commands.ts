@@ -1,0 +1,192 @@
+/**
+ * Commands with fields that nobody should have let through, and the judgement of what the encoder made of them: nothing, or lines of which the CLI
+ * oracle reads exactly the commands that were meant, with the fields as single words.
+ */
+import { assert } from '../../shared/errors.ts';
+import { linesOf } from '../../shared/haproxy/encode.ts';
+import type { Capabilities } from '../../shared/model/capabilities.ts';
+import type { Command, CommandKind } from '../../shared/plan/command.ts';
+import { readCli } from './cli-oracle.ts';
+import { HTTP_CHECK } from './samples.ts';
+
+/** What the CLI takes for syntax, what other syntaxes do, and pieces of commands. */
+const PIECES = [
+  ...[
+    ';',
+    '\n',
+    '\r',
+    ' ',
+    '\t',
+    '\0',
+    '\\',
+    '\\;',
+    '<<',
+    ' <<',
+    '<<x',
+    '/',
+    '#',
+    '"',
+    "'",
+    '$',
+    '{',
+    '@',
+    '%',
+    ',',
+    '\u2028',
+    'é',
+    '：',
+    '\u00a0',
+  ],
+  ...[
+    '\n\n',
+    ';set server canary/canary state maint',
+    '\ndel server canary/canary',
+    ' backup',
+    ' weight 256',
+    'unix@/run/x.sock',
+    '-1',
+    '0x50',
+  ],
+];
+const NAMES = ['a', 'web', '10.0.0.1:80', '2001:db8::1:80', 'x'.repeat(128), 'x'.repeat(129), '', '..', '__proto__'];
+const ADDRESSES = [
+  '10.0.0.1',
+  '::1',
+  '2001:db8::9',
+  '0.0.0.0',
+  '::',
+  '127.0.0.300',
+  'localhost',
+  '*',
+  'fe80::1%eth0',
+  '::ffff:0.0.0.0',
+  '',
+];
+const NUMBERS: readonly unknown[] = [
+  0,
+  1,
+  80,
+  256,
+  257,
+  65_535,
+  65_536,
+  2 ** 31,
+  2 ** 53,
+  -1,
+  -0,
+  1.5,
+  1e21,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  '80',
+  null,
+];
+const KINDS: readonly CommandKind[] = [
+  ...(['add', 'admit', 'enable-health', 'ready', 'drain', 'maint', 'address', 'weight', 'shutdown-sessions', 'delete'] as const),
+];
+
+/** Chance with a seed, 32 bits of it (xorshift): a million draws take seconds, and the same seed gives the same ones. */
+export class Draws {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 1;
+  }
+
+  below(limit: number): number {
+    this.#state ^= this.#state << 13;
+    this.#state ^= this.#state >>> 17;
+    this.#state ^= this.#state << 5;
+    return (this.#state >>> 0) % limit;
+  }
+
+  of<T>(items: readonly T[]): T {
+    const item = items[this.below(items.length)];
+    assert(item !== undefined, 'there is something to draw from');
+    return item;
+  }
+}
+
+/** Good, or good with something that does not belong there, or neither. */
+export function hostileText(draws: Draws, good: readonly string[]): string {
+  const base = draws.of(good);
+  switch (draws.below(4)) {
+    case 0:
+      return base;
+    case 1: {
+      const at = draws.below(base.length + 1);
+      return base.slice(0, at) + draws.of(PIECES) + base.slice(at);
+    }
+    case 2:
+      return base + String.fromCharCode(draws.below(draws.below(2) === 0 ? 128 : 65_536));
+    default:
+      return Array.from({ length: draws.below(6) }, () => draws.of(PIECES)).join('');
+  }
+}
+
+/** With mostly one field that is bad, so that the first bad one hides no other. `backend`: fixed, for a HAProxy that has it. */
+export function hostileCommand(draws: Draws, backend: string | null = null, kinds: readonly CommandKind[] = KINDS): Command {
+  const bad = draws.below(7);
+  const number = (at: number, good: number): number =>
+    bad === at || bad === 6 ? (draws.of<unknown>([...NUMBERS, hostileText(draws, ['80'])]) as number) : good;
+  const word = (at: number, goods: readonly string[]): string =>
+    bad === at || bad === 6 ? hostileText(draws, goods) : (goods[draws.below(3)] ?? '');
+  const command = {
+    kind: draws.of(kinds),
+    backend: backend ?? word(0, NAMES),
+    server: word(1, NAMES),
+    address: word(2, ADDRESSES),
+    port: number(3, 80),
+    id: number(4, 1 + draws.below(1_000_000)),
+    weight: number(5, 1),
+    checked: draws.below(2) === 0,
+    config: { check: draws.below(2) === 0 ? HTTP_CHECK : { type: 'none' }, server: { maxConn: null } },
+  };
+  return command as unknown as Command;
+}
+
+/** The lines, or null: the encoder refused. Throws when it made something that is not what was meant. */
+export function encodedOrRefused(command: Command, capabilities: Capabilities): string[] | null {
+  let lines: readonly { readonly text: string }[];
+  try {
+    lines = linesOf(command, capabilities);
+  } catch (error) {
+    if (String(error).includes('assertion failed')) return null;
+    throw error;
+  }
+  const texts = lines.map((line) => line.text);
+  const read = readCli(`${texts.join('\n')}\n`);
+  const wrong = (what: string): never => {
+    throw new Error(`${what}: ${JSON.stringify(command)} became ${JSON.stringify(texts)}`);
+  };
+  if (read.length !== texts.length) wrong(`${read.length} commands are read of ${texts.length} lines`);
+  for (const { words, payload } of read) {
+    if (payload !== null) wrong('a payload');
+    if (words.length > 60) wrong('too many words');
+    if (words[whereAt(words)] !== `${command.backend}/${command.server}`) wrong('not the server that was meant');
+    if (!isMeant(words, command)) wrong('not the words that were meant');
+  }
+  return texts;
+}
+
+function whereAt(words: readonly string[]): number {
+  return words[0] === 'shutdown' ? 3 : 2;
+}
+
+/** Every word is one that the encoder's own text has, or a field as it is. */
+function isMeant(words: readonly string[], command: Command): boolean {
+  const [first, , , ...rest] = words;
+  if (first === 'add' && command.kind === 'add') {
+    const { address, port, id, weight } = command;
+    const at = rest[0] === `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const value = (key: string): string | undefined => rest[rest.indexOf(key) + 1];
+    return at && value('id') === String(id) && value('weight') === String(weight) && rest.filter((word) => word === 'weight').length === 1;
+  }
+  if (first === 'del' || first === 'enable') return rest.length === 0;
+  if (first === 'shutdown') return words.length === 4;
+  if (first !== 'set') return false;
+  const [what, value, ...more] = rest;
+  if (what === 'state' || what === 'health') return more.length === 0 && /^(ready|drain|maint|up|down)$/.test(value ?? '');
+  if (command.kind === 'weight') return what === 'weight' && value === String(command.weight) && more.length === 0;
+  return command.kind === 'address' && what === 'addr' && value === command.address && more.join(' ') === `port ${command.port}`;
+}
