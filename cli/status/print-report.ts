@@ -28,6 +28,9 @@ const ROWS_MAX = 100;
 /** Proxies named that see an instance down. */
 const WITNESSES_SHOWN = 3;
 
+/** Old workers: each reload leaves one, mostly for a moment. */
+const OLD_WORKERS_MANY = 5;
+
 type Row = readonly (string | Cell)[];
 
 const TONES: Readonly<Record<string, Tone>> = {
@@ -177,9 +180,11 @@ function reloadCell({ at, reason, failed }: NonNullable<ProxyStatus['lastReload'
   return reason === null ? when : `${when}: ${reason}`;
 }
 
-function workerCell({ unreachable, worker }: ProxyStatus): string | Cell {
+function workerCell({ unreachable, worker, oldWorkers }: ProxyStatus): string | Cell {
   if (unreachable !== null) return { text: `unreachable: ${unreachable}`, tone: 'bad' };
-  return worker === null ? '' : `pid ${worker}`;
+  if (worker === null) return '';
+  const old = oldWorkers ?? 0;
+  return { text: `pid ${worker}${old > 0 ? `, ${old} old` : ''}`, tone: old >= OLD_WORKERS_MANY ? 'warning' : 'plain' };
 }
 
 /** Those that are heard of; when there is none, the one that was last. */

@@ -109,6 +109,7 @@ async function readProxy(ports: Ports, proxy: KnownProxy, only: ServiceName | nu
     pool: proxy.pool,
     version: state['version'] ?? null,
     worker: worker?.pid ?? null,
+    oldWorkers: state['oldWorkers'] ? Number(state['oldWorkers']) : null,
     lastSeen,
     hearing: state['hearing'] === undefined ? null : (JSON.parse(state['hearing']) as ProxyStatus['hearing']),
     live: lastSeen !== null && now - lastSeen <= ANNOUNCE_FRESH_MS,

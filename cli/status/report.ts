@@ -70,6 +70,8 @@ export interface ProxyStatus {
   readonly pool: string;
   readonly version: string | null;
   readonly worker: number | null;
+  /** Workers that reloads left and that have sessions still; null: nobody could tell. */
+  readonly oldWorkers: number | null;
   /** When its reconciler was last heard of; null: never. */
   readonly lastSeen: number | null;
   /** Whether that is recent. */

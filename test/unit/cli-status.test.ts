@@ -132,6 +132,7 @@ describe('the text', () => {
             pool: hostile,
             version: hostile,
             worker: 1,
+            oldWorkers: 0,
             lastSeen: NOW,
             live: true,
             hearing: { by: hostile, detail: hostile },

@@ -8,8 +8,8 @@ const WELL = '1 service · 0 instances · 1 proxy · every backend in sync';
 
 function proxy(changes: Partial<ProxyStatus> = {}): ProxyStatus {
   const backends = [{ service: 'web', state: 'in-sync', since: NOW, revision: 1, detail: null, nextTry: null }];
-  const known = { proxy: 'edge', pool: 'edge', version: '2.6.12', worker: 1, lastSeen: NOW, live: true, unreachable: null, hearing: null };
-  return { ...known, dirty: 0, backends, lastReload: null, ...changes };
+  const known = { proxy: 'edge', pool: 'edge', version: '2.6.12', worker: 1, lastSeen: NOW, live: true, unreachable: null };
+  return { ...known, oldWorkers: 0, hearing: null, dirty: 0, backends, lastReload: null, ...changes };
 }
 
 function watcher(changes: Partial<WatcherStatus> = {}): WatcherStatus {

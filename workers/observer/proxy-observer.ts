@@ -10,6 +10,7 @@ import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import { noteOldWorkers } from '../reconciler/old-workers.ts';
 import type { ReconcilerPorts } from '../reconciler/proxy-agent.ts';
 import { type Asked, AskedLooks } from './asked-looks.ts';
 import { hasDrifted } from './drift.ts';
@@ -126,7 +127,7 @@ export class ProxyObserver {
 
   async #lookAtAll(teller: HealthTeller): Promise<void> {
     const { worker, backends } = await withRuntime(this.#proxy.runtime, observeAll);
-    await this.#noteLook();
+    await this.#noteLook(worker);
     if (worker.stopping) {
       // Another one is mostly about to take its place.
       if (this.#follower?.following !== null) this.#asked.everything();
@@ -146,10 +147,11 @@ export class ProxyObserver {
   }
 
   /** What it says is believed as long as somebody looks. */
-  async #noteLook(): Promise<void> {
+  async #noteLook({ identity, stopping }: ObservedProxy): Promise<void> {
     if (performance.now() - this.#noted < NOTE_EVERY_MS) return;
     await this.#ports.proxies.looked(this.#proxy.id, Date.now());
     this.#noted = performance.now();
+    if (!stopping) await noteOldWorkers(this.#ports, this.#proxy, identity.pid);
   }
 
   /** A worker that the reconciler has not met yet is its business first: what was added at runtime is gone from it. */
@@ -163,6 +165,7 @@ export class ProxyObserver {
     const announced = this.#announced;
     if (announced !== null && sameWorker(announced.worker, identity) && performance.now() - announced.at < LOOK_EVERY_MS) return false;
     this.#announced = { worker: identity, at: performance.now() };
+    this.#noted = Number.NEGATIVE_INFINITY;
     const carried = (await this.#ports.log.services()).filter((service) => matchesAny(this.#proxy.services, service));
     await this.#wake(new Map(carried.map((service) => [service, 0])), ['another worker process answers']);
     return false;

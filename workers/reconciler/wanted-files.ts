@@ -10,6 +10,8 @@ import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { renderDesired, rendered } from './files.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
+const REASONS_MAX = 10;
+
 export interface Wanted {
   readonly services: ReadonlyMap<ServiceName, DesiredBackend>;
   readonly files: Map<string, string>;
@@ -19,8 +21,10 @@ export interface Wanted {
   readonly unknown: ReadonlySet<ServiceName>;
   /** Services whose file cannot even be rendered, with the reason. */
   readonly unrendered: ReadonlyMap<ServiceName, string>;
-  /** Why a reload is needed, a line per reason; empty: it is not. */
-  readonly reasons: string[];
+  /** Why a reload is needed, a line per reason, the first of them when they are many; empty: it is not. */
+  readonly reasons: readonly string[];
+  /** Of each service that is why. */
+  readonly why: ReadonlyMap<ServiceName, string>;
   /** The managed defaults change, and with them the stamp. */
   readonly restamped: boolean;
   /** Services whose section changes, with the structure that it gets. */
@@ -42,7 +46,7 @@ export async function wantedFiles(
     lastGood: new Map<string, string>(),
     unrendered: new Map<ServiceName, string>(),
     unknown: new Set<ServiceName>(),
-    reasons: restamped ? ['the managed defaults changed'] : [],
+    why: new Map<ServiceName, string>(),
     restamped,
     changed: new Map<ServiceName, string>(),
     removed: [] as ServiceName[],
@@ -68,16 +72,22 @@ export async function wantedFiles(
     const structure = structureOf(backend.config, config.defaults);
     if (loaded === structure) continue;
     wanted.changed.set(service, structure);
-    wanted.reasons.push(loaded === null ? `${service}: the backend is not loaded` : `${service}: its options changed`);
+    wanted.why.set(service, loaded === null ? `${service}: the backend is not loaded` : `${service}: its options changed`);
   }
   for (const service of proxy.structures.keys()) {
     if (wanted.services.has(service)) continue;
     if ((await ports.desired.read(service)).known) {
       wanted.removed.push(service);
-      wanted.reasons.push(`${service}: no longer configured`);
+      wanted.why.set(service, `${service}: no longer configured`);
     } else wanted.unknown.add(service);
   }
-  return wanted;
+  return { ...wanted, reasons: shortened([...(restamped ? ['the managed defaults changed'] : []), ...wanted.why.values()]) };
+}
+
+/** They are kept with the job, with the proxy, and in its log: as many as a person reads. */
+function shortened(reasons: readonly string[]): string[] {
+  const more = reasons.length - REASONS_MAX;
+  return more > 0 ? [...reasons.slice(0, REASONS_MAX), `and ${more} more`] : [...reasons];
 }
 
 /** null: the config is not the one that the backend runs with. */
