@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
+import { endDaemon } from '../support/daemon.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
@@ -125,7 +126,7 @@ describe('pidFile', () => {
     const daemon = await startProcess('haproxy', ['-D', '-f', base, '-f', managed, '-p', pidFile], {
       logFile: join(folder, 'haproxy.log'),
     });
-    cleanups.push(() => endDaemons(pidFile));
+    cleanups.push(() => endDaemon(pidFile));
     expect((await daemon.exited).code).toBe(0);
     await until('HAProxy to answer', () => system.haproxy.workerPid());
     await reloadsAndServes(system, one, listen);
@@ -141,7 +142,7 @@ describe('start: true', () => {
       later: ['haproxy'],
     });
     const pidFile = join(system.places.managed, 'haproxy.pid');
-    cleanups.push(() => endDaemons(pidFile));
+    cleanups.push(() => endDaemon(pidFile));
     await until('HAProxy to answer', () => system.haproxy.workerPid());
     await reloadsAndServes(system, one, listen);
     const master = Number(await readFile(pidFile, 'utf8'));
@@ -155,20 +156,6 @@ describe('start: true', () => {
     await expect(answers(listen)).rejects.toThrow();
   }, 60_000);
 });
-
-/** What a pid file names, ended by its pid. */
-async function endDaemons(pidFile: string): Promise<void> {
-  const pids = (await readFile(pidFile, 'utf8').catch(() => '')).split(/\s+/).filter((word) => /^\d+$/.test(word));
-  for (const pid of pids.map(Number)) {
-    if (!(await isHaproxy(pid))) continue;
-    process.kill(pid, 'SIGTERM');
-    await until('the daemon to end', () => !isAlive(pid));
-  }
-}
-
-async function isHaproxy(pid: number): Promise<boolean> {
-  return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim() === 'haproxy';
-}
 
 function isAlive(pid: number): boolean {
   try {

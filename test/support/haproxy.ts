@@ -74,6 +74,12 @@ ${options.sections}
     return this.#process.pid;
   }
 
+  /** Whether it has ended by itself; waits for that. */
+  async ended(): Promise<boolean> {
+    await this.#process?.exited;
+    return this.#process?.running === false;
+  }
+
   /** A connection that the caller closes. */
   connect(): Promise<RuntimeConnection> {
     return RuntimeConnection.open(this.runtime);
