@@ -129,6 +129,13 @@ ${options.sections}
     await this.run();
   }
 
+  /** Its worker is killed; the master ends with it, and is started again from its files, as a supervisor would. */
+  async crashWorker(): Promise<void> {
+    process.kill(await this.workerPid(), 'SIGKILL');
+    await this.#process?.exited;
+    await this.run();
+  }
+
   async stop(): Promise<void> {
     await this.#process?.stop();
     this.#process = null;

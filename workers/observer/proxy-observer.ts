@@ -23,6 +23,8 @@ import { concernsFile } from './verdicts.ts';
 const LOOK_EVERY_MS = 2_000;
 /** So that the looks at many proxies spread over time. */
 const JITTER = 0.2;
+/** Looks that follow each other closely once HAProxy is gone: for some 5 s. */
+const SOON_LOOKS = 25;
 /** Everything is looked at afresh, whatever is remembered: heals what Redis lost. */
 const FORGET_EVERY_MS = 30_000;
 /** A look is kept so often: far below the silence after which nothing is believed any more. */
@@ -47,6 +49,7 @@ export class ProxyObserver {
   /** null: there are no notices to be had. */
   readonly #follower: NoticeFollower | null;
   #hearing: Hearing = { by: 'poll', detail: 'not reached yet' };
+  #unreached = 0;
   /** The worker that the reconciler is known to know. */
   #confirmed: WorkerIdentity | null = null;
   /** The worker that it was last woken for, and when (performance.now()). */
@@ -102,7 +105,11 @@ export class ProxyObserver {
   #failed(error: unknown): void {
     // A HAProxy that has no connection left for a look has none for us to keep.
     if (error instanceof PointsmanError && error.code === 'HAPROXY_TIMEOUT') this.#follower?.makeRoom();
-    else if (error instanceof PointsmanError && error.code === 'HAPROXY_UNREACHABLE') this.#follower?.leave();
+    else if (error instanceof PointsmanError && error.code === 'HAPROXY_UNREACHABLE') {
+      this.#follower?.leave();
+      // It is mostly started again soon, and comes up with the servers of its files alone.
+      if (++this.#unreached <= SOON_LOOKS) this.#asked.everything();
+    }
     this.#ports.logger.debug({ proxy: this.#proxy.id, error: errorText(error) }, 'look failed');
   }
 
@@ -127,6 +134,7 @@ export class ProxyObserver {
 
   async #lookAtAll(teller: HealthTeller): Promise<void> {
     const { worker, backends } = await withRuntime(this.#proxy.runtime, observeAll);
+    this.#unreached = 0;
     await this.#noteLook(worker);
     if (worker.stopping) {
       // Another one is mostly about to take its place.
