@@ -58,7 +58,7 @@ function edge(more: string) {
 }
 
 describe('runtimeOnly', () => {
-  it('keeps the servers of a backend that the operator declared, and says which one is missing', async () => {
+  it('keeps the servers of a backend that the operator declared, and says of what needs a file that it is blocked', async () => {
     const listen = await freePort();
     const { system, one, two } = await start({
       services: service('web', null) + service('missing', null),
@@ -90,10 +90,23 @@ backend other
     await until('the other one to be blocked', async () => (await system.backendState('missing'))?.state === 'blocked');
     expect((await system.backendState('missing'))?.detail).toMatch(/no backend missing.*runtimeOnly/);
     await system.inSync('web');
+
+    const changed = service('web', null, '\n    timeouts: { queue: 1s }');
+    await system.reconfigure(changed + service('missing', null));
+    await until('what needs a file to be blocked', async () => (await system.backendState('web'))?.state === 'blocked');
+    expect((await system.backendState('web'))?.detail).toMatch(/its options changed, and runtimeOnly rules out the reload/);
+    expect(await system.haproxy.workerPid(), 'never reloaded').toBe(worker);
+    await system.haproxy.reload();
+    await system.inSync('web');
+    await system.serving('web', [nameOf(one), nameOf(two)]);
+    await system.reconfigure(service('web', null) + service('missing', null));
+    await until('and blocked again', async () => (await system.backendState('web'))?.state === 'blocked');
+
+    const reloaded = await system.haproxy.workerPid();
     await session.close();
     await until('it is deleted', async () => !(await system.servers('web')).has(nameOf(one)), { timeoutMs: 15_000 });
     expect([...(await system.servers('other')).keys()], 'what is not ours').toEqual(['theirs']);
-    expect(await system.haproxy.workerPid(), 'never reloaded').toBe(worker);
+    expect(await system.haproxy.workerPid(), 'never reloaded').toBe(reloaded);
     expect(await answers(listen)).toBe(true);
   }, 60_000);
 });
