@@ -172,6 +172,13 @@ export class ForeignStory {
     await this.pipeline.haproxy.reload();
   }
 
+  /** Our file edited by hand, in more than its servers. */
+  async reloadWithOtherOptions(): Promise<void> {
+    const file = join(this.pipeline.managed, 'service-web.cfg');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('balance roundrobin', 'balance first'));
+    await this.pipeline.haproxy.reload();
+  }
+
   /** HAProxy's servers, what is known of its worker, the file, the backend's state, and that nothing is left to be looked at. */
   async isAsItShould(): Promise<boolean> {
     const { worker, backends } = await withRuntime(this.pipeline.proxy.runtime, observeAll);

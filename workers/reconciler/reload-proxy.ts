@@ -161,6 +161,7 @@ async function order(attempt: Attempt): Promise<Outcome> {
     throw error;
   }
   await ports.proxies.countReload(config.id, 'done');
+  await ports.proxies.setState(config.id, { ownWorker: JSON.stringify(worker.identity) });
   await noteOldWorkers(ports, config, worker.identity.pid);
   ports.logger.info({ proxy: config.id, reasons: wanted.reasons, ms: Math.round(performance.now() - begun) }, 'haproxy reloaded');
   await noteRejections(agent, new Map(changing.map((service) => [service, null])), null);

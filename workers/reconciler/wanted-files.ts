@@ -8,6 +8,7 @@ import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { renderDesired, rendered } from './files.ts';
+import { notedEdits } from './foreign-edits.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 const REASONS_MAX = 10;
@@ -39,6 +40,7 @@ export async function wantedFiles(
   backends: ReadonlyMap<string, ObservedBackend>,
 ): Promise<Wanted> {
   const { config, ports } = agent;
+  const edits = notedEdits(await ports.proxies.state(config.id), proxy.identity);
   const restamped = proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
   const wanted = {
     services: new Map<ServiceName, DesiredBackend>(),
@@ -70,9 +72,10 @@ export async function wantedFiles(
     const running = await agent.running(backend, loaded);
     if (running !== null) wanted.lastGood.set(file, renderDesired(agent, backend, running, observed));
     const structure = structureOf(backend.config, config.defaults);
-    if (loaded === structure) continue;
+    if (loaded === structure && !edits.services.has(service)) continue;
     wanted.changed.set(service, structure);
-    wanted.why.set(service, loaded === null ? `${service}: the backend is not loaded` : `${service}: its options changed`);
+    const what = loaded === null ? 'the backend is not loaded' : loaded === structure ? 'others changed its file' : 'its options changed';
+    wanted.why.set(service, `${service}: ${what}`);
   }
   for (const service of proxy.structures.keys()) {
     if (wanted.services.has(service)) continue;
@@ -81,7 +84,8 @@ export async function wantedFiles(
       wanted.why.set(service, `${service}: no longer configured`);
     } else wanted.unknown.add(service);
   }
-  return { ...wanted, reasons: shortened([...(restamped ? ['the managed defaults changed'] : []), ...wanted.why.values()]) };
+  const ofAll = restamped ? ['the managed defaults changed'] : edits.global ? [`others changed ${GLOBAL_FILE}`] : [];
+  return { ...wanted, reasons: shortened([...ofAll, ...wanted.why.values()]) };
 }
 
 /** They are kept with the job, with the proxy, and in its log: as many as a person reads. */
