@@ -73,18 +73,24 @@ function startArguments(pidFile: string, { base, managed }: ReloadInput): string
  * Only what is a HAProxy now, and ours: a stale file can name a pid that is somebody else's by now, and `-sf` would end it.
  */
 async function livingPids(pidFile: string, { binary, worker }: ReloadInput): Promise<number[]> {
-  const text = await readFile(pidFile, 'utf8').catch((error: Error) => {
-    throw reloadFailed(`the pid file cannot be read: ${error.message}`, error);
-  });
-  const pids = text.split(/\s+/).filter((word) => /^[1-9]\d{0,9}$/.test(word));
-  const living: number[] = [];
-  for (const pid of pids.map(Number)) if (await isHaproxy(pid, binary)) living.push(pid);
+  const living = await runningOf(pidFile, binary);
   if (living.length === 0) throw reloadFailed(`no HAProxy of ${pidFile} is running`);
   if (worker !== undefined && !(await includesWorker(living, worker)))
     throw reloadFailed(
       `${pidFile} names pid ${living.join(' ')}, but pid ${worker} answers on the runtime socket: it is another HAProxy's file`,
     );
   return living;
+}
+
+/** The processes that a pid file names and that are HAProxy. Throws HAPROXY_RELOAD_FAILED: it cannot be read. */
+export async function runningOf(pidFile: string, binary: string): Promise<number[]> {
+  const text = await readFile(pidFile, 'utf8').catch((error: Error) => {
+    throw reloadFailed(`the pid file cannot be read: ${error.message}`, error);
+  });
+  const pids = text.split(/\s+/).filter((word) => /^[1-9]\d{0,9}$/.test(word));
+  const running: number[] = [];
+  for (const pid of pids.map(Number)) if (await isHaproxy(pid, binary)) running.push(pid);
+  return running;
 }
 
 async function includesWorker(pids: readonly number[], worker: number): Promise<boolean> {

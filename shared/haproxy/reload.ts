@@ -9,10 +9,10 @@ import type { WorkerIdentity } from '../model/observed.ts';
 import type { ReloadWay, SocketAddress } from '../model/proxy-config.ts';
 import { pause } from '../runtime/wait.ts';
 import { alertsOf } from './config-check.ts';
-import { reloadByMaster, reloadFailed } from './master.ts';
+import { masterProcesses, reloadByMaster, reloadFailed } from './master.ts';
 import { identify, type ObservedProxy, observeProxy, sameWorker, type Worker } from './observe.ts';
 import { ProcessLog } from './process-log.ts';
-import { type ReloadInput, reloadByCommand, reloadByTakeover } from './reload-command.ts';
+import { type ReloadInput, reloadByCommand, reloadByTakeover, runningOf } from './reload-command.ts';
 import { withRuntime } from './runtime.ts';
 import { debianLine } from './start-line.ts';
 
@@ -58,6 +58,16 @@ async function reloadByMasterWithReason(socket: SocketAddress, input: ReloadInpu
   }
 }
 
+/** After its reload: whether the master, or a process of the pid file, is there still. A command does not tell. */
+export async function isThere(way: ReloadWay, binary: string): Promise<boolean> {
+  if (way.kind === 'command') return true;
+  if (way.kind === 'pidFile') return (await runningOf(way.path, binary)).length > 0;
+  return masterProcesses(way.socket).then(
+    () => true,
+    (error: unknown) => !(error instanceof PointsmanError && error.code === 'HAPROXY_UNREACHABLE'),
+  );
+}
+
 export interface AwaitInput {
   readonly runtime: SocketAddress;
   /** Who answered before; null: nobody did. */
@@ -66,6 +76,8 @@ export interface AwaitInput {
   readonly stamp: string;
   /** What each service was loaded with (`structureOf`), as far as it matters to the caller; null: it does not. */
   readonly structures: ReadonlyMap<ServiceName, string> | null;
+  /** Whether HAProxy is there at all, as far as can be told (`isThere`); asked when nobody answers. Default: it is. */
+  readonly isThere?: () => Promise<boolean>;
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -89,7 +101,10 @@ export async function awaitWorker(input: AwaitInput): Promise<ObservedProxy> {
       if (now - came.at >= STAYS_MS || input.signal?.aborted) return seen.worker;
       if (now >= deadline + STAYS_MS) throw failed(`worker ${identity.pid} came too late`);
     } else {
-      if (came !== null && seen.kind === 'nobody' && seen.refused) throw failed(`worker ${came.identity.pid} came up, and ended at once`);
+      if (seen.kind === 'nobody' && seen.refused) {
+        if (came !== null) throw failed(`worker ${came.identity.pid} came up, and ended at once`);
+        if ((await input.isThere?.()) === false) throw failed('the new worker ended at once, and nobody is left');
+      }
       if (seen.kind === 'wrong') settled = Math.min(settled, now + SETTLE_MS);
       if (now >= Math.min(deadline, settled, answeredAt + GONE_MS) || input.signal?.aborted) throw seen.error;
     }

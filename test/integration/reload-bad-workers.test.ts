@@ -2,14 +2,15 @@
  * Reloads whose new worker does not stay, or does not come at all, in each way that HAProxy is run: the last good files are back before the next start,
  * the service that brought it about is blocked with the reason, and the others go on.
  */
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { identify } from '../../shared/haproxy/observe.ts';
+import { identify, observeProxy } from '../../shared/haproxy/observe.ts';
 import { isHaproxy } from '../../shared/haproxy/process-status.ts';
 import { reload } from '../../shared/haproxy/reload.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import { pause } from '../../shared/runtime/wait.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { endDaemon } from '../support/daemon.ts';
 import { TestHaproxy } from '../support/haproxy.ts';
@@ -21,20 +22,22 @@ import { startProcess } from '../support/process.ts';
 import { serviceConfig } from '../support/service-events.ts';
 
 const cleanups = cleanupsAfterEach();
+const LOOK_EVERY_MS = 5;
 
-/** A HAProxy with this in its base file ends a moment after its start when service `bad` is in the managed folder, and `haproxy -c` finds no fault. */
-async function fatal(on: Pipeline): Promise<void> {
-  const script = join(on.folder.path, 'fatal.lua');
-  await writeFile(
-    script,
-    `core.register_task(function()
-  core.msleep(50)
-  if io.open("${join(on.managed, 'service-bad.cfg')}") then os.exit(1) end
-end)
-`,
-  );
-  const base = await readFile(on.haproxy.configFile, 'utf8');
-  await writeFile(on.haproxy.configFile, `${base}\nglobal\n  lua-load ${script}\n`);
+/** As a fault that `haproxy -c` does not find: a worker that has service `bad` ends a moment after its start. */
+function fatal(on: Pipeline): void {
+  const over = new AbortController();
+  const killing = (async () => {
+    while (!over.signal.aborted) {
+      const worker = await withRuntime(on.proxy.runtime, observeProxy).catch(() => null);
+      if (worker?.structures.has('bad')) process.kill(worker.identity.pid, 'SIGKILL');
+      await pause(LOOK_EVERY_MS, over.signal);
+    }
+  })();
+  cleanups.push(() => {
+    over.abort();
+    return killing;
+  });
 }
 
 interface Started {
@@ -50,8 +53,8 @@ async function start(proxy: (on: string) => Partial<ProxyConfig>, run: (on: Pipe
   on.proxy = { ...on.proxy, ...proxy(on.folder.path) };
   await on.app.stop();
   on.app = on.newApp(['transition', 'reconciler', 'observer']);
-  await fatal(on);
   await on.app.start();
+  fatal(on);
   await until('the managed files', () => access(join(on.managed, '00-pointsman.cfg')).then(() => true));
   await run(on);
   const service = await HttpService.start();
@@ -97,12 +100,15 @@ async function configureBad(on: Pipeline): Promise<{ reason: string; ms: number 
   return { reason: await blockedReason(on), ms };
 }
 
-it('by the master: one that ends takes its master along; whoever starts HAProxy again starts it from the last good files', async () => {
+it('by the master: one that ends takes its master along; whoever starts HAProxy again starts it from the last good files', async ({
+  annotate,
+}) => {
   const { on, answers } = await start(
     () => ({}),
     (started) => started.haproxy.run(),
   );
   const { reason, ms } = await configureBad(on);
+  await annotate(`the last good files were back ${Math.round(ms)} ms after the others were written`);
   expect(reason).toMatch(/ended at once|the master ended/);
   expect(ms).toBeLessThan(3_000);
   expect(await on.haproxy.ended(), 'HAProxy itself is gone').toBe(true);
@@ -114,18 +120,19 @@ it('by the master: one that ends takes its master along; whoever starts HAProxy 
   expect(reloadsFailed).toBe('1');
 }, 60_000);
 
-it('a HAProxy that pointsman started is started again from the last good files', async () => {
+it('a HAProxy that pointsman started is started again from the last good files', async ({ annotate }) => {
   const { on, answers } = await start(
     () => ({ start: true, reload: null }),
     async (started) => until('HAProxy', () => withRuntime(started.proxy.runtime, identify)),
   );
   const { reason, ms } = await configureBad(on);
+  await annotate(`the last good files were back ${Math.round(ms)} ms after the others were written`);
   expect(reason).toContain('the reload failed');
   expect(ms).toBeLessThan(3_000);
   await until('web is served', answers, { timeoutMs: 5_000 });
 }, 60_000);
 
-it('with a pid file: it has taken the place of the old one, so another is started from the last good files', async () => {
+it('with a pid file: it has taken the place of the old one, so another is started from the last good files', async ({ annotate }) => {
   const { on, answers } = await start(
     (folder) => ({ reload: { kind: 'pidFile', path: join(folder, 'haproxy.pid') } }),
     async (started) => {
@@ -136,13 +143,15 @@ it('with a pid file: it has taken the place of the old one, so another is starte
       expect((await daemon.exited).code).toBe(0);
     },
   );
-  const { reason } = await configureBad(on);
+  const { reason, ms } = await configureBad(on);
+  await annotate(`the last good files were back ${Math.round(ms)} ms after the others were written`);
   expect(reason).toContain('ended at once');
+  expect(ms).toBeLessThan(3_000);
   await until('web is served', answers, { timeoutMs: 5_000 });
   await until('web is in sync', async () => (await on.backendState('web')) === 'in-sync');
 }, 60_000);
 
-it('by a command that says that it reloaded, and did not: found out within 11 s, and web goes on', async () => {
+it('by a command that says that it reloaded, and did not: found out within 11 s, and web goes on', async ({ annotate }) => {
   const { on, answers } = await start(
     (folder) => ({ reload: { kind: 'command', argv: ['/bin/sh', join(folder, 'reload.sh')] } }),
     async (started) => {
@@ -153,6 +162,7 @@ it('by a command that says that it reloaded, and did not: found out within 11 s,
   await writeFile(join(on.folder.path, 'reload.sh'), 'exit 0\n');
   const worker = await on.haproxy.workerPid();
   const { reason, ms } = await configureBad(on);
+  await annotate(`the last good files were back ${Math.round(ms)} ms after the others were written`);
   expect(reason).toContain(`the old worker ${worker} still answers`);
   expect(ms).toBeLessThan(13_000);
   expect(await answers()).toBe(true);

@@ -7,7 +7,7 @@
 import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
 import { type ObservedProxy, observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
-import { awaitWorker, reload } from '../../shared/haproxy/reload.ts';
+import { awaitWorker, isThere, reload } from '../../shared/haproxy/reload.ts';
 import { proxyStamp, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
@@ -154,7 +154,14 @@ async function order(attempt: Attempt): Promise<Outcome> {
   let worker: ObservedProxy;
   try {
     await reload(way, { ...reloadInput(attempt), signal, deadlineMs: ORDER_DEADLINE_MS });
-    worker = await awaitWorker({ runtime, before: before.identity, stamp: attempt.stamp, structures, deadlineMs: WORKER_DEADLINE_MS });
+    worker = await awaitWorker({
+      runtime,
+      before: before.identity,
+      stamp: attempt.stamp,
+      structures,
+      isThere: () => isThere(way, config.binary),
+      deadlineMs: WORKER_DEADLINE_MS,
+    });
   } catch (error) {
     await ports.proxies.setState(config.id, { lastReloadFailed: errorText(error) });
     await ports.proxies.countReload(config.id, 'failed');
