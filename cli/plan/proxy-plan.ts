@@ -17,7 +17,8 @@ import type { Ports } from '../../workers/app.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
 import { rejectionOf } from '../../workers/reconciler/reload-request.ts';
 import { look } from '../../workers/reconciler/service-pass.ts';
-import { type BackendStatus, backendStatus, readBreaker } from '../status/report.ts';
+import { type BackendStatus, backendStatus } from '../status/report.ts';
+import { readBreaker } from '../status/stored-breaker.ts';
 
 export const PLAN_FORMAT = 1;
 

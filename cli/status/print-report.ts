@@ -28,6 +28,9 @@ const ROWS_MAX = 100;
 /** Proxies named that see an instance down. */
 const WITNESSES_SHOWN = 3;
 
+/** Old workers: each reload leaves one, mostly for a moment. */
+const OLD_WORKERS_MANY = 5;
+
 type Row = readonly (string | Cell)[];
 
 const TONES: Readonly<Record<string, Tone>> = {
@@ -177,7 +180,7 @@ function reloadCell({ at, reason, failed }: NonNullable<ProxyStatus['lastReload'
   return reason === null ? when : `${when}: ${reason}`;
 }
 
-function workerCell({ unreachable, breaker, worker }: ProxyStatus, now: number): string | Cell {
+function workerCell({ unreachable, breaker, worker, oldWorkers }: ProxyStatus, now: number): string | Cell {
   if (breaker !== null) {
     const next =
       breaker.nextTry === null ? 'is tried now' : `next try ${breaker.nextTry <= now ? 'is due' : `in ${ageText(breaker.nextTry - now)}`}`;
@@ -187,7 +190,9 @@ function workerCell({ unreachable, breaker, worker }: ProxyStatus, now: number):
     };
   }
   if (unreachable !== null) return { text: `unreachable: ${unreachable}`, tone: 'bad' };
-  return worker === null ? '' : `pid ${worker}`;
+  if (worker === null) return '';
+  const old = oldWorkers ?? 0;
+  return { text: `pid ${worker}${old > 0 ? `, ${old} old` : ''}`, tone: old >= OLD_WORKERS_MANY ? 'warning' : 'plain' };
 }
 
 /** Those that are heard of; when there is none, the one that was last. */

@@ -17,13 +17,13 @@ import {
   lagOf,
   type ProxyStatus,
   type QueueStatus,
-  readBreaker,
   type ServiceStatus,
   STATUS_FORMAT,
   type StatusReport,
   serviceStatus,
   type WatcherStatus,
 } from './report.ts';
+import { readBreaker } from './stored-breaker.ts';
 
 /** Reads in hand at once: a service's instances may be megabytes. */
 const AT_ONCE = 4;
@@ -110,6 +110,7 @@ async function readProxy(ports: Ports, proxy: KnownProxy, only: ServiceName | nu
     pool: proxy.pool,
     version: state['version'] ?? null,
     worker: worker?.pid ?? null,
+    oldWorkers: state['oldWorkers'] ? Number(state['oldWorkers']) : null,
     lastSeen,
     hearing: state['hearing'] === undefined ? null : (JSON.parse(state['hearing']) as ProxyStatus['hearing']),
     live: lastSeen !== null && now - lastSeen <= ANNOUNCE_FRESH_MS,

@@ -11,7 +11,6 @@ import type { Rejection } from '../../shared/model/registration.ts';
 import type { CheckConfig } from '../../shared/model/service-config.ts';
 
 export const STATUS_FORMAT = 1;
-const BREAKER_FRESH_MS = 30_000;
 
 export interface StatusReport {
   readonly format: typeof STATUS_FORMAT;
@@ -71,6 +70,8 @@ export interface ProxyStatus {
   readonly pool: string;
   readonly version: string | null;
   readonly worker: number | null;
+  /** Workers that reloads left and that have sessions still; null: nobody could tell. */
+  readonly oldWorkers: number | null;
   /** When its reconciler was last heard of; null: never. */
   readonly lastSeen: number | null;
   /** Whether that is recent. */
@@ -177,13 +178,6 @@ export function instanceStatus(service: string, snapshot: InstanceSnapshot, last
 export function backendStatus(service: string, { state, context }: BackendSnapshot): BackendStatus {
   const { since, revision, detail, nextTry } = context;
   return { service, state, since, revision, detail, nextTry };
-}
-
-/** A process that lives writes it again every few seconds; null: the socket does not hang, or nobody says so any more. */
-export function readBreaker(stored: string | undefined, now: number): ProxyStatus['breaker'] {
-  if (!stored) return null;
-  const { at, ...breaker } = JSON.parse(stored) as NonNullable<ProxyStatus['breaker']> & { at: number };
-  return now - at > BREAKER_FRESH_MS ? null : breaker;
 }
 
 /** `unfolded`: ids of the events behind the cursor, oldest first. */

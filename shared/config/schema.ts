@@ -48,6 +48,12 @@ const haproxy = value.map({
         .duration('1s', '7d')
         .prefault('5m')
         .describe("HAProxy's hard-stop-after: an old worker ends after this time at the latest."),
+      maxReloads: value
+        .count(1, 1000)
+        .prefault(50)
+        .describe(
+          "HAProxy's mworker-max-reloads: the reloads that an old worker may outlive. The next one cuts the requests that it still has.",
+        ),
     })
     .prefault({})
     .describe('How reloads are paced.'),

@@ -9,6 +9,7 @@ import type { SocketAddress } from '../model/proxy-config.ts';
 import { pause } from '../runtime/wait.ts';
 import { alertsOf } from './config-check.ts';
 import { addressText } from './dial.ts';
+import { isHaproxy, processStatus, stillRuns } from './process-status.ts';
 
 /** A reload of 10,000 servers took 1.4 s; one that fails to bind 2.1 s. */
 export const RELOAD_DEADLINE_MS = 30_000;
@@ -60,6 +61,8 @@ export async function masterProcesses(socket: SocketAddress, deadlineMs = ASK_DE
 export async function reloadByMaster(socket: SocketAddress, options: { deadlineMs?: number; signal?: AbortSignal } = {}): Promise<void> {
   const deadline = performance.now() + (options.deadlineMs ?? RELOAD_DEADLINE_MS);
   const before = await masterBack(socket, options.signal);
+  // A worker that ends in error takes its master along, and the socket with it. Null: it is not a process that can be seen from here.
+  const process = (await isHaproxy(before.pid, 'haproxy')) ? await processStatus(before.pid) : null;
   const reply = await ask(socket, 'reload', deadline - performance.now(), options.signal);
   const outcome = /^Success=([01])$/m.exec(reply)?.[1];
   if (outcome === '1') return;
@@ -71,6 +74,7 @@ export async function reloadByMaster(socket: SocketAddress, options: { deadlineM
       if (now.failed === 0) return;
       throw reloadFailed('the master went back to the old worker; it prints the reason on its stderr only');
     }
+    if (now === null && process !== null && !(await stillRuns(process))) throw reloadFailed('the master ended, and its workers with it');
     if (performance.now() > deadline) throw reloadFailed('the master did not say how it ended in time');
     if (options.signal?.aborted) throw reloadFailed('its outcome was not waited for');
     await pause(POLL_EVERY_MS, options.signal);

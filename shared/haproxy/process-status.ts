@@ -6,6 +6,7 @@ export interface ProcessStatus {
   readonly pid: number;
   /** At most 15 characters of the executable's name. */
   readonly command: string;
+  readonly parent: number;
   /** In the kernel's ticks since boot: with the pid, one process and no other. */
   readonly startTime: string;
 }
@@ -18,9 +19,9 @@ export async function processStatus(pid: number): Promise<ProcessStatus | null> 
   const match = /^\d+ \((.*)\) (\S) (.*)$/s.exec(stat);
   if (match === null) return null;
   const [, command, state, rest] = match as unknown as [string, string, string, string];
-  // The start time is the 22nd field; `rest` begins with the 4th.
-  const startTime = rest.split(' ')[18] ?? '';
-  return state === 'Z' || state === 'X' ? null : { pid, command, startTime };
+  // The start time is the 22nd field; `rest` begins with the 4th, the parent.
+  const fields = rest.split(' ');
+  return state === 'Z' || state === 'X' ? null : { pid, command, parent: Number(fields[0]), startTime: fields[18] ?? '' };
 }
 
 /** Whether it is there still: that very process, not another one that was given its pid. */

@@ -4,11 +4,12 @@
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { PointsmanError } from '../errors.ts';
 import type { RuntimeAddress } from '../model/proxy-config.ts';
 import { alertsOf, environmentOf, toolMissing } from './config-check.ts';
 import { RELOAD_DEADLINE_MS, reloadFailed } from './master.ts';
 import { ProcessLog } from './process-log.ts';
-import { isHaproxy } from './process-status.ts';
+import { isHaproxy, processStatus } from './process-status.ts';
 
 export interface ReloadInput {
   readonly binary: string;
@@ -16,6 +17,8 @@ export interface ReloadInput {
   readonly managed: string;
   /** The runtime socket: a new process takes the listening sockets through it (`-x`). */
   readonly runtime: RuntimeAddress;
+  /** Who answers there now: a pid file that names neither it nor its master is another HAProxy's, which is not ours to end. */
+  readonly worker?: number;
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
 }
@@ -34,9 +37,8 @@ export async function reloadByCommand(argv: readonly string[], input: ReloadInpu
  * runtime socket has `expose-fd listeners`; without that it binds them afresh, and connections of that moment can be lost.
  */
 export async function reloadByTakeover(pidFile: string, input: ReloadInput): Promise<void> {
-  const pids = await livingPids(pidFile, input.binary);
-  const files = [...(input.base === null ? [] : ['-f', input.base]), '-f', input.managed];
-  const argv = ['-D', ...files, '-p', pidFile];
+  const pids = await livingPids(pidFile, input);
+  const argv = startArguments(pidFile, input);
   const old = ['-sf', ...pids.map(String)];
   const sockets = input.runtime.kind === 'unix' ? ['-x', input.runtime.path] : [];
   let { ended, output } = await run(input.binary, [...argv, ...sockets, ...old], input);
@@ -46,16 +48,53 @@ export async function reloadByTakeover(pidFile: string, input: ReloadInput): Pro
   if (ended !== 'code 0') throw reloadFailed(alertsOf(output).join('\n').slice(0, REASON_CHARACTERS_MAX) || `haproxy ended with ${ended}`);
 }
 
-/** Only what is a HAProxy now: a stale file can name a pid that is somebody else's by now, and `-sf` would signal it. */
-async function livingPids(pidFile: string, binary: string): Promise<number[]> {
+/**
+ * After a takeover whose new process did not stay: the old one has given its listeners up, and nobody else would start another. For
+ * when no process answers any more. Throws HAPROXY_START_FAILED.
+ */
+export async function startAgain(pidFile: string, input: ReloadInput): Promise<void> {
+  const { ended, output } = await run(input.binary, startArguments(pidFile, input), input);
+  if (ended === 'code 0') return;
+  throw new PointsmanError(
+    'HAPROXY_START_FAILED',
+    `HAProxy did not start: ${alertsOf(output).join('; ').slice(0, REASON_CHARACTERS_MAX) || ended}`,
+    {
+      hint: 'start it by hand; haproxy.log in the managed folder has all that it printed',
+      retry: 'after',
+    },
+  );
+}
+
+function startArguments(pidFile: string, { base, managed }: ReloadInput): string[] {
+  return ['-D', ...(base === null ? [] : ['-f', base]), '-f', managed, '-p', pidFile];
+}
+
+/**
+ * Only what is a HAProxy now, and ours: a stale file can name a pid that is somebody else's by now, and `-sf` would end it.
+ */
+async function livingPids(pidFile: string, { binary, worker }: ReloadInput): Promise<number[]> {
+  const living = await runningOf(pidFile, binary);
+  if (living.length === 0) throw reloadFailed(`no HAProxy of ${pidFile} is running`);
+  if (worker !== undefined && !(await includesWorker(living, worker)))
+    throw reloadFailed(
+      `${pidFile} names pid ${living.join(' ')}, but pid ${worker} answers on the runtime socket: it is another HAProxy's file`,
+    );
+  return living;
+}
+
+/** The processes that a pid file names and that are HAProxy. Throws HAPROXY_RELOAD_FAILED: it cannot be read. */
+export async function runningOf(pidFile: string, binary: string): Promise<number[]> {
   const text = await readFile(pidFile, 'utf8').catch((error: Error) => {
     throw reloadFailed(`the pid file cannot be read: ${error.message}`, error);
   });
   const pids = text.split(/\s+/).filter((word) => /^[1-9]\d{0,9}$/.test(word));
-  const living: number[] = [];
-  for (const pid of pids.map(Number)) if (await isHaproxy(pid, binary)) living.push(pid);
-  if (living.length === 0) throw reloadFailed(`no HAProxy of ${pidFile} is running`);
-  return living;
+  const running: number[] = [];
+  for (const pid of pids.map(Number)) if (await isHaproxy(pid, binary)) running.push(pid);
+  return running;
+}
+
+async function includesWorker(pids: readonly number[], worker: number): Promise<boolean> {
+  return pids.includes(worker) || pids.includes((await processStatus(worker))?.parent ?? 0);
 }
 
 /**

@@ -9,10 +9,10 @@ import type { WorkerIdentity } from '../model/observed.ts';
 import type { ReloadWay, RuntimeAddress, SocketAddress } from '../model/proxy-config.ts';
 import { pause } from '../runtime/wait.ts';
 import { alertsOf } from './config-check.ts';
-import { reloadByMaster, reloadFailed } from './master.ts';
-import { type ObservedProxy, observeProxy } from './observe.ts';
+import { masterProcesses, reloadByMaster, reloadFailed } from './master.ts';
+import { identify, type ObservedProxy, observeProxy, sameWorker, type Worker } from './observe.ts';
 import { ProcessLog } from './process-log.ts';
-import { type ReloadInput, reloadByCommand, reloadByTakeover } from './reload-command.ts';
+import { type ReloadInput, reloadByCommand, reloadByTakeover, runningOf } from './reload-command.ts';
 import { withRuntime } from './runtime.ts';
 import { debianLine } from './start-line.ts';
 
@@ -21,6 +21,11 @@ const AWAIT_DEADLINE_MS = 10_000;
 const POLL_EVERY_MS = 20;
 /** A new worker without our stamp is looked at again for this long: a command may have returned before its reload was through. */
 const SETTLE_MS = 2_000;
+/** A new worker counts when it still answers after this: one whose files end it does so in its first moments. */
+const STAYS_MS = 200;
+/** Nobody answering for so long is the end of HAProxy: its socket changes hands without a gap, and a start with 10,000 servers takes 1.4 s. */
+const GONE_MS = 5_000;
+const GONE_LOOKS = 4;
 
 /**
  * Resolves when HAProxy, or the command, reported success. Throws HAPROXY_RELOAD_FAILED with the reason as far as there is one; what the
@@ -53,6 +58,16 @@ async function reloadByMasterWithReason(socket: SocketAddress, input: ReloadInpu
   }
 }
 
+/** After its reload: whether the master, or a process of the pid file, is there still. A command does not tell. */
+export async function isThere(way: ReloadWay, binary: string): Promise<boolean> {
+  if (way.kind === 'command') return true;
+  if (way.kind === 'pidFile') return (await runningOf(way.path, binary)).length > 0;
+  return masterProcesses(way.socket).then(
+    () => true,
+    (error: unknown) => !(error instanceof PointsmanError && error.code === 'HAPROXY_UNREACHABLE'),
+  );
+}
+
 export interface AwaitInput {
   readonly runtime: RuntimeAddress;
   /** Who answered before; null: nobody did. */
@@ -61,27 +76,66 @@ export interface AwaitInput {
   readonly stamp: string;
   /** What each service was loaded with (`structureOf`), as far as it matters to the caller; null: it does not. */
   readonly structures: ReadonlyMap<ServiceName, string> | null;
+  /** Whether HAProxy is there at all, as far as can be told (`isThere`); asked when nobody answers. Default: it is. */
+  readonly isThere?: () => Promise<boolean>;
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * The new worker, once one answers that is not the one before, is not stopping, and has our stamp and structures. Throws
- * HAPROXY_NOT_MANAGED when a new worker runs without our stamp, HAPROXY_RELOAD_FAILED when none comes or it has other structures.
+ * The new worker, once one answers that is not the one before, is not stopping, has our stamp and structures, and stays. Throws
+ * HAPROXY_NOT_MANAGED when a new worker runs without our stamp, HAPROXY_RELOAD_FAILED when none comes or stays, or it has other structures.
  */
 export async function awaitWorker(input: AwaitInput): Promise<ObservedProxy> {
   const deadline = performance.now() + (input.deadlineMs ?? AWAIT_DEADLINE_MS);
   let settled = Number.POSITIVE_INFINITY;
+  let answeredAt = performance.now();
+  let came: { readonly identity: WorkerIdentity; readonly at: number } | null = null;
   for (;;) {
     const seen = await look(input);
-    if ('worker' in seen) return seen.worker;
-    if (seen.isNew) settled = Math.min(settled, performance.now() + SETTLE_MS);
-    if (performance.now() >= Math.min(deadline, settled) || input.signal?.aborted) throw seen.error;
+    const now = performance.now();
+    if (seen.kind !== 'nobody') answeredAt = now;
+    if (seen.kind === 'good') {
+      const { identity } = seen.worker;
+      if (came === null || !sameWorker(came.identity, identity)) came = { identity, at: now };
+      if (now - came.at >= STAYS_MS || input.signal?.aborted) return seen.worker;
+      if (now >= deadline + STAYS_MS) throw failed(`worker ${identity.pid} came too late`);
+    } else {
+      if (seen.kind === 'nobody' && seen.refused) {
+        if (came !== null) throw failed(`worker ${came.identity.pid} came up, and ended at once`);
+        if ((await input.isThere?.()) === false) throw failed('the new worker ended at once, and nobody is left');
+      }
+      if (seen.kind === 'wrong') settled = Math.min(settled, now + SETTLE_MS);
+      if (now >= Math.min(deadline, settled, answeredAt + GONE_MS) || input.signal?.aborted) throw seen.error;
+    }
     await pause(POLL_EVERY_MS, input.signal);
   }
 }
 
-type Seen = { readonly worker: ObservedProxy } | { readonly error: PointsmanError; readonly isNew: boolean };
+/** Who answers, and still does a moment later; null: nobody does, or one that comes and goes. */
+export async function whoStays(runtime: RuntimeAddress): Promise<Worker | null> {
+  const first = await withRuntime(runtime, identify).catch(() => null);
+  if (first === null) return null;
+  await pause(STAYS_MS);
+  const second = await withRuntime(runtime, identify).catch(() => null);
+  return second !== null && sameWorker(first.identity, second.identity) ? second : null;
+}
+
+/** Whether nobody answers, however often one looks. */
+export async function isGone(runtime: RuntimeAddress): Promise<boolean> {
+  for (let looks = 0; looks < GONE_LOOKS; looks += 1) {
+    if (looks > 0) await pause(STAYS_MS);
+    if ((await withRuntime(runtime, identify).catch(() => null)) !== null) return false;
+  }
+  return true;
+}
+
+type Seen =
+  | { readonly kind: 'good'; readonly worker: ObservedProxy }
+  /** `refused`: there is no process behind the socket; else it was only late. */
+  | { readonly kind: 'nobody'; readonly refused: boolean; readonly error: PointsmanError }
+  /** The old worker answers, or a new one that does not run with our files. */
+  | { readonly kind: 'old' | 'wrong'; readonly error: PointsmanError };
 
 async function look(input: AwaitInput): Promise<Seen> {
   let worker: ObservedProxy;
@@ -89,18 +143,19 @@ async function look(input: AwaitInput): Promise<Seen> {
     worker = await withRuntime(input.runtime, observeProxy);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { isNew: false, error: failed(`no worker answers: ${why}`, error) };
+    const refused = error instanceof PointsmanError && error.code === 'HAPROXY_UNREACHABLE';
+    return { kind: 'nobody', refused, error: failed(`no worker answers: ${why}`, error) };
   }
   const { identity, stopping, structures } = worker;
-  if (stopping || isSame(identity, input.before)) return { isNew: false, error: failed(`the old worker ${identity.pid} still answers`) };
-  if (identity.stamp !== input.stamp) return { isNew: true, error: notManaged(identity, input.stamp) };
+  if (stopping || isSame(identity, input.before)) return { kind: 'old', error: failed(`the old worker ${identity.pid} still answers`) };
+  if (identity.stamp !== input.stamp) return { kind: 'wrong', error: notManaged(identity, input.stamp) };
   const wrong = [...(input.structures ?? [])].find(([service, structure]) => structures.get(service) !== structure);
   if (wrong !== undefined) {
     const [service, structure] = wrong;
     const has = structures.get(service) ?? 'none';
-    return { isNew: true, error: failed(`worker ${identity.pid} has structure ${has} for ${service}, not ${structure}`) };
+    return { kind: 'wrong', error: failed(`worker ${identity.pid} has structure ${has} for ${service}, not ${structure}`) };
   }
-  return { worker };
+  return { kind: 'good', worker };
 }
 
 function isSame(a: WorkerIdentity, b: WorkerIdentity | null): boolean {

@@ -29,6 +29,7 @@ const STATS_MAX_CONNECTIONS = { variable: 'POINTSMAN_STATS_MAXCONN', standard: 1
  */
 const RING = { line: 192, size: 32_768 };
 const RETRIES_MAX = 100;
+const MAX_RELOADS_MAX = 1_000;
 /** Redis prefixes, and so stamps: no space, no quote, nothing that HAProxy's files would read. */
 const STAMP = /^[A-Za-z0-9_.:/-]{1,200}$/;
 
@@ -68,6 +69,8 @@ export function renderGlobal(input: GlobalInput): string {
     `    setenv ${STAMP_VARIABLE} ${input.stamp}`,
     '    # An old worker that still has connections after a reload ends at the latest then.',
     `    hard-stop-after ${timeWord(policy.hardStopAfter)}`,
+    '    # So many of them there are at most: the oldest is ended, with the requests that it still has. Only a master (`haproxy -W`) counts.',
+    `    mworker-max-reloads ${countWord(policy.maxReloads, 1, MAX_RELOADS_MAX, 'maxReloads')}`,
     '    # The default is 10 for all runtime sockets together, and the eleventh connection hangs. This line wins over that of a base file:',
     `    # for another number, the base file says \`setenv ${STATS_MAX_CONNECTIONS.variable} N\` in its global section.`,
     `    stats maxconn "\${${STATS_MAX_CONNECTIONS.variable}-${STATS_MAX_CONNECTIONS.standard}}"`,

@@ -44,6 +44,8 @@ export interface ReloadPolicy {
   /** 0..1: up to this share of minInterval is added at random. */
   readonly jitter: number;
   readonly hardStopAfter: number;
+  /** Reloads that an old worker may outlive: so many old workers there are at most. */
+  readonly maxReloads: number;
 }
 
 export interface ProxyConfig {

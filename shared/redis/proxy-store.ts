@@ -147,6 +147,11 @@ export class ProxyStore {
     if (configs.length > 0) await this.#redis.hset(this.#keys.proxy(proxy).loaded, fields);
   }
 
+  /** One more reload of ours that ended so. */
+  async countReload(proxy: ProxyId, outcome: 'done' | 'failed'): Promise<void> {
+    await this.#redis.hincrby(this.#keys.proxy(proxy).state, outcome === 'done' ? 'reloadsDone' : 'reloadsFailed', 1);
+  }
+
   async state(proxy: ProxyId): Promise<Record<string, string>> {
     return this.#redis.hgetall(this.#keys.proxy(proxy).state);
   }

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
+import { endDaemon } from '../support/daemon.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
@@ -57,7 +58,7 @@ function edge(more: string) {
 }
 
 describe('runtimeOnly', () => {
-  it('keeps the servers of a backend that the operator declared, and says which one is missing', async () => {
+  it('keeps the servers of a backend that the operator declared, and says of what needs a file that it is blocked', async () => {
     const listen = await freePort();
     const { system, one, two } = await start({
       services: service('web', null) + service('missing', null),
@@ -89,10 +90,23 @@ backend other
     await until('the other one to be blocked', async () => (await system.backendState('missing'))?.state === 'blocked');
     expect((await system.backendState('missing'))?.detail).toMatch(/no backend missing.*runtimeOnly/);
     await system.inSync('web');
+
+    const changed = service('web', null, '\n    timeouts: { queue: 1s }');
+    await system.reconfigure(changed + service('missing', null));
+    await until('what needs a file to be blocked', async () => (await system.backendState('web'))?.state === 'blocked');
+    expect((await system.backendState('web'))?.detail).toMatch(/its options changed, and runtimeOnly rules out the reload/);
+    expect(await system.haproxy.workerPid(), 'never reloaded').toBe(worker);
+    await system.haproxy.reload();
+    await system.inSync('web');
+    await system.serving('web', [nameOf(one), nameOf(two)]);
+    await system.reconfigure(service('web', null) + service('missing', null));
+    await until('and blocked again', async () => (await system.backendState('web'))?.state === 'blocked');
+
+    const reloaded = await system.haproxy.workerPid();
     await session.close();
     await until('it is deleted', async () => !(await system.servers('web')).has(nameOf(one)), { timeoutMs: 15_000 });
     expect([...(await system.servers('other')).keys()], 'what is not ours').toEqual(['theirs']);
-    expect(await system.haproxy.workerPid(), 'never reloaded').toBe(worker);
+    expect(await system.haproxy.workerPid(), 'never reloaded').toBe(reloaded);
     expect(await answers(listen)).toBe(true);
   }, 60_000);
 });
@@ -125,7 +139,7 @@ describe('pidFile', () => {
     const daemon = await startProcess('haproxy', ['-D', '-f', base, '-f', managed, '-p', pidFile], {
       logFile: join(folder, 'haproxy.log'),
     });
-    cleanups.push(() => endDaemons(pidFile));
+    cleanups.push(() => endDaemon(pidFile));
     expect((await daemon.exited).code).toBe(0);
     await until('HAProxy to answer', () => system.haproxy.workerPid());
     await reloadsAndServes(system, one, listen);
@@ -141,7 +155,7 @@ describe('start: true', () => {
       later: ['haproxy'],
     });
     const pidFile = join(system.places.managed, 'haproxy.pid');
-    cleanups.push(() => endDaemons(pidFile));
+    cleanups.push(() => endDaemon(pidFile));
     await until('HAProxy to answer', () => system.haproxy.workerPid());
     await reloadsAndServes(system, one, listen);
     const master = Number(await readFile(pidFile, 'utf8'));
@@ -155,20 +169,6 @@ describe('start: true', () => {
     await expect(answers(listen)).rejects.toThrow();
   }, 60_000);
 });
-
-/** What a pid file names, ended by its pid. */
-async function endDaemons(pidFile: string): Promise<void> {
-  const pids = (await readFile(pidFile, 'utf8').catch(() => '')).split(/\s+/).filter((word) => /^\d+$/.test(word));
-  for (const pid of pids.map(Number)) {
-    if (!(await isHaproxy(pid))) continue;
-    process.kill(pid, 'SIGTERM');
-    await until('the daemon to end', () => !isAlive(pid));
-  }
-}
-
-async function isHaproxy(pid: number): Promise<boolean> {
-  return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim() === 'haproxy';
-}
 
 function isAlive(pid: number): boolean {
   try {

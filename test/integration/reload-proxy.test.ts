@@ -57,7 +57,10 @@ async function widened(on: Pipeline): Promise<{ narrow: ServiceConfig; wide: Ser
 
 /** A job of this test's own, with other managed defaults than those that run. */
 function reloadWithNewDefaults(on: Pipeline) {
-  const agent = new ProxyAgent({ ...on.proxy, reloadPolicy: { minInterval: 0, jitter: 0, hardStopAfter: 20_000 } }, on.app.ports);
+  const agent = new ProxyAgent(
+    { ...on.proxy, reloadPolicy: { minInterval: 0, jitter: 0, hardStopAfter: 20_000, maxReloads: 50 } },
+    on.app.ports,
+  );
   return { agent, run: () => reloadProxy(agent, must(on.proxy.reload, 'a way to reload'), new AbortController().signal, 'test') };
 }
 

@@ -74,6 +74,12 @@ ${options.sections}
     return this.#process.pid;
   }
 
+  /** Whether it has ended by itself; waits for that. */
+  async ended(): Promise<boolean> {
+    await this.#process?.exited;
+    return this.#process?.running === false;
+  }
+
   /** A connection that the caller closes. */
   connect(): Promise<RuntimeConnection> {
     return RuntimeConnection.open(this.runtime);
@@ -120,6 +126,13 @@ ${options.sections}
         () => true,
       ),
     );
+    await this.run();
+  }
+
+  /** Its worker is killed; the master ends with it, and is started again from its files, as a supervisor would. */
+  async crashWorker(): Promise<void> {
+    process.kill(await this.workerPid(), 'SIGKILL');
+    await this.#process?.exited;
     await this.run();
   }
 

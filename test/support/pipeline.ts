@@ -72,7 +72,7 @@ export class Pipeline {
         redispatch: true,
         retryOn: 'conn-failure',
       },
-      reloadPolicy: { minInterval: 300, jitter: 0, hardStopAfter: 10_000 },
+      reloadPolicy: { minInterval: 300, jitter: 0, hardStopAfter: 10_000, maxReloads: 50 },
       ...options.proxy,
     };
     pipeline.app = pipeline.newApp(options.roles ?? ['transition', 'reconciler', 'observer']);

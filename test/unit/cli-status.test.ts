@@ -119,6 +119,28 @@ describe('a service', () => {
   });
 });
 
+describe('a proxy', () => {
+  it.each([
+    [0, 'pid 4711 '],
+    [null, 'pid 4711 '],
+    [3, 'pid 4711, 3 old '],
+  ])('with %s old workers', (oldWorkers, cell) => {
+    const known = {
+      proxy: 'edge',
+      pool: 'edge',
+      version: '2.6.12',
+      worker: 4711,
+      oldWorkers,
+      lastSeen: NOW,
+      live: true,
+      hearing: null,
+      breaker: null,
+    };
+    const proxies = [{ ...known, unreachable: null, dirty: 0, backends: [], lastReload: null }];
+    expect(printReport(report({ proxies }), { colour: false, only: null })).toContain(cell);
+  });
+});
+
 describe('the text', () => {
   const hostile = 'znode:\u001b[2J\u009b31m\u202ex\ny';
 
@@ -132,6 +154,7 @@ describe('the text', () => {
             pool: hostile,
             version: hostile,
             worker: 1,
+            oldWorkers: 0,
             lastSeen: NOW,
             live: true,
             hearing: { by: hostile, detail: hostile },

@@ -13,6 +13,7 @@ function proxy(changes: Partial<ProxyStatus> = {}): ProxyStatus {
     pool: 'edge',
     version: '2.6.12',
     worker: 1,
+    oldWorkers: 0,
     lastSeen: NOW,
     live: true,
     unreachable: null,

@@ -51,7 +51,7 @@ describe('defaults', () => {
           redispatch: true,
           retryOn: 'conn-failure',
         },
-        reloadPolicy: { minInterval: 2_000, jitter: 0.2, hardStopAfter: 300_000 },
+        reloadPolicy: { minInterval: 2_000, jitter: 0.2, hardStopAfter: 300_000, maxReloads: 50 },
       },
     ]);
   });
@@ -102,7 +102,7 @@ redis: { url: "rediss://user:secret@redis.internal:6380/3", prefix: blue }
 haproxy:
   binary: /opt/haproxy/haproxy
   drainTimeout: 1m
-  reload: { minInterval: 500ms, jitter: 0, hardStopAfter: 1h }
+  reload: { minInterval: 500ms, jitter: 0, hardStopAfter: 1h, maxReloads: 5 }
   defaults: { timeouts: { connect: 1s, client: 2s, server: 3s, check: 4s }, retries: 0, redispatch: false, retryOn: "conn-failure  503" }
 proxies:
   b: { runtime: "tcp://[2001:DB8::7]:9999", runtimeOnly: true, managed: /unused, pool: edge, services: [web-*, api] }
@@ -157,7 +157,7 @@ log: { level: debug, retain: { age: 2d, events: 5000, bytes: 2GB } }
         redispatch: false,
         retryOn: 'conn-failure 503',
       },
-      reloadPolicy: { minInterval: 500, jitter: 0, hardStopAfter: 3_600_000 },
+      reloadPolicy: { minInterval: 500, jitter: 0, hardStopAfter: 3_600_000, maxReloads: 5 },
     });
     expect(b).toMatchObject({
       runtime: { kind: 'tcp', host: '2001:db8::7', port: 9999 },

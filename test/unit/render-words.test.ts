@@ -31,7 +31,7 @@ const HOSTILE = [
   '',
   'x'.repeat(5_000),
 ];
-const POLICY = { minInterval: 2_000, jitter: 0.2, hardStopAfter: 300_000 };
+const POLICY = { minInterval: 2_000, jitter: 0.2, hardStopAfter: 300_000, maxReloads: 50 };
 
 function rendered(config: Partial<ServiceConfig>, servers: readonly RenderedServer[] = []): string {
   return renderService({ config: serviceConfig(config), structure: 'abc', servers });

@@ -10,14 +10,15 @@ import type { Role } from '../../shared/runtime/role.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { Ports } from '../app.ts';
 import { metricsText } from './metrics.ts';
+import { OnceInAWhile } from './once-in-a-while.ts';
 import { overview } from './overview.ts';
+import { type ProxyOverview, proxyOverview } from './proxy-overview.ts';
 import { QueueBoard } from './queue-board.ts';
 import { guardRequests } from './request-guard.ts';
 import type { ServiceOverview } from './service-overview.ts';
 import { startPage } from './start-page.ts';
 
 const RETRY_MS = { first: 500, most: 10_000 };
-const OVERVIEW_EVERY_MS = 1_000;
 const PING_DEADLINE_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -33,7 +34,8 @@ export class Dashboard implements Role {
   readonly #ports: Ports;
   readonly #stopping = new AbortController();
   #listening: Listening | null = null;
-  #read: { readonly at: number; readonly services: Promise<ServiceOverview[] | null> } | null = null;
+  readonly #services = new OnceInAWhile<readonly ServiceOverview[]>();
+  readonly #proxyStates = new OnceInAWhile<readonly ProxyOverview[]>();
   #opening: Promise<void> = Promise.resolve();
 
   /** @throws PointsmanError CONFIG_INVALID: no `dashboard.listen`, or one off loopback. */
@@ -90,9 +92,9 @@ export class Dashboard implements Role {
           .send(startPage(services, Date.now()));
       });
       server.get('/metrics', async (_request, reply) => {
-        const services = await this.#overview();
-        if (services === null) return reply.status(503).send({ error: 'Redis does not answer' });
-        const { type, text } = await metricsText(services);
+        const [services, proxies] = await Promise.all([this.#overview(), this.#proxies()]);
+        if (services === null || proxies === null) return reply.status(503).send({ error: 'Redis does not answer' });
+        const { type, text } = await metricsText(services, proxies);
         return reply.type(type).send(text);
       });
       server.get('/health', async (_request, reply) => {
@@ -116,12 +118,12 @@ export class Dashboard implements Role {
     await opened?.board.close();
   }
 
-  /** Once in a while: whoever asks more often is told the same again. null: Redis does not answer. */
   #overview(): Promise<readonly ServiceOverview[] | null> {
-    const now = performance.now();
-    if (this.#read === null || now - this.#read.at > OVERVIEW_EVERY_MS)
-      this.#read = { at: now, services: overview(this.#ports).catch(() => null) };
-    return this.#read.services;
+    return this.#services.read(() => overview(this.#ports));
+  }
+
+  #proxies(): Promise<readonly ProxyOverview[] | null> {
+    return this.#proxyStates.read(() => proxyOverview(this.#ports.proxies));
   }
 
   async #redisAnswers(): Promise<boolean> {

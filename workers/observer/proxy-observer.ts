@@ -10,6 +10,7 @@ import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import { noteOldWorkers } from '../reconciler/old-workers.ts';
 import type { ReconcilerPorts } from '../reconciler/proxy-agent.ts';
 import { type Asked, AskedLooks } from './asked-looks.ts';
 import { hasDrifted } from './drift.ts';
@@ -22,6 +23,8 @@ import { concernsFile } from './verdicts.ts';
 const LOOK_EVERY_MS = 2_000;
 /** So that the looks at many proxies spread over time. */
 const JITTER = 0.2;
+/** Looks that follow each other closely once HAProxy is gone: for some 5 s. */
+const SOON_LOOKS = 25;
 /** Everything is looked at afresh, whatever is remembered: heals what Redis lost. */
 const FORGET_EVERY_MS = 30_000;
 /** A look is kept so often: far below the silence after which nothing is believed any more. */
@@ -47,6 +50,7 @@ export class ProxyObserver {
   /** null: there are no notices to be had. */
   readonly #follower: NoticeFollower | null;
   #hearing: Hearing = { by: 'poll', detail: 'not reached yet' };
+  #unreached = 0;
   /** The worker that the reconciler is known to know. */
   #confirmed: WorkerIdentity | null = null;
   /** The worker that it was last woken for, and when (performance.now()). */
@@ -102,7 +106,11 @@ export class ProxyObserver {
   #failed(error: unknown): void {
     // A HAProxy that has no connection left for a look has none for us to keep.
     if (error instanceof PointsmanError && HANGS.has(error.code)) this.#follower?.makeRoom();
-    else if (error instanceof PointsmanError && error.code === 'HAPROXY_UNREACHABLE') this.#follower?.leave();
+    else if (error instanceof PointsmanError && error.code === 'HAPROXY_UNREACHABLE') {
+      this.#follower?.leave();
+      // It is mostly started again soon, and comes up with the servers of its files alone.
+      if (++this.#unreached <= SOON_LOOKS) this.#asked.everything();
+    }
     this.#ports.logger.debug({ proxy: this.#proxy.id, error: errorText(error) }, 'look failed');
   }
 
@@ -127,7 +135,8 @@ export class ProxyObserver {
 
   async #lookAtAll(teller: HealthTeller): Promise<void> {
     const { worker, backends } = await withRuntime(this.#proxy.runtime, observeAll);
-    await this.#noteLook();
+    this.#unreached = 0;
+    await this.#noteLook(worker);
     if (worker.stopping) {
       // Another one is mostly about to take its place.
       if (this.#follower?.following !== null) this.#asked.everything();
@@ -147,10 +156,11 @@ export class ProxyObserver {
   }
 
   /** What it says is believed as long as somebody looks. */
-  async #noteLook(): Promise<void> {
+  async #noteLook({ identity, stopping }: ObservedProxy): Promise<void> {
     if (performance.now() - this.#noted < NOTE_EVERY_MS) return;
     await this.#ports.proxies.looked(this.#proxy.id);
     this.#noted = performance.now();
+    if (!stopping) await noteOldWorkers(this.#ports, this.#proxy, identity.pid);
   }
 
   /** A worker that the reconciler has not met yet is its business first: what was added at runtime is gone from it. */
@@ -164,6 +174,7 @@ export class ProxyObserver {
     const announced = this.#announced;
     if (announced !== null && sameWorker(announced.worker, identity) && performance.now() - announced.at < LOOK_EVERY_MS) return false;
     this.#announced = { worker: identity, at: performance.now() };
+    this.#noted = Number.NEGATIVE_INFINITY;
     const carried = (await this.#ports.log.services()).filter((service) => matchesAny(this.#proxy.services, service));
     await this.#wake(new Map(carried.map((service) => [service, 0])), ['another worker process answers']);
     return false;
@@ -217,9 +228,9 @@ export class ProxyObserver {
   }
 
   async #wake(marks: ReadonlyMap<ServiceName, number>, reasons: readonly string[]): Promise<void> {
-    const { id, pool } = this.#proxy;
-    await this.#ports.proxies.mark([id], marks);
-    await this.#ports.queues.wakeProxy(pool, id, { why: reasons.slice(0, REASONS_MAX).join('; '), time: Date.now() });
+    await this.#ports.proxies.mark([this.#proxy.id], marks);
+    const cause = { why: reasons.slice(0, REASONS_MAX).join('; '), time: Date.now() };
+    await this.#ports.queues.wakeProxy(this.#proxy.pool, this.#proxy.id, cause);
   }
 
   #hear(hearing: Hearing): void {
@@ -230,11 +241,9 @@ export class ProxyObserver {
 
   /** For `status`. */
   #keepHearing(): void {
-    const hearing = JSON.stringify(this.#hearing);
-    this.#ports.proxies
-      .setState(this.#proxy.id, { hearing })
-      .catch((error: unknown) =>
-        this.#ports.logger.debug({ proxy: this.#proxy.id, error: errorText(error) }, 'state not kept, the next time'),
-      );
+    const { proxies, logger } = this.#ports;
+    const failed = (error: unknown): void =>
+      logger.debug({ proxy: this.#proxy.id, error: errorText(error) }, 'state not kept, the next time');
+    proxies.setState(this.#proxy.id, { hearing: JSON.stringify(this.#hearing) }).catch(failed);
   }
 }

@@ -3,6 +3,7 @@ import { AssertionFailure, errorFields, errorText, PointsmanError } from '../../
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
+import { needsFile } from './adopted.ts';
 import { writeServiceFile } from './files.ts';
 import { rejectionOf, stampRejection, wantReload } from './reload-request.ts';
 import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
@@ -84,6 +85,10 @@ async function standing(context: PassContext, pass: ServicePass, restamped: bool
       return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
     await wantReload(agent, `${service}: ${reason}`);
     return { type: 'reload-wanted', service, detail: reason };
+  }
+  if (isSettled(pass) && config !== null && agent.config.runtimeOnly) {
+    const why = await needsFile(agent, config, context.proxy.identity);
+    if (why !== null) return { type: 'blocked', service, detail: why, nextTry: null };
   }
   if (isSettled(pass)) return config === null ? null : { type: 'synced', service, revision, cursor };
   const detail = [

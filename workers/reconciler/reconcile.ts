@@ -11,6 +11,7 @@ import type { ServiceName } from '../../shared/model/ids.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
 import { type About, begin, type Start } from './contact.ts';
 import { writeMissingFiles } from './files.ts';
+import { noteEdits } from './foreign-edits.ts';
 import type { Journal } from './journal.ts';
 import { oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
@@ -111,6 +112,7 @@ async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedPr
   );
   // Everything is to be looked at, also if this pass does not get to it.
   await proxies.mark([agent.config.id], new Map((await agent.carried()).map((service) => [service, 0])));
+  await noteEdits(agent, proxy);
   await proxies.setState(agent.config.id, { worker: JSON.stringify(proxy.identity), version: proxy.version });
   return true;
 }

@@ -37,6 +37,8 @@ export class Reconciler implements Role {
   /** Proxies whose next pass looks at everything. */
   readonly #full = new Set<ProxyId>();
   readonly #turns = new Turns();
+  /** Proxies for which a pass that was told of waits for its turn. */
+  readonly #waiting = new Set<ProxyId>();
   readonly #stopping = new AbortController();
   /** The last pass of each proxy, for the job that finds it done. */
   readonly #done = new Map<ProxyId, PassReport>();
@@ -129,10 +131,14 @@ export class Reconciler implements Role {
     }
   }
 
-  /** By the transition role in this process; the job that follows does what this leaves undone. */
+  /**
+   * By the transition role in this process; the job that follows does what this leaves undone. A pass that has not begun yet looks at all that is marked by
+   * then: one waits at most, so that a swarm of changes does not keep a reload, or itself, waiting.
+   */
   #told(proxy: ProxyId, service: ServiceName): void {
     const agent = this.#agents.get(proxy);
-    if (agent === undefined) return;
+    if (agent === undefined || this.#waiting.has(proxy)) return;
+    this.#waiting.add(proxy);
     this.#passAbout(agent, { service, news: null });
   }
 
@@ -140,6 +146,7 @@ export class Reconciler implements Role {
     const { id } = agent.config;
     this.#turns
       .run(id, async () => {
+        this.#waiting.delete(id);
         const report = await reconcile(agent, this.#stopping.signal, { full: false, about });
         if (report.services.length > 0) this.#done.set(id, report);
       })

@@ -3,6 +3,7 @@ import { listenersOf, probeListeners } from '../../shared/haproxy/bind-probe.ts'
 import { type CandidateResult, tryCandidate } from '../../shared/haproxy/candidate.ts';
 import { readManaged, removeStale } from '../../shared/haproxy/managed-folder.ts';
 import type { ObservedProxy } from '../../shared/haproxy/observe.ts';
+import type { ReloadInput } from '../../shared/haproxy/reload-command.ts';
 import { serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { serviceFileName } from '../../shared/haproxy/render-service.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
@@ -38,6 +39,12 @@ export interface Attempt {
   readonly turn: Turn;
   /** Services that are not loaded by it, so far. */
   readonly refused: Map<ServiceName, Rejected>;
+}
+
+/** What HAProxy is reloaded with, and whose place the new worker takes. */
+export function reloadInput({ agent, folder, before }: Attempt): ReloadInput {
+  const { binary, base, runtime } = agent.config;
+  return { binary, base, managed: folder, runtime, worker: before.identity.pid };
 }
 
 export async function tryFiles({

@@ -4,12 +4,13 @@
  */
 import { errorFields, type PointsmanError } from '../../shared/errors.ts';
 import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
-import { identify, sameWorker } from '../../shared/haproxy/observe.ts';
-import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import { sameWorker } from '../../shared/haproxy/observe.ts';
+import { isGone, whoStays } from '../../shared/haproxy/reload.ts';
+import { startAgain } from '../../shared/haproxy/reload-command.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import type { Attempt, Outcome } from './reload-attempt.ts';
+import { type Attempt, type Outcome, reloadInput } from './reload-attempt.ts';
 import { noteRejections, RETRY_REJECTED_MS, type Rejected, wantReload } from './reload-request.ts';
 import { blame, reasonText } from './reload-turn.ts';
 import type { Wanted } from './wanted-files.ts';
@@ -17,16 +18,24 @@ import type { Wanted } from './wanted-files.ts';
 /** A HAProxy that did not answer is looked at again for its reload after this. */
 const RETRY_UNREACHABLE_MS = 5_000;
 
-/** After a failure: a HAProxy that is restarted from the folder must come up. What a new worker runs with is not taken from under it. */
+/**
+ * After a failure: a HAProxy that is restarted from the folder must come up. What a new worker runs with is not taken from under it. With pidFile the
+ * start is ours too: a new process that took over and ended has left nobody at all.
+ */
 export async function putBack(attempt: Attempt, lastGood: ReadonlyMap<string, string>): Promise<void> {
-  const { agent, folder, before } = attempt;
+  const { agent, folder, before, way } = attempt;
+  const { id, runtime } = agent.config;
   // Nobody waited to see how it ended: HAProxy may be reading them.
   if (attempt.signal.aborted) return;
-  const now = await withRuntime(agent.config.runtime, identify).catch(() => null);
+  const now = await whoStays(runtime);
   if (!attempt.stillClaimed() || (now !== null && !now.stopping && !sameWorker(now.identity, before.identity))) return;
-  await syncManaged(folder, lastGood).catch((error: unknown) => {
-    agent.ports.logger.error({ proxy: agent.config.id, ...errorFields(error) }, 'the last good files could not be put back');
-  });
+  try {
+    await syncManaged(folder, lastGood);
+    agent.ports.logger.warn({ proxy: id }, 'the last good files are back');
+    if (way.kind === 'pidFile' && (await isGone(runtime))) await startAgain(way.path, reloadInput(attempt));
+  } catch (error) {
+    agent.ports.logger.error({ proxy: id, ...errorFields(error) }, 'the last good files could not be put back, or not started from');
+  }
 }
 
 /** No reload can be made, for a reason that is not one service's. */

@@ -6,8 +6,8 @@
  */
 import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
-import { observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
-import { awaitWorker, reload } from '../../shared/haproxy/reload.ts';
+import { type ObservedProxy, observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
+import { awaitWorker, isThere, reload } from '../../shared/haproxy/reload.ts';
 import { proxyStamp, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
@@ -16,15 +16,23 @@ import type { ReloadWay } from '../../shared/model/proxy-config.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
+import { noteOldWorkers } from './old-workers.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import { type Attempt, lost, type Outcome, type ReloadReport, runs, tryFiles } from './reload-attempt.ts';
+import { type Attempt, lost, type Outcome, type ReloadReport, reloadInput, runs, tryFiles } from './reload-attempt.ts';
 import { blockedEvents, failed, putBack, refuseAll, unobserved } from './reload-failure.ts';
-import { noteRejections, RETRY_REJECTED_MS, wantReload } from './reload-request.ts';
+import { noteRejections, RETRY_REJECTED_MS, type Rejected, wantReload } from './reload-request.ts';
 import { takeTurn } from './reload-turn.ts';
 import { wantedFiles } from './wanted-files.ts';
 
-/** From the order to the new worker's first answer; HAProxy took 1.4 s with 10,000 servers. */
-const RELOAD_DEADLINE_MS = 30_000;
+/** For the order to be carried out. */
+const ORDER_DEADLINE_MS = 30_000;
+/**
+ * From then to the new worker's first answer; HAProxy took 1.4 s with 10,000 servers. No server is drained or added meanwhile, so a command that says
+ * that it reloaded, and did not, must not take long to be found out.
+ */
+const WORKER_DEADLINE_MS = 10_000;
+/** Refusals told in a job's result; each service has its own. */
+const REFUSED_TOLD = 5;
 
 export async function reloadProxy(agent: ProxyAgent, way: ReloadWay, signal: AbortSignal, why: string): Promise<ReloadReport> {
   const started = performance.now();
@@ -115,7 +123,7 @@ async function tryReload(attempt: Attempt): Promise<Outcome> {
   await journal.write(blockedEvents(refused), Date.now());
   const lastGood = new Map([...present].filter(([file]) => runs(attempt, serviceOfFile(file))));
   if (!differs(lastGood, candidate.accepted) && refused.size > 0) {
-    return { outcome: 'refused', reasons: wanted.reasons, detail: [...refused.values()].map(({ message }) => message).join('; ') };
+    return { outcome: 'refused', reasons: wanted.reasons, detail: refusedText(refused) };
   }
   if (!attempt.stillClaimed() || attempt.signal.aborted) return { outcome: 'taken', reasons: wanted.reasons, detail: 'the claim was lost' };
   try {
@@ -136,25 +144,36 @@ async function order(attempt: Attempt): Promise<Outcome> {
   const detail = wanted.reasons.join('; ');
   ports.logger.info({ proxy: config.id, reasons: wanted.reasons }, 'reloading haproxy');
   await journal.write(
-    each(changing, (service) => ({ type: 'reloading', service, detail })),
+    each(changing, (service) => ({ type: 'reloading', service, detail: wanted.why.get(service) ?? detail })),
     Date.now(),
   );
   await ports.proxies.setState(config.id, { lastReload: String(Date.now()), lastReloadReason: detail, lastReloadFailed: '' });
-  const deadlineMs = RELOAD_DEADLINE_MS;
-  const { binary, base, runtime } = config;
+  const { runtime } = config;
   const begun = performance.now();
   const structures = new Map(loading.map(([service, desired]) => [service, structureOf(desired.config, config.defaults)] as const));
+  let worker: ObservedProxy;
   try {
-    await reload(way, { binary, base, managed: attempt.folder, runtime, signal, deadlineMs });
-    await awaitWorker({ runtime, before: before.identity, stamp: attempt.stamp, structures, deadlineMs });
+    await reload(way, { ...reloadInput(attempt), signal, deadlineMs: ORDER_DEADLINE_MS });
+    worker = await awaitWorker({
+      runtime,
+      before: before.identity,
+      stamp: attempt.stamp,
+      structures,
+      isThere: () => isThere(way, config.binary),
+      deadlineMs: WORKER_DEADLINE_MS,
+    });
   } catch (error) {
     await ports.proxies.setState(config.id, { lastReloadFailed: errorText(error) });
+    await ports.proxies.countReload(config.id, 'failed');
     throw error;
   }
+  await ports.proxies.countReload(config.id, 'done');
+  await ports.proxies.setState(config.id, { ownWorker: JSON.stringify(worker.identity) });
+  await noteOldWorkers(ports, config, worker.identity.pid);
   ports.logger.info({ proxy: config.id, reasons: wanted.reasons, ms: Math.round(performance.now() - begun) }, 'haproxy reloaded');
   await noteRejections(agent, new Map(changing.map((service) => [service, null])), null);
   await journal.write(
-    each(changing, (service) => ({ type: 'reloaded', service, detail })),
+    each(changing, (service) => ({ type: 'reloaded', service, detail: wanted.why.get(service) ?? detail })),
     Date.now(),
   );
   await ports.proxies.setLoaded(
@@ -163,6 +182,11 @@ async function order(attempt: Attempt): Promise<Outcome> {
   );
   await ports.proxies.mark([config.id], new Map([...wanted.services].map(([service, desired]) => [service, desired.revision])));
   return { outcome: 'reloaded', reasons: wanted.reasons, detail: null };
+}
+
+function refusedText(refused: ReadonlyMap<ServiceName, Rejected>): string {
+  const messages = [...refused.values()].slice(0, REFUSED_TOLD).map(({ message }) => message);
+  return [...messages, ...(refused.size > REFUSED_TOLD ? [`and ${refused.size - REFUSED_TOLD} more`] : [])].join('; ');
 }
 
 function pointsmanError(error: unknown): PointsmanError {

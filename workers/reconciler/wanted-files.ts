@@ -8,7 +8,10 @@ import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { renderDesired, rendered } from './files.ts';
+import { notedEdits } from './foreign-edits.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
+
+const REASONS_MAX = 10;
 
 export interface Wanted {
   readonly services: ReadonlyMap<ServiceName, DesiredBackend>;
@@ -19,8 +22,10 @@ export interface Wanted {
   readonly unknown: ReadonlySet<ServiceName>;
   /** Services whose file cannot even be rendered, with the reason. */
   readonly unrendered: ReadonlyMap<ServiceName, string>;
-  /** Why a reload is needed, a line per reason; empty: it is not. */
-  readonly reasons: string[];
+  /** Why a reload is needed, a line per reason, the first of them when they are many; empty: it is not. */
+  readonly reasons: readonly string[];
+  /** Of each service that is why. */
+  readonly why: ReadonlyMap<ServiceName, string>;
   /** The managed defaults change, and with them the stamp. */
   readonly restamped: boolean;
   /** Services whose section changes, with the structure that it gets. */
@@ -35,6 +40,7 @@ export async function wantedFiles(
   backends: ReadonlyMap<string, ObservedBackend>,
 ): Promise<Wanted> {
   const { config, ports } = agent;
+  const edits = notedEdits(await ports.proxies.state(config.id), proxy.identity);
   const restamped = proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
   const wanted = {
     services: new Map<ServiceName, DesiredBackend>(),
@@ -42,7 +48,7 @@ export async function wantedFiles(
     lastGood: new Map<string, string>(),
     unrendered: new Map<ServiceName, string>(),
     unknown: new Set<ServiceName>(),
-    reasons: restamped ? ['the managed defaults changed'] : [],
+    why: new Map<ServiceName, string>(),
     restamped,
     changed: new Map<ServiceName, string>(),
     removed: [] as ServiceName[],
@@ -66,18 +72,26 @@ export async function wantedFiles(
     const running = await agent.running(backend, loaded);
     if (running !== null) wanted.lastGood.set(file, renderDesired(agent, backend, running, observed));
     const structure = structureOf(backend.config, config.defaults);
-    if (loaded === structure) continue;
+    if (loaded === structure && !edits.services.has(service)) continue;
     wanted.changed.set(service, structure);
-    wanted.reasons.push(loaded === null ? `${service}: the backend is not loaded` : `${service}: its options changed`);
+    const what = loaded === null ? 'the backend is not loaded' : loaded === structure ? 'others changed its file' : 'its options changed';
+    wanted.why.set(service, `${service}: ${what}`);
   }
   for (const service of proxy.structures.keys()) {
     if (wanted.services.has(service)) continue;
     if ((await ports.desired.read(service)).known) {
       wanted.removed.push(service);
-      wanted.reasons.push(`${service}: no longer configured`);
+      wanted.why.set(service, `${service}: no longer configured`);
     } else wanted.unknown.add(service);
   }
-  return wanted;
+  const ofAll = restamped ? ['the managed defaults changed'] : edits.global ? [`others changed ${GLOBAL_FILE}`] : [];
+  return { ...wanted, reasons: shortened([...ofAll, ...wanted.why.values()]) };
+}
+
+/** They are kept with the job, with the proxy, and in its log: as many as a person reads. */
+function shortened(reasons: readonly string[]): string[] {
+  const more = reasons.length - REASONS_MAX;
+  return more > 0 ? [...reasons.slice(0, REASONS_MAX), `and ${more} more`] : [...reasons];
 }
 
 /** null: the config is not the one that the backend runs with. */
