@@ -19,6 +19,8 @@ const CACHE_SERVICES_MAX = 2_000;
 interface Cached {
   readonly revision: number;
   readonly cursor: EventId;
+  /** When an operator last believed the registry, ms; null: never. */
+  readonly released: number | null;
   readonly byInstance: Map<string, DesiredServer>;
   readonly servers: Map<string, DesiredServer>;
 }
@@ -30,8 +32,6 @@ interface Head {
   readonly tombstones: readonly { readonly instance: string }[];
   /** Missing in what an earlier version wrote. */
   readonly refused?: readonly string[];
-  /** Missing: never. */
-  readonly released?: number;
 }
 
 export class DesiredStore {
@@ -70,11 +70,12 @@ export class DesiredStore {
       [keys.meta, keys.desired, keys.changed],
       [String(known?.revision ?? -1)],
     )) as string[];
-    const [kind, revision, snapshot, cursor, published, ...entries] = answer as [string, string, string, EventId, string, ...string[]];
+    const [kind, revision, snapshot, cursor, published, at, ...entries] = answer as [string, string, string, EventId, ...string[]];
     // Readings may overlap; their answers come in the order in which they were asked for, each at least as new as the one before.
     const base = kind === 'delta' && known !== undefined ? known : { byInstance: new Map(), servers: new Map() };
     const head = headOf(snapshot);
-    const next: Cached = { revision: Number(revision), cursor, byInstance: base.byInstance, servers: base.servers };
+    const released = at === '' ? null : Number(at);
+    const next: Cached = { revision: Number(revision), cursor, released, byInstance: base.byInstance, servers: base.servers };
     for (let at = 0; at + 1 < entries.length; at += 2) update(next, entries[at] as string, entries[at + 1] as string);
     this.#keep(service, next);
     return {
@@ -96,7 +97,8 @@ export class DesiredStore {
     if (known === undefined || known.revision !== commit.readRevision) return null;
     if (this.#landing.has(service) || this.#reading.has(service)) return null;
     const { byInstance, servers } = known;
-    const next: Cached = { revision: commit.readRevision + 1, cursor: commit.cursor, byInstance, servers };
+    const released = commit.released ?? known.released;
+    const next: Cached = { revision: commit.readRevision + 1, cursor: commit.cursor, released, byInstance, servers };
     for (const [instance, json] of commit.desired) update(next, instance, json ?? '');
     this.#keep(service, next);
     const landing = committed.then(
@@ -142,8 +144,8 @@ function update(cached: Cached, instance: string, json: string): void {
   cached.servers.set(server.name, server);
 }
 
-function backendOf(service: ServiceName, { revision, cursor, servers }: Cached, head: Head): DesiredBackend | null {
-  const { config, complete, tombstones, refused = [], released = null } = head;
+function backendOf(service: ServiceName, { revision, cursor, released, servers }: Cached, head: Head): DesiredBackend | null {
+  const { config, complete, tombstones, refused = [] } = head;
   if (config === null) return null;
   const gone = new Set([...tombstones.map((tombstone) => tombstone.instance), ...refused].map(serverName));
   return { service, revision, cursor, config, complete, gone, released, servers };

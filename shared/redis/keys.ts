@@ -5,7 +5,7 @@
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 
 export interface ServiceKeys {
-  /** Hash: epoch, view (revision), config (last published), revision, cursor, published, service (snapshot), floor, rebuilt (ms). */
+  /** Hash: epoch, view (revision), config (last published), revision, cursor, published, service (snapshot), released (ms), floor, rebuilt (ms). */
   readonly meta: string;
   /** Hash: znode name -> view entry. */
   readonly view: string;

@@ -37,7 +37,7 @@ return answer`;
 /**
  * Commit a fold by compare-and-set.
  * KEYS meta instances desired changed addresses deadlines
- * ARGV revision read, revision written, cursor, service JSON,
+ * ARGV revision read, revision written, cursor, service JSON, when it was released (ms) or '',
  *      then five lists, each #n and its items: instances set (id, json), instances deleted (id),
  *      desired set (id, json), desired deleted (id), addresses (key, json or ''), then deadlines (id, ms or '')
  * Answers 'ok' | 'lost'
@@ -47,7 +47,8 @@ export const COMMIT = `
 local revision = redis.call('HGET', KEYS[1], 'revision') or '0'
 if revision ~= ARGV[1] then return 'lost' end
 redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'cursor', ARGV[3], 'service', ARGV[4])
-local at = 5
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'released', ARGV[5]) end
+local at = 6
 local function count() local n = tonumber(ARGV[at]); at = at + 1; return n end
 for _ = 1, count() do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]); at = at + 2 end
 for _ = 1, count() do 
@@ -176,21 +177,22 @@ return {head[1] or '0', cursor, head[3] or '0', head[4] or '', due, entries, ins
 /**
  * Desired state: what changed since a revision, or all of it when that is not enough to go on from.
  * KEYS meta desired changed; ARGV revision that is known, or '-1'
- * Answers {'delta' or 'whole', revision, service JSON or '', cursor, 'null' if it was published that it is not configured, (instance, server JSON or '')*}
+ * Answers {'delta' or 'whole', revision, service JSON or '', cursor, 'null' if it was published that it is not configured, when it was released or '',
+ *          (instance, server JSON or '')*}
  */
 export const DESIRED = `
-local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor', 'cursor', 'config')
+local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor', 'cursor', 'config', 'released')
 local config = head[5] == 'null' and 'null' or ''
 local revision = tonumber(head[1] or '0')
 local known = tonumber(ARGV[1])
 local answer
 if known < 0 or known > revision or tonumber(head[3] or '0') > known then
-  answer = {'whole', tostring(revision), head[2] or '', head[4] or '0-0', config}
+  answer = {'whole', tostring(revision), head[2] or '', head[4] or '0-0', config, head[6] or ''}
   local all = redis.call('HGETALL', KEYS[2])
   for i = 1, #all do answer[#answer + 1] = all[i] end
   return answer
 end
-answer = {'delta', tostring(revision), head[2] or '', head[4] or '0-0', config}
+answer = {'delta', tostring(revision), head[2] or '', head[4] or '0-0', config, head[6] or ''}
 for _, instance in ipairs(redis.call('ZRANGE', KEYS[3], '(' .. ARGV[1], '+inf', 'BYSCORE')) do
   answer[#answer + 1] = instance
   answer[#answer + 1] = redis.call('HGET', KEYS[2], instance) or ''

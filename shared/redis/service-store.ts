@@ -50,6 +50,8 @@ export interface Commit {
   readonly readRevision: number;
   readonly cursor: EventId;
   readonly service: string;
+  /** When an operator believed the registry, if that is among what was folded: ms since the epoch. */
+  readonly released: number | null;
   /** null: forgotten. */
   readonly instances: ReadonlyMap<InstanceId, string | null>;
   /** null: no proxy should have it. */
@@ -130,7 +132,7 @@ export class ServiceStore {
   async commit(service: ServiceName, commit: Commit): Promise<number> {
     const keys = this.#keys.service(service);
     const revision = commit.readRevision + 1;
-    const args = [String(commit.readRevision), String(revision), commit.cursor, commit.service];
+    const args = [String(commit.readRevision), String(revision), commit.cursor, commit.service, String(commit.released ?? '')];
     pushSplit(args, commit.instances);
     pushSplit(args, commit.desired);
     pushPairs(args, commit.addresses);

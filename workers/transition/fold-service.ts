@@ -90,10 +90,10 @@ export async function foldService(
   const before = loaded.state.service;
   const transitions = events.flatMap((event) => fold(loaded.state, event));
   const after = loaded.state.service;
-  const commit = difference(head, last.id, before, loaded);
+  const commit = { ...difference(head, last.id, before, loaded), released: releasedBy(events) };
   const settings =
     before.complete !== after.complete ||
-    before.released !== after.released ||
+    commit.released !== null ||
     (before.config !== after.config && canonical(before.config) !== canonical(after.config));
   const folded = {
     revision: revision + 1,
@@ -207,8 +207,18 @@ function mayHold({ config, guard }: ServiceSnapshot): boolean {
   return guard.state === 'open' && config !== null && config.guard.maxLoss < 1;
 }
 
+/** Beside the snapshots, which a log from before it was kept leads to just the same. */
+function releasedBy(events: Fetched['events']): number | null {
+  return events.findLast(({ event }) => event.type === 'released' || event.type === 'trusted')?.time ?? null;
+}
+
 /** Only what differs from what was loaded. */
-function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, { state, instances, addresses }: Loaded): Commit {
+function difference(
+  head: ServiceHead,
+  cursor: string,
+  before: ServiceSnapshot,
+  { state, instances, addresses }: Loaded,
+): Omit<Commit, 'released'> {
   const commit = {
     readRevision: head.revision,
     cursor,
