@@ -14,7 +14,8 @@ const FORMS: Readonly<Record<ServiceEventType, (event: Fields) => boolean>> = {
   complete: () => true,
   registered: isTold,
   changed: isTold,
-  deregistered: ({ instance, znode, left }) => isText(instance) && isZnode(znode) && (left === undefined || isNumber(left)),
+  deregistered: ({ instance, znode, left, more }) =>
+    isText(instance) && isZnode(znode) && (left === undefined || isNumber(left)) && (more === undefined || typeof more === 'boolean'),
   health: ({ proxy, verdicts }) => isText(proxy) && Array.isArray(verdicts) && verdicts.every(isChange),
   cordoned: ({ instance, by, reason, until }) => [instance, by, reason].every(isText) && isNumberOrNull(until),
   uncordoned: ({ instance }) => isText(instance),

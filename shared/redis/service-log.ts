@@ -15,9 +15,7 @@ import { APPEND, NEXT_EPOCH } from './scripts.ts';
 import { sourceOf } from './source.ts';
 import { execute } from './transaction.ts';
 import { HEALTH, WITHDRAW } from './verdict-scripts.ts';
-
-/** View entries in one Lua call: bounds how long Redis is held. */
-const CHANGES_PER_CALL = 1_000;
+import { type Part, partsOf } from './view-parts.ts';
 
 export interface ViewChange {
   readonly epoch: number;
@@ -83,7 +81,7 @@ export class ServiceLog {
     this.#listed.add(service);
     const ids: EventId[] = [];
     let revision = change.viewRevision;
-    for (const part of parts(change)) {
+    for (const part of partsOf(change)) {
       const answer = await this.#call(service, change.epoch, revision, part);
       revision = answer.revision;
       ids.push(...answer.ids);
@@ -185,45 +183,6 @@ function cordonedBy(snapshot: string | null): readonly InstanceId[] {
   } catch {
     return [];
   }
-}
-
-interface Part {
-  readonly set: readonly (readonly [string, ViewEntry])[];
-  readonly remove: readonly string[];
-  readonly events: readonly ServiceEvent[];
-}
-
-/** Whole in one call when it is small; else the view's entries travel with their own events, so that a crash between calls loses nothing. */
-function parts(change: ViewChange): Part[] {
-  const set = [...change.set];
-  if (set.length + change.remove.length <= CHANGES_PER_CALL) return [{ set, remove: change.remove, events: change.events }];
-  const byZnode = new Map<string, ServiceEvent[]>();
-  const general: ServiceEvent[] = [];
-  for (const event of change.events) {
-    if (event.type === 'complete') continue;
-    if (!('znode' in event)) general.push(event);
-    else byZnode.set(event.znode.name, [...(byZnode.get(event.znode.name) ?? []), event]);
-  }
-  const result: Part[] = [{ set: [], remove: [], events: general }];
-  for (let at = 0; at < set.length; at += CHANGES_PER_CALL) {
-    const slice = set.slice(at, at + CHANGES_PER_CALL);
-    result.push({ set: slice, remove: [], events: slice.flatMap(([name]) => byZnode.get(name) ?? []) });
-  }
-  for (let at = 0; at < change.remove.length; at += CHANGES_PER_CALL) {
-    const slice = change.remove.slice(at, at + CHANGES_PER_CALL);
-    const events = slice.flatMap((name, index) =>
-      (byZnode.get(name) ?? []).map((event) => counted(event, change.remove.length - at - index)),
-    );
-    result.push({ set: [], remove: slice, events });
-  }
-  // Only when all of it is on record is it complete.
-  result.push({ set: [], remove: [], events: change.events.filter((event) => event.type === 'complete') });
-  return result;
-}
-
-/** A loss says how many come with it: what is appended in several calls is folded in several steps. */
-function counted(event: ServiceEvent, left: number): ServiceEvent {
-  return event.type === 'deregistered' ? { ...event, left } : event;
 }
 
 function configOf(events: readonly ServiceEvent[]): string {

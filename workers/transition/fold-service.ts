@@ -110,11 +110,20 @@ export async function foldService(
   return folded;
 }
 
-/** Losses are judged together: a full reading ends before those that go on in the next one, unless it is nothing else (each then says how many come with it). */
+/**
+ * The losses of one difference are judged together, so a full fetch ends before those that go on in the next one. Of a large difference each says how many
+ * come: the first is judged as all of them are, and it may be divided.
+ */
 function undivided(events: Fetched['events']): Fetched['events'] {
-  if (events.length < PER_FOLD.events) return events;
-  const last = events.findLastIndex(({ event }) => event.type !== 'deregistered');
-  return last < 0 ? events : events.slice(0, last + 1);
+  const last = events.findLastIndex(({ event }) => event.type === 'deregistered');
+  if (events.length < PER_FOLD.events || !goesOn(events[last])) return events;
+  const ended = events.findLastIndex((logged, at) => at < last && logged.event.type === 'deregistered' && !goesOn(logged));
+  const first = events.findIndex(({ event }, at) => at > ended && event.type === 'deregistered');
+  return first > 0 ? events.slice(0, first) : events;
+}
+
+function goesOn(logged: Fetched['events'][number] | undefined): boolean {
+  return logged?.event.type === 'deregistered' && logged.event.more === true;
 }
 
 /** A due deadline becomes an event before it is folded. Appended twice, the second has a stale token and changes nothing. */
