@@ -96,13 +96,14 @@ function judgedTogether(events: readonly ServiceEvent[]): readonly ServiceEvent[
   });
 }
 
-/** Not of an instance that another znode backs by then, nor of one that had no address. */
+/** With its last znode an instance is lost; not where another one backs it by then, and not one that had no address. */
 function lossesOf(events: readonly ServiceEvent[]): Set<ServiceEvent> {
   const backed = new Set(events.flatMap((event) => (event.type === 'changed' ? [event.instance] : [])));
-  const losses = new Set<ServiceEvent>();
+  const losses = new Map<InstanceId, ServiceEvent>();
   for (const event of events) {
     if (event.type === 'registered') backed.add(event.instance);
-    else if (event.type === 'deregistered' && !backed.has(event.instance) && !event.instance.startsWith('znode:')) losses.add(event);
+    if (event.type !== 'deregistered' || backed.has(event.instance) || event.instance.startsWith('znode:')) continue;
+    losses.set(event.instance, event);
   }
-  return losses;
+  return new Set(losses.values());
 }
