@@ -2,6 +2,7 @@
  * The Lua that must be atomic. Each script's header names its keys, arguments and answers. Numbers travel as decimal strings.
  * All keys of one call carry one hash tag.
  */
+import { NOTE_DAMAGE } from './damage.ts';
 import { HEALTH, WITHDRAW } from './verdict-scripts.ts';
 
 /**
@@ -74,23 +75,26 @@ return 'ok'`;
  * Forget all that is stored of a service but its log: what was stored cannot be read. The `rebuilt` event stands where it starts anew; what came
  * before and was not folded is told again too. The view moves and is empty, so whoever watches tells everything; that a service is not configured any
  * more stays known. By compare-and-set, and not again within a while: two versions that cannot read each other must not drive each other.
+ * Between two the time doubles, up to 2^9 times as long, until none was needed for a day.
  * KEYS meta view log instances desired changed addresses deadlines, the verdicts of each proxy
- * ARGV revision read, event data JSON, source, now ms, ms between two
+ * ARGV revision read, event data JSON, source, now ms, ms between the first two
  * Answers 'ok' | 'lost' | 'soon'
  */
 export const REBUILD = `
-local head = redis.call('HMGET', KEYS[1], 'revision', 'view', 'config', 'rebuilt')
+local head = redis.call('HMGET', KEYS[1], 'revision', 'view', 'config', 'rebuilt', 'rebuilds')
 local revision = head[1] or '0'
 if revision ~= ARGV[1] then return 'lost' end
-if head[4] and tonumber(ARGV[4]) - tonumber(head[4]) < tonumber(ARGV[5]) then return 'soon' end
+local since = tonumber(ARGV[4]) - tonumber(head[4] or '0')
+local rebuilds = since < 86400000 and tonumber(head[5] or '0') or 0
+if rebuilds > 0 and since < tonumber(ARGV[5]) * 2 ^ math.min(rebuilds - 1, 9) then return 'soon' end
 local id = redis.call('XADD', KEYS[3], '*', 'v', '1', 'type', 'rebuilt', 'data', ARGV[2], 'source', ARGV[3])
 redis.call('UNLINK', KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8])
 for i = 9, #KEYS do redis.call('UNLINK', KEYS[i]) end
-redis.call('HDEL', KEYS[1], 'service', 'complete')
+redis.call('HDEL', KEYS[1], 'service', 'complete', 'damage')
 if head[3] ~= 'null' then redis.call('HDEL', KEYS[1], 'config') end
 local view = string.format('%.0f', tonumber(head[2] or '0') + 1)
 local after = string.format('%.0f', tonumber(revision) + 1)
-redis.call('HSET', KEYS[1], 'revision', after, 'floor', after, 'cursor', id, 'view', view, 'rebuilt', ARGV[4])
+redis.call('HSET', KEYS[1], 'revision', after, 'floor', after, 'cursor', id, 'view', view, 'rebuilt', ARGV[4], 'rebuilds', rebuilds + 1)
 return 'ok'`;
 
 /**
@@ -162,17 +166,18 @@ return 0`;
 /**
  * What a fold begins with, in one trip: and what it will need of the instances and address claims that are named.
  * KEYS meta deadlines log instances addresses; ARGV now ms, due at most, events at most, #instances, id*, key*
- * Answers {revision, cursor, published, service JSON or '', due members, log entries after the cursor, snapshots or '', claims or ''}
+ * Answers {revision, cursor, published, service JSON or '', what cannot be read or '', due members, log entries after the cursor, snapshots or '',
+ *          claims or ''}
  */
 export const FETCH = `
-local head = redis.call('HMGET', KEYS[1], 'revision', 'cursor', 'published', 'service')
+local head = redis.call('HMGET', KEYS[1], 'revision', 'cursor', 'published', 'service', 'damage')
 local cursor = head[2] or '0-0'
 local due = redis.call('ZRANGE', KEYS[2], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', '0', ARGV[2])
 local entries = redis.call('XRANGE', KEYS[3], '(' .. cursor, '+', 'COUNT', ARGV[3])
 local instances, addresses = {}, {}
 for i = 5, 4 + tonumber(ARGV[4]) do instances[#instances + 1] = redis.call('HGET', KEYS[4], ARGV[i]) or '' end
 for i = 5 + tonumber(ARGV[4]), #ARGV do addresses[#addresses + 1] = redis.call('HGET', KEYS[5], ARGV[i]) or '' end
-return {head[1] or '0', cursor, head[3] or '0', head[4] or '', due, entries, instances, addresses}`;
+return {head[1] or '0', cursor, head[3] or '0', head[4] or '', head[5] or '', due, entries, instances, addresses}`;
 
 /**
  * Desired state: what changed since a revision, or all of it when that is not enough to go on from.
@@ -225,4 +230,5 @@ export const SCRIPTS = [
   FETCH,
   DESIRED,
   NEXT_EPOCH,
+  NOTE_DAMAGE,
 ];

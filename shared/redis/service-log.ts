@@ -5,9 +5,11 @@
 import type { Redis } from 'ioredis';
 import { PointsmanError } from '../errors.ts';
 import { EVENT_FORMAT, type HealthChange, type Logged, type ServiceEvent, type Verdict } from '../model/event.ts';
+import { isRecord } from '../model/event-form.ts';
 import type { EventId, InstanceId, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
-import type { ViewEntry } from '../znode/view.ts';
+import { asViewEntry, type ViewEntry } from '../znode/view.ts';
+import { noteDamage } from './damage.ts';
 import { decodeEvent } from './entry.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
@@ -58,15 +60,24 @@ export class ServiceLog {
     return (await this.#redis.smembers(this.#keys.services)).sort();
   }
 
-  /** What the last watcher saw, and the config it published. */
+  /** What the last watcher saw, and the config it published. @throws PointsmanError LOG_VIEW_UNREADABLE */
   async readView(service: ServiceName): Promise<View> {
     const { meta, view } = this.#keys.service(service);
     const replies = await execute(this.#redis.multi().hmget(meta, 'view', 'config', 'complete', 'service').hgetall(view));
     const [[revision, config, complete, snapshot], children] = replies as [(string | null)[], Record<string, string>];
+    const entries = Object.entries(children).map(([name, json]) => [name, asViewEntry(json)] as const);
+    const unread = entries.find(([, entry]) => entry === null);
+    if (unread !== undefined) {
+      await noteDamage(this.#redis, meta, { of: 'view', is: Number(revision ?? '0') }, 'the view of', unread[0]);
+      throw new PointsmanError('LOG_VIEW_UNREADABLE', `what is on record of a znode of ${service} cannot be read`, {
+        hint: 'the transition role builds the service anew within a minute',
+        retry: 'transient',
+      });
+    }
     return {
       revision: Number(revision ?? '0'),
-      children: new Map(Object.entries(children).map(([name, entry]) => [name, JSON.parse(entry) as ViewEntry])),
-      config: typeof config === 'string' ? (JSON.parse(config) as ServiceConfig | null) : null,
+      children: new Map(entries as (readonly [string, ViewEntry])[]),
+      config: configBy(config ?? null),
       complete: complete === '1',
       cordoned: cordonedBy(snapshot ?? null),
     };
@@ -172,6 +183,16 @@ export class ServiceLog {
       });
     }
     return { revision: Number(answer[1]), ids: answer.slice(2) };
+  }
+}
+
+/** What cannot be read is as if it had not been published: it is published again. */
+function configBy(json: string | null): ServiceConfig | null {
+  try {
+    const config: unknown = JSON.parse(json ?? 'null');
+    return isRecord(config) ? (config as unknown as ServiceConfig) : null;
+  } catch {
+    return null;
   }
 }
 

@@ -15,7 +15,7 @@ import { sourceOf } from './source.ts';
 /** Fields in one HMGET. */
 const FIELDS_PER_CALL = 1_000;
 export const GUARD_DEADLINE = '#guard';
-/** ms between two times that a service is built anew. */
+/** ms between the first two times that a service is built anew; should that not help, each further one waits twice as long. */
 const REBUILD_EVERY_MS = 10_000;
 
 export interface ServiceHead {
@@ -29,6 +29,8 @@ export interface ServiceHead {
 
 export interface Fetched {
   readonly head: ServiceHead;
+  /** What of it somebody could not read; null: nothing is known of that. */
+  readonly damage: string | null;
   /** Instances (or GUARD_DEADLINE), earliest first. */
   readonly due: readonly string[];
   readonly events: readonly Logged<ServiceEvent>[];
@@ -94,7 +96,8 @@ export class ServiceStore {
       [keys.meta, keys.deadlines, keys.log, keys.instances, keys.addresses],
       [String(now), String(most.due), String(most.events), String(ids.length), ...ids, ...claims],
     );
-    const [revision, cursor, published, snapshot, due, entries, instances, addresses] = answer as [
+    const [revision, cursor, published, snapshot, damage, due, entries, instances, addresses] = answer as [
+      string,
       string,
       string,
       string,
@@ -106,6 +109,7 @@ export class ServiceStore {
     ];
     return {
       head: { revision: Number(revision), cursor, published: Number(published), service: snapshot === '' ? null : snapshot },
+      damage: damage === '' ? null : damage,
       due,
       events: entries.map(([id, fields]) => decodeEvent(id, fields)),
       instances: thoseThere(ids, instances),

@@ -71,6 +71,19 @@ export function diffView(
   };
 }
 
+/** What is stored of one znode; null: it is no such entry. */
+export function asViewEntry(json: string): ViewEntry | null {
+  try {
+    const entry = JSON.parse(json) as Partial<ViewEntry> | null;
+    const texts = [entry?.czxid, entry?.mzxid].every((zxid) => typeof zxid === 'string' && ZXID.test(zxid));
+    return texts && typeof entry?.instance === 'string' && typeof entry.version === 'number' ? (entry as ViewEntry) : null;
+  } catch {
+    return null;
+  }
+}
+
+const ZXID = /^-?\d{1,19}$/;
+
 /** The highest zxid of what comes or changes; null: nothing does. */
 export function latestMzxid({ set }: ViewDifference): string | null {
   let most: bigint | null = null;
