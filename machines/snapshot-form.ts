@@ -8,11 +8,14 @@ import { guardMachine } from './guard.ts';
 import { instanceMachine } from './instance.ts';
 import { tableOf } from './table.ts';
 
+const INSTANCE_STATES: ReadonlySet<string> = new Set(tableOf(instanceMachine).keys());
+const GUARD_STATES: ReadonlySet<string> = new Set(tableOf(guardMachine).keys());
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Of either schema: what the first one did not have may be missing. */
 export function isInstanceForm(id: string, { schema, state, context }: Fields): boolean {
-  if (typeof state !== 'string' || !tableOf(instanceMachine).has(state) || !isRecord(context) || context['id'] !== id) return false;
+  if (typeof state !== 'string' || !INSTANCE_STATES.has(state) || !isRecord(context) || context['id'] !== id) return false;
   const { serverId, znodes, offered, registration, rejection, health, witnesses, flap, since, token } = context;
   return (
     (serverId === null || isCount(serverId)) &&
@@ -72,7 +75,7 @@ export function isServiceForm(value: Fields): boolean {
 function isGuard(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const { state, context } = value;
-  if (typeof state !== 'string' || !tableOf(guardMachine).has(state) || !isRecord(context)) return false;
+  if (typeof state !== 'string' || !GUARD_STATES.has(state) || !isRecord(context)) return false;
   const { losses, peaks, timer, token, since } = context;
   return (
     Array.isArray(losses) &&
