@@ -71,9 +71,7 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
       return;
     case 'released':
     case 'trusted':
-      release(state, at);
-      state.service = { ...state.service, released: at };
-      return;
+      return release(state, at);
     case 'backwards':
       return freeze(state, at);
     case 'rebuilt':

@@ -54,8 +54,6 @@ export interface ServiceSnapshot {
   readonly rejected: number;
   /** Those of them that had a server: no proxy should have it any more. Oldest first. */
   readonly refused: readonly InstanceId[];
-  /** When an operator last believed the registry, ms; missing: never. Proxies are told, for those that only they know of. */
-  readonly released?: number;
   /** Oldest first. */
   readonly tombstones: readonly Tombstone[];
 }

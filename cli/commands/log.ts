@@ -10,6 +10,7 @@ import { LogTail, type StreamName } from '../../shared/redis/log-tail.ts';
 import { ScratchSpace } from '../../shared/redis/scratch-space.ts';
 import type { Ports } from '../../workers/app.ts';
 import type { CliContext } from '../context.ts';
+import { instantText } from '../instant.ts';
 import { jsonLine, jsonText } from '../json-text.ts';
 import { entryLine } from '../log/entry-text.ts';
 import { writeExport } from '../log/export-writer.ts';
@@ -141,7 +142,7 @@ function linesOf(text: string): number {
 
 function shownText({ stream, entry }: Shown): string {
   const name = stream.of === 'service' ? stream.name : `proxy ${stream.name}`;
-  return entryLine(name, entry, (ms) => new Date(ms).toISOString());
+  return entryLine(name, entry, instantText);
 }
 
 function shownJson({ stream, entry: { id, v, type, source, cause, data } }: Shown): string {

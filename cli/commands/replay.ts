@@ -7,6 +7,7 @@ import { PointsmanError } from '../../shared/errors.ts';
 import { isName } from '../../shared/model/ids.ts';
 import { LogSource } from '../../shared/redis/log-source.ts';
 import type { CliContext } from '../context.ts';
+import { instantText } from '../instant.ts';
 import { jsonLine } from '../json-text.ts';
 import { parseMoment } from '../moment.ts';
 import { withPorts } from '../redis-ports.ts';
@@ -65,7 +66,7 @@ async function replay(context: CliContext, options: Options): Promise<void> {
       bar.clear();
       const lines = json
         ? told.transitions.map((one) => jsonLine({ transition: { service: told.service, ...one } })).join('\n')
-        : transitionLines(told, isoTime);
+        : transitionLines(told, instantText);
       await context.write(lines);
     },
     progress: (done, total) => bar.show(done, total),
@@ -74,7 +75,7 @@ async function replay(context: CliContext, options: Options): Promise<void> {
     options.file === undefined ? await fromRedis(context, options, request, listener) : await replayFile(options.file, request, listener);
   bar.clear();
   if (json) await context.write(jsonLine({ replay: report }));
-  else await context.write(reportText(report, { ...request, colour: wantsColour(process.stdout, process.env), time: isoTime }));
+  else await context.write(reportText(report, { ...request, colour: wantsColour(process.stdout, process.env), time: instantText }));
   context.exitCode = exitCodeOf(report, request);
 }
 
@@ -96,10 +97,6 @@ function exitCodeOf({ streams }: ReplayReport, { verify }: ReplayRequest): 0 | 1
   if (streams.some(({ result }) => result !== null && result.differing > 0)) return 3;
   if (streams.some(({ failed }) => failed !== null)) return 1;
   return verify && !streams.some(({ result }) => result !== null && result.compared > 0) ? 1 : 0;
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 function usage(message: string, hint: string): PointsmanError {

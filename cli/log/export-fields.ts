@@ -1,12 +1,18 @@
 /** PURE. A line of an export as fields, and what may be wrong with it. */
 import { isRecord } from '../../shared/model/event-form.ts';
+import { EVENT_TIME_MAX, type EventId, eventTime } from '../../shared/model/ids.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** What is wrong with a line. */
 export class Defect extends Error {}
 
-export const EVENT_ID = /^\d{1,16}-\d{1,16}$/;
+const EVENT_ID = /^\d{1,16}-\d{1,16}$/;
+
+/** As a stream gives them out, of a time that a date can be. */
+export function isEventId(value: unknown): value is EventId {
+  return typeof value === 'string' && EVENT_ID.test(value) && eventTime(value) <= EVENT_TIME_MAX;
+}
 
 /** null: it is no JSON object. */
 export function parsed(text: string): Fields | null {

@@ -8,7 +8,7 @@ import { isRecord } from '../../shared/model/event-form.ts';
 import { compareEventIds, type EventId, isName } from '../../shared/model/ids.ts';
 import type { LogItem } from '../../shared/model/log-item.ts';
 import { printable } from '../printable.ts';
-import { Defect, EVENT_ID, type Fields, isTextOrNull, parsed, rest } from './export-fields.ts';
+import { Defect, type Fields, isEventId, isTextOrNull, parsed, rest } from './export-fields.ts';
 import { addressPrefix, checkpointPrefix, EXPORT_FORMAT, instancePrefix } from './export-format.ts';
 
 /** Defects that are told one by one; all are counted. */
@@ -140,7 +140,7 @@ export class ExportParser {
   #open({ stream: of, name, after, start }: Fields): LogItem {
     if (of !== 'service' && of !== 'proxy') throw new Defect('it opens a stream of a kind that is not known');
     if (typeof name !== 'string' || !isName(name)) throw new Defect('the name of the stream is none');
-    if (typeof after !== 'string' || !EVENT_ID.test(after)) throw new Defect('`after` is no event id');
+    if (!isEventId(after)) throw new Defect('`after` is no event id');
     if (start !== 'beginning' && start !== 'checkpoint' && start !== 'none') throw new Defect('`start` is not known');
     const key = `${of} ${name}`;
     if (this.#names.has(key)) throw new Defect(`the ${key} is there twice`);
@@ -153,7 +153,7 @@ export class ExportParser {
 
   #event({ id, n, v, type, data, source = null, cause = null }: Fields): LogItem {
     const stream = this.#current();
-    if (typeof id !== 'string' || !EVENT_ID.test(id)) throw new Defect('its id is none of an event');
+    if (!isEventId(id)) throw new Defect('its id is none of an event');
     if (typeof n !== 'number' || typeof v !== 'number' || typeof type !== 'string') throw new Defect('it is no event');
     if (!isRecord(data) || !isTextOrNull(source) || !isTextOrNull(cause)) throw new Defect('it is no event');
     if (stream.inCheckpoint) throw new Defect('it is an event inside a checkpoint');
@@ -171,7 +171,7 @@ export class ExportParser {
 
   #checkpoint(text: string, { checkpoint: cursor, revision, service }: Fields): LogItem {
     const stream = this.#current();
-    if (typeof cursor !== 'string' || !EVENT_ID.test(cursor)) throw new Defect('the cursor of the checkpoint is no event id');
+    if (!isEventId(cursor)) throw new Defect('the cursor of the checkpoint is no event id');
     if (typeof revision !== 'number' || !isRecord(service) || stream.of !== 'service') throw new Defect('it is no checkpoint');
     if (compareEventIds(cursor, stream.last) < 0) throw new Defect(`the checkpoint of ${cursor} stands behind event ${stream.last}`);
     if (stream.inCheckpoint) this.defect('a checkpoint has no end');

@@ -53,3 +53,21 @@ export interface Desired {
   /** null: the service is not configured (any more), or not known. */
   readonly backend: DesiredBackend | null;
 }
+
+/** What is stored under an instance; null: it is no such server. */
+export function asDesiredServer(instance: string, json: string): DesiredServer | null {
+  try {
+    const server = JSON.parse(json) as Partial<DesiredServer> | null;
+    if (server?.instance !== instance || typeof server.name !== 'string' || typeof server.address !== 'string') return null;
+    const numbers = isWhole(server.id, 1, SERVER_ID_MAX) && isWhole(server.port, 1, 65_535) && isWhole(server.weight, 0, WEIGHT_MAX);
+    return numbers && ADMINS.has(server.admin) ? (server as DesiredServer) : null;
+  } catch {
+    return null;
+  }
+}
+
+const ADMINS: ReadonlySet<unknown> = new Set<DesiredServer['admin']>(['ready', 'drain', 'out']);
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
+}

@@ -14,7 +14,8 @@ const FORMS: Readonly<Record<ServiceEventType, (event: Fields) => boolean>> = {
   complete: () => true,
   registered: isTold,
   changed: isTold,
-  deregistered: ({ instance, znode, left }) => isText(instance) && isZnode(znode) && (left === undefined || isNumber(left)),
+  deregistered: ({ instance, znode, left, more }) =>
+    isText(instance) && isZnode(znode) && (left === undefined || isNumber(left)) && (more === undefined || typeof more === 'boolean'),
   health: ({ proxy, verdicts }) => isText(proxy) && Array.isArray(verdicts) && verdicts.every(isChange),
   cordoned: ({ instance, by, reason, until }) => [instance, by, reason].every(isText) && isNumberOrNull(until),
   uncordoned: ({ instance }) => isText(instance),
@@ -41,22 +42,33 @@ export function isRecord(value: unknown): value is Fields {
 function isTold({ instance, znode, said }: Fields): boolean {
   if (!isText(instance) || !isZnode(znode) || !isRecord(said)) return false;
   const { registration, rejection } = said;
-  if (rejection !== undefined) return isRecord(rejection) && isText(rejection['code']) && isText(rejection['detail']);
-  if (!isRecord(registration)) return false;
-  const { host, address, port, weight, labels } = registration;
+  return rejection === undefined ? isRegistration(registration) : isRejection(rejection);
+}
+
+export function isRejection(value: unknown): boolean {
+  return isRecord(value) && isText(value['code']) && isText(value['detail']);
+}
+
+export function isRegistration(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { host, address, port, weight, labels } = value;
   return isText(host) && isText(address) && isWhole(port, 1, 65_535) && isWhole(weight, 0, WEIGHT_MAX) && isRecord(labels);
 }
 
-function isZnode(value: unknown): boolean {
+export function isZnode(value: unknown): boolean {
   return isRecord(value) && isText(value['name']) && isText(value['czxid']) && isText(value['mzxid']) && isNumber(value['version']);
 }
 
 function isChange(value: unknown): boolean {
-  return isRecord(value) && isText(value['instance']) && VERDICTS.includes(value['from']) && VERDICTS.includes(value['to']);
+  return isRecord(value) && isText(value['instance']) && isVerdict(value['from']) && isVerdict(value['to']);
+}
+
+export function isVerdict(value: unknown): boolean {
+  return VERDICTS.includes(value);
 }
 
 /** What the machines reckon with: times in ms, counts, a share. */
-function isConfig(value: unknown): boolean {
+export function isConfig(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const { name, drainTimeout, guard, allow, maxInstances, check } = value;
   const counts =
@@ -91,10 +103,10 @@ function isNumberOrNull(value: unknown): boolean {
   return value === null || isNumber(value);
 }
 
-function isText(value: unknown): value is string {
+export function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-function isNumber(value: unknown): value is number {
+export function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
 }

@@ -23,10 +23,16 @@ export type ServiceEvent =
   /** A znode's data changed (mzxid moved). `instance` is what it names now; a znode that names another one is deregistered first. */
   | { readonly type: 'changed'; readonly instance: InstanceId; readonly znode: Znode; readonly said: Said }
   /**
-   * A znode went. `znode` is what it last was. `left`: how many of the same difference go from this one on, itself included; told of differences that are
-   * too large to be appended, and folded, as one.
+   * A znode went. `znode` is what it last was. `left`: how many instances the same difference loses from this one on, itself included; told of differences
+   * that are too large to be folded as one. `more`: this one loses more, in events that follow soon; told of smaller differences.
    */
-  | { readonly type: 'deregistered'; readonly instance: InstanceId; readonly znode: Znode; readonly left?: number }
+  | {
+      readonly type: 'deregistered';
+      readonly instance: InstanceId;
+      readonly znode: Znode;
+      readonly left?: number;
+      readonly more?: boolean;
+    }
   /** What a proxy's checks say now, where it differs from what that proxy said before. */
   | { readonly type: 'health'; readonly proxy: ProxyId; readonly verdicts: readonly HealthChange[] }
   /** An operator takes an instance out, until `until` (ms) or for good (null). It is kept in Zookeeper, and told here by the watcher. */

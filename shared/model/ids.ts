@@ -11,6 +11,9 @@ export type PoolName = string;
 /** A Redis stream id, `<ms>-<seq>`: an event's id, and its time. */
 export type EventId = string;
 
+/** ms since the epoch: the last moment that a date can name. No event's time is beyond it. */
+export const EVENT_TIME_MAX = 8_640_000_000_000_000;
+
 /** HAProxy's characters for section and server names (manual: `proxies`), without `:`, at most 64. */
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/;
 

@@ -4,10 +4,11 @@
  * place, so who holds an answer across a wait may see newer servers under an older revision, never older ones.
  */
 import type { Redis } from 'ioredis';
-import type { Desired, DesiredBackend, DesiredServer } from '../model/desired.ts';
+import { asDesiredServer, type Desired, type DesiredBackend, type DesiredServer } from '../model/desired.ts';
 import type { EventId, ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import { serverName } from '../znode/address.ts';
+import { noteDamage } from './damage.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { DESIRED } from './scripts.ts';
@@ -19,6 +20,8 @@ const CACHE_SERVICES_MAX = 2_000;
 interface Cached {
   readonly revision: number;
   readonly cursor: EventId;
+  /** When an operator last believed the registry, ms; null: never. */
+  readonly released: number | null;
   readonly byInstance: Map<string, DesiredServer>;
   readonly servers: Map<string, DesiredServer>;
 }
@@ -30,8 +33,6 @@ interface Head {
   readonly tombstones: readonly { readonly instance: string }[];
   /** Missing in what an earlier version wrote. */
   readonly refused?: readonly string[];
-  /** Missing: never. */
-  readonly released?: number;
 }
 
 export class DesiredStore {
@@ -70,12 +71,19 @@ export class DesiredStore {
       [keys.meta, keys.desired, keys.changed],
       [String(known?.revision ?? -1)],
     )) as string[];
-    const [kind, revision, snapshot, cursor, published, ...entries] = answer as [string, string, string, EventId, string, ...string[]];
+    const [kind, revision, snapshot, cursor, published, at, ...entries] = answer as [string, string, string, EventId, ...string[]];
+    const changes = changesOf(entries);
+    if ('unread' in changes) {
+      this.#cache.delete(service);
+      await noteDamage(this.#redis, keys.meta, { of: 'revision', is: Number(revision) }, 'the desired server of', changes.unread);
+      return { revision: Number(revision), cursor, known: false, backend: null };
+    }
     // Readings may overlap; their answers come in the order in which they were asked for, each at least as new as the one before.
     const base = kind === 'delta' && known !== undefined ? known : { byInstance: new Map(), servers: new Map() };
     const head = headOf(snapshot);
-    const next: Cached = { revision: Number(revision), cursor, byInstance: base.byInstance, servers: base.servers };
-    for (let at = 0; at + 1 < entries.length; at += 2) update(next, entries[at] as string, entries[at + 1] as string);
+    const released = at === '' ? null : Number(at);
+    const next: Cached = { revision: Number(revision), cursor, released, byInstance: base.byInstance, servers: base.servers };
+    for (const [instance, server] of changes.read) update(next, instance, server);
     this.#keep(service, next);
     return {
       revision: next.revision,
@@ -96,8 +104,9 @@ export class DesiredStore {
     if (known === undefined || known.revision !== commit.readRevision) return null;
     if (this.#landing.has(service) || this.#reading.has(service)) return null;
     const { byInstance, servers } = known;
-    const next: Cached = { revision: commit.readRevision + 1, cursor: commit.cursor, byInstance, servers };
-    for (const [instance, json] of commit.desired) update(next, instance, json ?? '');
+    const released = commit.released ?? known.released;
+    const next: Cached = { revision: commit.readRevision + 1, cursor: commit.cursor, released, byInstance, servers };
+    for (const [instance, json] of commit.desired) update(next, instance, json === null ? null : (JSON.parse(json) as DesiredServer));
     this.#keep(service, next);
     const landing = committed.then(
       () => undefined,
@@ -132,18 +141,31 @@ function headOf(snapshot: string): Head | null {
   }
 }
 
-function update(cached: Cached, instance: string, json: string): void {
+/** (instance, JSON or '')*, or the instance whose JSON is no desired server. */
+function changesOf(
+  entries: readonly string[],
+): { readonly read: readonly (readonly [string, DesiredServer | null])[] } | { readonly unread: string } {
+  const read: (readonly [string, DesiredServer | null])[] = [];
+  for (let at = 0; at + 1 < entries.length; at += 2) {
+    const [instance, json] = [entries[at] as string, entries[at + 1] as string];
+    const server = json === '' ? null : asDesiredServer(instance, json);
+    if (json !== '' && server === null) return { unread: instance };
+    read.push([instance, server]);
+  }
+  return { read };
+}
+
+function update(cached: Cached, instance: string, server: DesiredServer | null): void {
   const before = cached.byInstance.get(instance);
   if (before !== undefined) cached.servers.delete(before.name);
   cached.byInstance.delete(instance);
-  if (json === '') return;
-  const server = JSON.parse(json) as DesiredServer;
+  if (server === null) return;
   cached.byInstance.set(instance, server);
   cached.servers.set(server.name, server);
 }
 
-function backendOf(service: ServiceName, { revision, cursor, servers }: Cached, head: Head): DesiredBackend | null {
-  const { config, complete, tombstones, refused = [], released = null } = head;
+function backendOf(service: ServiceName, { revision, cursor, released, servers }: Cached, head: Head): DesiredBackend | null {
+  const { config, complete, tombstones, refused = [] } = head;
   if (config === null) return null;
   const gone = new Set([...tombstones.map((tombstone) => tombstone.instance), ...refused].map(serverName));
   return { service, revision, cursor, config, complete, gone, released, servers };

@@ -5,7 +5,8 @@
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 
 export interface ServiceKeys {
-  /** Hash: epoch, view (revision), config (last published), revision, cursor, published, service (snapshot), floor, rebuilt (ms). */
+  /** Hash: epoch, view (revision), config (last published), revision, cursor, published, service (snapshot), released (ms), floor, damage (what
+   * cannot be read), rebuilt (ms), rebuilds (how often of late). */
   readonly meta: string;
   /** Hash: znode name -> view entry. */
   readonly view: string;

@@ -2,6 +2,7 @@
  * The Lua that must be atomic. Each script's header names its keys, arguments and answers. Numbers travel as decimal strings.
  * All keys of one call carry one hash tag.
  */
+import { NOTE_DAMAGE } from './damage.ts';
 import { HEALTH, LOOKED, WITHDRAW } from './verdict-scripts.ts';
 
 /**
@@ -37,7 +38,7 @@ return answer`;
 /**
  * Commit a fold by compare-and-set.
  * KEYS meta instances desired changed addresses deadlines
- * ARGV revision read, revision written, cursor, service JSON,
+ * ARGV revision read, revision written, cursor, service JSON, when it was released (ms) or '',
  *      then five lists, each #n and its items: instances set (id, json), instances deleted (id),
  *      desired set (id, json), desired deleted (id), addresses (key, json or ''), then deadlines (id, ms or '')
  * Answers 'ok' | 'lost'
@@ -47,7 +48,8 @@ export const COMMIT = `
 local revision = redis.call('HGET', KEYS[1], 'revision') or '0'
 if revision ~= ARGV[1] then return 'lost' end
 redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'cursor', ARGV[3], 'service', ARGV[4])
-local at = 5
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'released', ARGV[5]) end
+local at = 6
 local function count() local n = tonumber(ARGV[at]); at = at + 1; return n end
 for _ = 1, count() do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]); at = at + 2 end
 for _ = 1, count() do 
@@ -73,23 +75,26 @@ return 'ok'`;
  * Forget all that is stored of a service but its log: what was stored cannot be read. The `rebuilt` event stands where it starts anew; what came
  * before and was not folded is told again too. The view moves and is empty, so whoever watches tells everything; that a service is not configured any
  * more stays known. By compare-and-set, and not again within a while: two versions that cannot read each other must not drive each other.
+ * Between two the time doubles, up to 2^9 times as long, until none was needed for a day.
  * KEYS meta view log instances desired changed addresses deadlines, the verdicts of each proxy
- * ARGV revision read, event data JSON, source, now ms, ms between two
+ * ARGV revision read, event data JSON, source, now ms, ms between the first two
  * Answers 'ok' | 'lost' | 'soon'
  */
 export const REBUILD = `
-local head = redis.call('HMGET', KEYS[1], 'revision', 'view', 'config', 'rebuilt')
+local head = redis.call('HMGET', KEYS[1], 'revision', 'view', 'config', 'rebuilt', 'rebuilds')
 local revision = head[1] or '0'
 if revision ~= ARGV[1] then return 'lost' end
-if head[4] and tonumber(ARGV[4]) - tonumber(head[4]) < tonumber(ARGV[5]) then return 'soon' end
+local since = tonumber(ARGV[4]) - tonumber(head[4] or '0')
+local rebuilds = since < 86400000 and tonumber(head[5] or '0') or 0
+if rebuilds > 0 and since < tonumber(ARGV[5]) * 2 ^ math.min(rebuilds - 1, 9) then return 'soon' end
 local id = redis.call('XADD', KEYS[3], '*', 'v', '1', 'type', 'rebuilt', 'data', ARGV[2], 'source', ARGV[3])
 redis.call('UNLINK', KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8])
 for i = 9, #KEYS do redis.call('UNLINK', KEYS[i]) end
-redis.call('HDEL', KEYS[1], 'service', 'complete')
+redis.call('HDEL', KEYS[1], 'service', 'complete', 'damage')
 if head[3] ~= 'null' then redis.call('HDEL', KEYS[1], 'config') end
 local view = string.format('%.0f', tonumber(head[2] or '0') + 1)
 local after = string.format('%.0f', tonumber(revision) + 1)
-redis.call('HSET', KEYS[1], 'revision', after, 'floor', after, 'cursor', id, 'view', view, 'rebuilt', ARGV[4])
+redis.call('HSET', KEYS[1], 'revision', after, 'floor', after, 'cursor', id, 'view', view, 'rebuilt', ARGV[4], 'rebuilds', rebuilds + 1)
 return 'ok'`;
 
 /**
@@ -161,36 +166,38 @@ return 0`;
 /**
  * What a fold begins with, in one trip: and what it will need of the instances and address claims that are named.
  * KEYS meta deadlines log instances addresses; ARGV now ms, due at most, events at most, #instances, id*, key*
- * Answers {revision, cursor, published, service JSON or '', due members, log entries after the cursor, snapshots or '', claims or ''}
+ * Answers {revision, cursor, published, service JSON or '', what cannot be read or '', due members, log entries after the cursor, snapshots or '',
+ *          claims or ''}
  */
 export const FETCH = `
-local head = redis.call('HMGET', KEYS[1], 'revision', 'cursor', 'published', 'service')
+local head = redis.call('HMGET', KEYS[1], 'revision', 'cursor', 'published', 'service', 'damage')
 local cursor = head[2] or '0-0'
 local due = redis.call('ZRANGE', KEYS[2], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', '0', ARGV[2])
 local entries = redis.call('XRANGE', KEYS[3], '(' .. cursor, '+', 'COUNT', ARGV[3])
 local instances, addresses = {}, {}
 for i = 5, 4 + tonumber(ARGV[4]) do instances[#instances + 1] = redis.call('HGET', KEYS[4], ARGV[i]) or '' end
 for i = 5 + tonumber(ARGV[4]), #ARGV do addresses[#addresses + 1] = redis.call('HGET', KEYS[5], ARGV[i]) or '' end
-return {head[1] or '0', cursor, head[3] or '0', head[4] or '', due, entries, instances, addresses}`;
+return {head[1] or '0', cursor, head[3] or '0', head[4] or '', head[5] or '', due, entries, instances, addresses}`;
 
 /**
  * Desired state: what changed since a revision, or all of it when that is not enough to go on from.
  * KEYS meta desired changed; ARGV revision that is known, or '-1'
- * Answers {'delta' or 'whole', revision, service JSON or '', cursor, 'null' if it was published that it is not configured, (instance, server JSON or '')*}
+ * Answers {'delta' or 'whole', revision, service JSON or '', cursor, 'null' if it was published that it is not configured, when it was released or '',
+ *          (instance, server JSON or '')*}
  */
 export const DESIRED = `
-local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor', 'cursor', 'config')
+local head = redis.call('HMGET', KEYS[1], 'revision', 'service', 'floor', 'cursor', 'config', 'released')
 local config = head[5] == 'null' and 'null' or ''
 local revision = tonumber(head[1] or '0')
 local known = tonumber(ARGV[1])
 local answer
 if known < 0 or known > revision or tonumber(head[3] or '0') > known then
-  answer = {'whole', tostring(revision), head[2] or '', head[4] or '0-0', config}
+  answer = {'whole', tostring(revision), head[2] or '', head[4] or '0-0', config, head[6] or ''}
   local all = redis.call('HGETALL', KEYS[2])
   for i = 1, #all do answer[#answer + 1] = all[i] end
   return answer
 end
-answer = {'delta', tostring(revision), head[2] or '', head[4] or '0-0', config}
+answer = {'delta', tostring(revision), head[2] or '', head[4] or '0-0', config, head[6] or ''}
 for _, instance in ipairs(redis.call('ZRANGE', KEYS[3], '(' .. ARGV[1], '+inf', 'BYSCORE')) do
   answer[#answer + 1] = instance
   answer[#answer + 1] = redis.call('HGET', KEYS[2], instance) or ''
@@ -224,4 +231,5 @@ export const SCRIPTS = [
   FETCH,
   DESIRED,
   NEXT_EPOCH,
+  NOTE_DAMAGE,
 ];

@@ -5,9 +5,11 @@
 import type { Redis } from 'ioredis';
 import { PointsmanError } from '../errors.ts';
 import { EVENT_FORMAT, type HealthChange, type Logged, type ServiceEvent, type Verdict } from '../model/event.ts';
+import { isRecord } from '../model/event-form.ts';
 import type { EventId, InstanceId, ProxyId, ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
-import type { ViewEntry } from '../znode/view.ts';
+import { asViewEntry, type ViewEntry } from '../znode/view.ts';
+import { noteDamage } from './damage.ts';
 import { decodeEvent } from './entry.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
@@ -15,9 +17,7 @@ import { APPEND, NEXT_EPOCH } from './scripts.ts';
 import { sourceOf } from './source.ts';
 import { execute } from './transaction.ts';
 import { HEALTH, WITHDRAW } from './verdict-scripts.ts';
-
-/** View entries in one Lua call: bounds how long Redis is held. */
-const CHANGES_PER_CALL = 1_000;
+import { type Part, partsOf } from './view-parts.ts';
 
 export interface ViewChange {
   readonly epoch: number;
@@ -60,15 +60,24 @@ export class ServiceLog {
     return (await this.#redis.smembers(this.#keys.services)).sort();
   }
 
-  /** What the last watcher saw, and the config it published. */
+  /** What the last watcher saw, and the config it published. @throws PointsmanError LOG_VIEW_UNREADABLE */
   async readView(service: ServiceName): Promise<View> {
     const { meta, view } = this.#keys.service(service);
     const replies = await execute(this.#redis.multi().hmget(meta, 'view', 'config', 'complete', 'service').hgetall(view));
     const [[revision, config, complete, snapshot], children] = replies as [(string | null)[], Record<string, string>];
+    const entries = Object.entries(children).map(([name, json]) => [name, asViewEntry(json)] as const);
+    const unread = entries.find(([, entry]) => entry === null);
+    if (unread !== undefined) {
+      await noteDamage(this.#redis, meta, { of: 'view', is: Number(revision ?? '0') }, 'the view of', unread[0]);
+      throw new PointsmanError('LOG_VIEW_UNREADABLE', `what is on record of a znode of ${service} cannot be read`, {
+        hint: 'the transition role builds the service anew within a minute',
+        retry: 'transient',
+      });
+    }
     return {
       revision: Number(revision ?? '0'),
-      children: new Map(Object.entries(children).map(([name, entry]) => [name, JSON.parse(entry) as ViewEntry])),
-      config: typeof config === 'string' ? (JSON.parse(config) as ServiceConfig | null) : null,
+      children: new Map(entries as (readonly [string, ViewEntry])[]),
+      config: configBy(config ?? null),
       complete: complete === '1',
       cordoned: cordonedBy(snapshot ?? null),
     };
@@ -83,7 +92,7 @@ export class ServiceLog {
     this.#listed.add(service);
     const ids: EventId[] = [];
     let revision = change.viewRevision;
-    for (const part of parts(change)) {
+    for (const part of partsOf(change)) {
       const answer = await this.#call(service, change.epoch, revision, part);
       revision = answer.revision;
       ids.push(...answer.ids);
@@ -177,6 +186,16 @@ export class ServiceLog {
   }
 }
 
+/** What cannot be read is as if it had not been published: it is published again. */
+function configBy(json: string | null): ServiceConfig | null {
+  try {
+    const config: unknown = JSON.parse(json ?? 'null');
+    return isRecord(config) ? (config as unknown as ServiceConfig) : null;
+  } catch {
+    return null;
+  }
+}
+
 /** What cannot be read names nobody: who folds the service finds that out, and what is told until then does no harm. */
 function cordonedBy(snapshot: string | null): readonly InstanceId[] {
   try {
@@ -185,45 +204,6 @@ function cordonedBy(snapshot: string | null): readonly InstanceId[] {
   } catch {
     return [];
   }
-}
-
-interface Part {
-  readonly set: readonly (readonly [string, ViewEntry])[];
-  readonly remove: readonly string[];
-  readonly events: readonly ServiceEvent[];
-}
-
-/** Whole in one call when it is small; else the view's entries travel with their own events, so that a crash between calls loses nothing. */
-function parts(change: ViewChange): Part[] {
-  const set = [...change.set];
-  if (set.length + change.remove.length <= CHANGES_PER_CALL) return [{ set, remove: change.remove, events: change.events }];
-  const byZnode = new Map<string, ServiceEvent[]>();
-  const general: ServiceEvent[] = [];
-  for (const event of change.events) {
-    if (event.type === 'complete') continue;
-    if (!('znode' in event)) general.push(event);
-    else byZnode.set(event.znode.name, [...(byZnode.get(event.znode.name) ?? []), event]);
-  }
-  const result: Part[] = [{ set: [], remove: [], events: general }];
-  for (let at = 0; at < set.length; at += CHANGES_PER_CALL) {
-    const slice = set.slice(at, at + CHANGES_PER_CALL);
-    result.push({ set: slice, remove: [], events: slice.flatMap(([name]) => byZnode.get(name) ?? []) });
-  }
-  for (let at = 0; at < change.remove.length; at += CHANGES_PER_CALL) {
-    const slice = change.remove.slice(at, at + CHANGES_PER_CALL);
-    const events = slice.flatMap((name, index) =>
-      (byZnode.get(name) ?? []).map((event) => counted(event, change.remove.length - at - index)),
-    );
-    result.push({ set: [], remove: slice, events });
-  }
-  // Only when all of it is on record is it complete.
-  result.push({ set: [], remove: [], events: change.events.filter((event) => event.type === 'complete') });
-  return result;
-}
-
-/** A loss says how many come with it: what is appended in several calls is folded in several steps. */
-function counted(event: ServiceEvent, left: number): ServiceEvent {
-  return event.type === 'deregistered' ? { ...event, left } : event;
 }
 
 function configOf(events: readonly ServiceEvent[]): string {

@@ -15,7 +15,7 @@ import { sourceOf } from './source.ts';
 /** Fields in one HMGET. */
 const FIELDS_PER_CALL = 1_000;
 export const GUARD_DEADLINE = '#guard';
-/** ms between two times that a service is built anew. */
+/** ms between the first two times that a service is built anew; should that not help, each further one waits twice as long. */
 const REBUILD_EVERY_MS = 10_000;
 
 export interface ServiceHead {
@@ -29,6 +29,8 @@ export interface ServiceHead {
 
 export interface Fetched {
   readonly head: ServiceHead;
+  /** What of it somebody could not read; null: nothing is known of that. */
+  readonly damage: string | null;
   /** Instances (or GUARD_DEADLINE), earliest first. */
   readonly due: readonly string[];
   readonly events: readonly Logged<ServiceEvent>[];
@@ -50,6 +52,8 @@ export interface Commit {
   readonly readRevision: number;
   readonly cursor: EventId;
   readonly service: string;
+  /** When an operator believed the registry, if that is among what was folded: ms since the epoch. */
+  readonly released: number | null;
   /** null: forgotten. */
   readonly instances: ReadonlyMap<InstanceId, string | null>;
   /** null: no proxy should have it. */
@@ -92,7 +96,8 @@ export class ServiceStore {
       [keys.meta, keys.deadlines, keys.log, keys.instances, keys.addresses],
       [String(now), String(most.due), String(most.events), String(ids.length), ...ids, ...claims],
     );
-    const [revision, cursor, published, snapshot, due, entries, instances, addresses] = answer as [
+    const [revision, cursor, published, snapshot, damage, due, entries, instances, addresses] = answer as [
+      string,
       string,
       string,
       string,
@@ -104,6 +109,7 @@ export class ServiceStore {
     ];
     return {
       head: { revision: Number(revision), cursor, published: Number(published), service: snapshot === '' ? null : snapshot },
+      damage: damage === '' ? null : damage,
       due,
       events: entries.map(([id, fields]) => decodeEvent(id, fields)),
       instances: thoseThere(ids, instances),
@@ -130,7 +136,7 @@ export class ServiceStore {
   async commit(service: ServiceName, commit: Commit): Promise<number> {
     const keys = this.#keys.service(service);
     const revision = commit.readRevision + 1;
-    const args = [String(commit.readRevision), String(revision), commit.cursor, commit.service];
+    const args = [String(commit.readRevision), String(revision), commit.cursor, commit.service, String(commit.released ?? '')];
     pushSplit(args, commit.instances);
     pushSplit(args, commit.desired);
     pushPairs(args, commit.addresses);

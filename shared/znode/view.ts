@@ -4,10 +4,11 @@
  */
 
 import { must } from '../errors.ts';
-import type { Said, ServiceEvent } from '../model/event.ts';
+import type { ServiceEvent } from '../model/event.ts';
 import type { InstanceId } from '../model/ids.ts';
 import type { Decoded, Znode } from '../model/registration.ts';
 import { escapeText } from './escape.ts';
+import { type Step, saidOf, spoken, type Words } from './spokesman.ts';
 
 export interface ViewEntry {
   readonly czxid: string;
@@ -38,29 +39,30 @@ export interface ViewDifference {
 
 /**
  * `decoded` has every name of `reading.read`. `confirmed`: absence may be believed. `restated`: names whose registration reads
- * differently although the znode did not change (a host name that resolves differently).
+ * differently although the znode did not change (a host name that resolves differently). `words`: of the instances that several znodes back.
  */
 export function diffView(
   view: ReadonlyMap<string, ViewEntry>,
   reading: ReadChildren,
   decoded: ReadonlyMap<string, Decoded>,
-  options: { readonly confirmed: boolean; readonly restated?: ReadonlySet<string> },
+  options: { readonly confirmed: boolean; readonly restated?: ReadonlySet<string>; readonly words?: Words },
 ): ViewDifference {
-  const steps: Step[] = [];
+  const found: Step[] = [];
   const unconfirmed: string[] = [];
   for (const [name, { znode }] of reading.read) {
     const says = must(decoded.get(name), `what znode ${escapeText(name)} says`);
     const step = readChild(view.get(name), znode, says, options.restated?.has(name) ?? false);
-    if (step !== null) steps.push(step);
+    if (step !== null) found.push(step);
   }
   for (const name of missing(view, reading)) {
     const before = view.get(name);
     if (before === undefined) continue;
-    if (options.confirmed) steps.push({ name, entry: null, events: [deregistered(name, before)] });
+    if (options.confirmed) found.push({ name, entry: null, events: [deregistered(name, before)] });
     else unconfirmed.push(name);
   }
   // Only what changed is put in order: it is little, of much.
-  steps.sort((a, b) => byCodeUnit(a.name, b.name));
+  found.sort((a, b) => byCodeUnit(a.name, b.name));
+  const steps = options.words === undefined ? found : spoken(view, found, decoded, options.words);
   return {
     set: new Map(steps.flatMap(({ name, entry }) => (entry === null || entry === undefined ? [] : [[name, entry] as const]))),
     remove: steps.flatMap(({ name, entry }) => (entry === null ? [name] : [])),
@@ -69,19 +71,24 @@ export function diffView(
   };
 }
 
+/** What is stored of one znode; null: it is no such entry. */
+export function asViewEntry(json: string): ViewEntry | null {
+  try {
+    const entry = JSON.parse(json) as Partial<ViewEntry> | null;
+    const texts = [entry?.czxid, entry?.mzxid].every((zxid) => typeof zxid === 'string' && ZXID.test(zxid));
+    return texts && typeof entry?.instance === 'string' && typeof entry.version === 'number' ? (entry as ViewEntry) : null;
+  } catch {
+    return null;
+  }
+}
+
+const ZXID = /^-?\d{1,19}$/;
+
 /** The highest zxid of what comes or changes; null: nothing does. */
 export function latestMzxid({ set }: ViewDifference): string | null {
   let most: bigint | null = null;
   for (const { mzxid } of set.values()) if (most === null || BigInt(mzxid) > most) most = BigInt(mzxid);
   return most === null ? null : most.toString();
-}
-
-/** What one child has to tell. */
-interface Step {
-  readonly name: string;
-  /** null: it leaves the view; undefined: its entry stays as it is. */
-  readonly entry: ViewEntry | null | undefined;
-  readonly events: readonly ServiceEvent[];
 }
 
 function missing(view: ReadonlyMap<string, ViewEntry>, reading: ReadChildren): string[] {
@@ -96,7 +103,7 @@ function readChild(before: ViewEntry | undefined, znode: Znode, says: Decoded, r
   const { instance } = says;
   const same = before !== undefined && before.czxid === czxid && before.instance === instance;
   if (same && before.mzxid === mzxid && !restated) return null;
-  const said: Said = says.ok ? { registration: says.registration } : { rejection: says.rejection };
+  const said = saidOf(says);
   const entry: ViewEntry = { czxid, mzxid, version, instance };
   if (same) return { name, entry: before.mzxid === mzxid ? undefined : entry, events: [{ type: 'changed', instance, znode, said }] };
   const registered: ServiceEvent = { type: 'registered', instance, znode, said };

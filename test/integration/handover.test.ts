@@ -111,6 +111,7 @@ describe('what is handed over', () => {
       readRevision: revision,
       cursor: head.cursor,
       service: head.service ?? '',
+      released: null,
       instances: new Map(),
       desired: new Map([['127.0.0.1:1001', null]]),
       addresses: new Map(),

@@ -135,6 +135,49 @@ describe("Nerve's double registration: two znodes for one host and port", () => 
     await fresh.close();
     await until('it to drain', async () => (await system.servers(SERVICE)).get(instance)?.admin === 'drain');
   }, 60_000);
+
+  it('that say different things: what counts is what those say that are there, whatever came and went', async () => {
+    const told = await start(2);
+    const { system } = told;
+    const [process] = await startHttpServices(1);
+    cleanups.push(async () => process?.stop());
+    const instance = `localhost:${process?.port}`;
+    const other = `LOCALHOST:${process?.port}`;
+    const [first, second] = [await system.session(), await system.session()];
+    const weighs = (weight: number): Promise<unknown> =>
+      until(`a weight of ${weight}`, async () => (await system.servers(SERVICE)).get(instance)?.weight === weight);
+    const stands = (state: string): Promise<unknown> =>
+      until(`it to be ${state}`, async () => (await system.instance(SERVICE, instance))?.state === state);
+    const znodes = (count: number): Promise<unknown> =>
+      until(`${count} znodes to back it`, async () => {
+        return Object.keys((await system.instance(SERVICE, instance))?.snapshot.context.znodes ?? {}).length === count;
+      });
+    await first.register(pathOf(SERVICE), instance, { weight: 5 });
+    await weighs(5);
+    await stands('serving');
+    const sent = (await sentCommands(system)).length;
+    // Bad data beside good data, for a while.
+    await second.register(pathOf(SERVICE), other, { weight: 'heavy' });
+    await znodes(2);
+    await stands('serving');
+    await second.deregister(pathOf(SERVICE), other);
+    await znodes(1);
+    await stands('serving');
+    // Another weight, for a while.
+    await second.register(pathOf(SERVICE), other, { weight: 100 });
+    await weighs(100);
+    await second.deregister(pathOf(SERVICE), other);
+    await weighs(5);
+    // Only bad data is left.
+    await second.register(pathOf(SERVICE), other, { weight: 'heavy' });
+    await znodes(2);
+    await first.close();
+    await stands('rejected');
+    await second.say(pathOf(SERVICE), other, { weight: 7 });
+    await weighs(7);
+    await stands('serving');
+    expect(await withdrawals(system, sent)).toEqual([]);
+  }, 60_000);
 });
 
 describe('a restart on the same address, with another session', () => {

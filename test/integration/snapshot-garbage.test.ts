@@ -90,6 +90,31 @@ async function untouched(told: Story, before: ReadonlyMap<string, number>, reloa
   expect(await told.system.proxyEvents('reloading')).toHaveLength(reloads);
 }
 
+describe('what is no snapshot, and cannot be read', () => {
+  it.each(['desired', 'view'] as const)(
+    '%s: whoever reads it says so, proxies keep what they have, the service is built anew',
+    async (what) => {
+      const told = await story(3);
+      const { system, names } = told;
+      const before = await told.ids();
+      const reloads = (await system.proxyEvents('reloading')).length;
+      const { redis, keys, desired, log, queues } = system.app.ports;
+      const [first = ''] = names;
+      const { meta, changed, ...hashes } = keys.service(SERVICE);
+      await redis.hset(hashes[what], first, '{"instance":7}');
+      await redis.zadd(changed, Number(await redis.hget(meta, 'revision')) + 1, first);
+      if (what === 'desired') expect((await desired.read(SERVICE)).known).toBe(false);
+      else await expect(log.readView(SERVICE)).rejects.toMatchObject({ code: 'LOG_VIEW_UNREADABLE' });
+      await queues.wakeService(SERVICE, { why: 'a test', time: Date.now() });
+      await until('the alarm', async () => (await alarms(told)).length === 1, { timeoutMs: REBUILT_WITHIN_MS });
+      await built(told);
+      expect(await alarms(told)).toEqual([`the ${what === 'view' ? 'view' : 'desired server'} of ${first} cannot be read`]);
+      await untouched(told, before, reloads);
+    },
+    90_000,
+  );
+});
+
 describe('a snapshot that does not parse', () => {
   it.each([
     ['no JSON', '{"schema":2,"sta'],

@@ -67,6 +67,27 @@ describe('when the log or the queue is away', () => {
 });
 
 describe('two watchers', () => {
+  test('the one that took over knows who speaks for an instance of two znodes, also when the log was emptied', async () => {
+    const [good, bad] = [`${path}/[2001:db8::1]:80`, `${path}/[2001:db8:0::1]:80`];
+    const first = await start();
+    await freshly(first);
+    await plain.create(good, '{"weight":5}');
+    await tells('registered [2001:db8::1]:80');
+    await start(undefined, 500);
+    await first.watcher.stop();
+    await plain.create(bad, '{"weight":"heavy"}');
+    const told = ['configured', 'registered [2001:db8::1]:80', 'registered [2001:db8::1]:80', 'changed [2001:db8::1]:80'];
+    await until('the good one to be told again', () => story().length === 4);
+    expect(story()).toEqual(told);
+    const last = (): unknown => log.events('web').at(-1);
+    expect(last()).toMatchObject({ znode: { name: '[2001:db8::1]:80' }, said: { registration: { weight: 5 } } });
+    log.forget();
+    await until('all of it to be told again', () => story().length >= 3);
+    // By their names the bad one comes first, so nothing has to be told again.
+    expect(story()).toEqual(['configured', 'registered [2001:db8::1]:80', 'registered [2001:db8::1]:80']);
+    expect(last()).toMatchObject({ znode: { name: '[2001:db8::1]:80' }, said: { registration: { weight: 5 } } });
+  });
+
   test('one leads; the other takes over with a later epoch when it stops', async () => {
     const first = await start();
     await freshly(first);

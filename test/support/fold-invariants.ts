@@ -8,6 +8,8 @@ import { type InstanceSnapshot, newInstance } from '../../machines/instance.ts';
 import { healthOf, isQuarantined, isUp } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { CORDONED_MAX, QUARANTINED_MAX, TOMBSTONES_MAX } from '../../machines/service.ts';
+import { asInstance, asService } from '../../machines/stored-form.ts';
+import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 import { brokenOfGuard, brokenOfGuardStep, brokenOfInstance, brokenOfInstanceStep } from './machine-invariants.ts';
@@ -44,6 +46,10 @@ export function brokenOfFold(state: FoldState): readonly string[] {
     ...same('F1: cordoned', service.cordoned, sorted(idsOf(({ context }) => context.cordon !== null))),
     ...same('F1: quarantined', service.quarantined, sorted(idsOf(isQuarantined))),
     ...same('F2: held', sorted(idsOf((one) => one.state === 'held')), sorted([...kept, ...(last === null ? [] : [last.instance])])),
+    ...all
+      .filter((one) => state.touched.has(one.context.id) && asInstance(one.context.id, canonical(one)) === null)
+      .map((one) => `F12: ${one.context.id} cannot be read again`),
+    ...(asService(canonical(service)) === null ? ['F12: the service cannot be read again'] : []),
     ...same('F3: server ids', new Set(serverIds).size, serverIds.length),
     ...all
       .filter((one) => isBacked(one) !== (isRegistered(one) || rejected(one)))

@@ -40,6 +40,7 @@ export class MemoryStore {
   #fetch(now: number, named: Named): Fetched {
     return {
       head: { revision: this.revision, cursor: String(this.cursor), published: this.revision, service: this.service },
+      damage: null,
       due: [...this.deadlines].filter(([, at]) => at <= now).map(([member]) => member),
       events: this.log.slice(this.cursor, this.cursor + this.batch),
       instances: pick(this.instances, [...named.instances]),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { instantText } from '../../cli/instant.ts';
 import { exportLines } from '../../cli/log/export-lines.ts';
 import { ExportParser } from '../../cli/log/export-parser.ts';
 import { FoldItems } from '../../cli/replay/fold-items.ts';
@@ -37,6 +38,8 @@ function fold(items: readonly LogItem[]): void {
   for (const item of items) folding.accept(item);
   folding.finish();
 }
+
+const QUIET = { transitions: async () => undefined, progress: () => undefined };
 
 async function replayed(file: string, threads: number): Promise<{ told: Told[]; states: string[] }> {
   const told: Told[] = [];
@@ -77,6 +80,16 @@ describe('the export that the first version wrote', () => {
     ]);
   });
 
+  it.each([
+    [FIXTURE, 0],
+    [OPERATED, 2],
+  ])('of %s leads to what is stored in it; what an earlier schema kept is not compared', async (file, compared) => {
+    const { streams } = await replayFile(join(root, file), { ...REQUEST, verify: true }, QUIET, 1);
+    expect(streams.map(({ failed }) => failed)).toEqual(streams.map(() => null));
+    expect(streams.flatMap(({ result }) => result?.differences ?? [])).toEqual([]);
+    expect(streams.reduce((sum, { result }) => sum + (result?.compared ?? 0), 0)).toBe(compared);
+  });
+
   it('is read with who says it and what led to it; events without either are read too', () => {
     const { items } = parse(LINES);
     const events = items.filter((item) => item.kind === 'event');
@@ -108,6 +121,12 @@ describe('damage', () => {
     }),
     'a line is strange': fc.tuple(at, fc.json()).map(([index, line]) => LINES.toSpliced(index, 0, line)),
   };
+
+  it.each(['8640000000000001-0', '9999999999999999-0'])('an event of a time that no date can be, %s: it is refused with its line', (id) => {
+    const index = LINES.findLastIndex((line) => line.startsWith('{"id":'));
+    const lines = LINES.with(index, (LINES[index] ?? '').replace(/"id":"[^"]*"/, `"id":"${id}"`));
+    expect(() => parse(lines)).toThrow(`f:${index + 1}: its id is none of an event`);
+  });
 
   // The header's own text is covered by the digest too; only a change that changes nothing goes through.
   it.each(Object.keys(damages))('%s: it is refused with its line, and left out where that is asked for', (name) => {
@@ -178,4 +197,14 @@ describe('damage', () => {
       await folder.remove();
     }
   });
+});
+
+it('a time is printed whatever it is', () => {
+  expect([0, 8.64e15, 8.64e15 + 1, 1e300, Number.NaN].map(instantText)).toEqual([
+    '1970-01-01T00:00:00.000Z',
+    '+275760-09-13T00:00:00.000Z',
+    '8640000000000001 ms',
+    '1e+300 ms',
+    'NaN ms',
+  ]);
 });

@@ -2,35 +2,20 @@
  * Folds what stands behind a service's cursor through the machines and commits it: snapshots, desired servers, deadlines and cursor in one
  * compare-and-set. A lost one reads and folds again. Nothing is done to the world here; marks and wakes follow from what is committed.
  */
-import { type AddressClaim, claimKeys } from '../../machines/claims.ts';
 import { instanceDeadline, instanceDue, serviceDeadline, serviceDue } from '../../machines/deadlines.ts';
 import { fold, type Transition } from '../../machines/fold.ts';
-import type { FoldState } from '../../machines/fold-state.ts';
-import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { completed } from '../../machines/migrate.ts';
-import { needs } from '../../machines/needs.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import {
-  type Commit,
-  type Fetched,
-  GUARD_DEADLINE,
-  type Named,
-  NONE,
-  type ServiceHead,
-  type ServiceStore,
-} from '../../shared/redis/service-store.ts';
-import { Stored } from './stored.ts';
+import { type Commit, type Fetched, GUARD_DEADLINE, NONE, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
+import { type Loaded, load, namedBy } from './fold-load.ts';
+import { asUnreadable, Stored, Unreadable } from './stored.ts';
 
 /** Events in one commit, and due deadlines appended at once. */
 const PER_FOLD = { due: 1_000, events: 1_000 };
-/** Events for which what their fold needs is asked for together with them. */
-const HINT_MAX = 100;
-
 export interface Folded {
   readonly revision: number;
   /** The revision that proxies were told of before this fold. */
@@ -41,12 +26,6 @@ export interface Folded {
   readonly desiredChanged: boolean;
   /** Whether the log may hold more. */
   readonly more: boolean;
-}
-
-interface Loaded {
-  readonly state: FoldState;
-  readonly instances: ReadonlyMap<InstanceId, InstanceSnapshot>;
-  readonly addresses: ReadonlyMap<string, string>;
 }
 
 /** A commit on its way. */
@@ -69,39 +48,21 @@ export async function foldService(
   alongside: (folded: Folded, sent: Sent | null) => Promise<void> = async () => {},
 ): Promise<Folded> {
   const { store } = ports;
-  let named = namedBy(hint);
-  let fetched = await store.fetch(service, now, PER_FOLD, named);
-  if (fetched.due.length > 0) {
-    await appendDue(ports, service, fetched, now);
-    named = NONE;
-    fetched = await store.fetch(service, now, PER_FOLD, named);
-  }
-  const { head } = fetched;
-  const events = undivided(fetched.events);
+  const { head, events, ...made } = await prepare(ports, service, now, hint);
   const { revision, published } = head;
-  const stored = new Stored(head);
-  const last = events.at(-1);
-  if (last === undefined) {
+  const { commit } = made;
+  if (commit === null) {
     const nothing = { revision, published, events: 0, transitions: [], desiredChanged: false, more: false };
     await alongside(nothing, null);
     return nothing;
   }
-  const loaded = await load(store, service, { ...fetched, events, stored }, named);
-  const before = loaded.state.service;
-  const transitions = events.flatMap((event) => fold(loaded.state, event));
-  const after = loaded.state.service;
-  const commit = difference(head, last.id, before, loaded);
-  const settings =
-    before.complete !== after.complete ||
-    before.released !== after.released ||
-    (before.config !== after.config && canonical(before.config) !== canonical(after.config));
   const folded = {
     revision: revision + 1,
     published,
     events: events.length,
-    transitions,
-    desiredChanged: commit.desired.size > 0 || settings,
-    more: fetched.events.length === PER_FOLD.events,
+    transitions: made.transitions,
+    desiredChanged: commit.desired.size > 0 || made.settings,
+    more: made.more,
   };
   const committing = store.commit(service, commit);
   const [committed, told] = await Promise.allSettled([committing, alongside(folded, { commit, committed: committing })]);
@@ -110,11 +71,69 @@ export async function foldService(
   return folded;
 }
 
-/** Losses are judged together: a full reading ends before those that go on in the next one, unless it is nothing else (each then says how many come with it). */
+interface Prepared {
+  readonly head: ServiceHead;
+  readonly events: Fetched['events'];
+  readonly transitions: readonly Transition[];
+  /** null: there is nothing to fold. */
+  readonly commit: Commit | null;
+  /** Whether what proxies need beside the servers changes. */
+  readonly settings: boolean;
+  readonly more: boolean;
+}
+
+/** Reads and folds. @throws Unreadable, also when what is read has the form of snapshots and cannot be folded. */
+async function prepare(
+  ports: { log: ServiceLog; store: ServiceStore },
+  service: ServiceName,
+  now: number,
+  hint: readonly ServiceEvent[],
+): Promise<Prepared> {
+  const { store } = ports;
+  let named = namedBy(hint);
+  let fetched = await store.fetch(service, now, PER_FOLD, named);
+  const { revision } = fetched.head;
+  try {
+    if (fetched.damage !== null) throw new Unreadable(`${fetched.damage} cannot be read`, revision);
+    if (fetched.due.length > 0) {
+      await appendDue(ports, service, fetched, now);
+      named = NONE;
+      fetched = await store.fetch(service, now, PER_FOLD, named);
+    }
+    const { head } = fetched;
+    const events = undivided(fetched.events);
+    const stored = new Stored(head);
+    const last = events.at(-1);
+    if (last === undefined) return { head, events, transitions: [], commit: null, settings: false, more: false };
+    const loaded = await load(store, service, { ...fetched, events, stored }, named);
+    const before = loaded.state.service;
+    const transitions = events.flatMap((event) => fold(loaded.state, event));
+    const after = loaded.state.service;
+    const commit = { ...difference(head, last.id, before, loaded), released: releasedBy(events) };
+    const settings =
+      before.complete !== after.complete ||
+      commit.released !== null ||
+      (before.config !== after.config && canonical(before.config) !== canonical(after.config));
+    return { head, events, transitions, commit, settings, more: fetched.events.length === PER_FOLD.events };
+  } catch (error) {
+    throw asUnreadable(error, revision);
+  }
+}
+
+/**
+ * The losses of one difference are judged together, so a full fetch ends before those that go on in the next one. Of a large difference each says how many
+ * come: the first is judged as all of them are, and it may be divided.
+ */
 function undivided(events: Fetched['events']): Fetched['events'] {
-  if (events.length < PER_FOLD.events) return events;
-  const last = events.findLastIndex(({ event }) => event.type !== 'deregistered');
-  return last < 0 ? events : events.slice(0, last + 1);
+  const last = events.findLastIndex(({ event }) => event.type === 'deregistered');
+  if (events.length < PER_FOLD.events || !goesOn(events[last])) return events;
+  const ended = events.findLastIndex((logged, at) => at < last && logged.event.type === 'deregistered' && !goesOn(logged));
+  const first = events.findIndex(({ event }, at) => at > ended && event.type === 'deregistered');
+  return first > 0 ? events.slice(0, first) : events;
+}
+
+function goesOn(logged: Fetched['events'][number] | undefined): boolean {
+  return logged?.event.type === 'deregistered' && logged.event.more === true;
 }
 
 /** A due deadline becomes an event before it is folded. Appended twice, the second has a stale token and changes nothing. */
@@ -134,81 +153,18 @@ async function appendDue(
   await log.appendPlain(service, events);
 }
 
-/** What the fold of these events will need, to be asked for with them. Of too many, nothing: it is read when they are there. */
-function namedBy(hint: readonly ServiceEvent[]): Named {
-  if (hint.length > HINT_MAX) return NONE;
-  const wanted = hint.map(needs);
-  if (wanted.some((need) => need.all)) return NONE;
-  return {
-    instances: new Set(wanted.flatMap((need) => need.instances)),
-    addresses: new Set(wanted.flatMap((need) => need.addresses)),
-  };
-}
-
-/** Loads what the events need: the instances they name, the addresses these have or want, and who else wants those. */
-async function load(
-  store: ServiceStore,
-  service: ServiceName,
-  fetched: Fetched & { readonly stored: Stored },
-  named: Named,
-): Promise<Loaded> {
-  const { events, stored } = fetched;
-  const { service: before, isOld } = stored;
-  const wanted = events.map(({ event }) => needs(event));
-  const all = isOld || wanted.some((need) => need.all);
-  const ids = new Set(wanted.flatMap((need) => need.instances));
-  const own = new Set(ids);
-  if (wanted.some(({ losses }) => losses === 'all' || (losses === 'while-open' && mayHold(before))))
-    for (const { instance } of before.guard.context.losses) ids.add(instance);
-  if (before.last !== null) ids.add(before.last.instance);
-  // When nobody is up any more, those in quarantine are let out.
-  if (before.up <= ids.size) for (const instance of before.quarantined) ids.add(instance);
-  const keys = new Set(wanted.flatMap((need) => need.addresses));
-  const [texts, addresses] = await Promise.all([
-    store.instances(service, all ? 'all' : [...ids.difference(named.instances)]),
-    store.addresses(service, [...keys.difference(named.addresses)]),
-  ]);
-  if (!all) for (const [id, json] of fetched.instances) texts.set(id, json);
-  for (const [key, json] of fetched.addresses) addresses.set(key, json);
-  const instances = stored.instances(texts);
-  const claiming = [...instances.values()].filter(({ context }) => all || own.has(context.id));
-  const further = claiming.flatMap(claimKeys).filter((key) => !keys.has(key));
-  for (const [key, json] of await store.addresses(service, [...new Set(further)])) addresses.set(key, json);
-  const claims = stored.claims(addresses);
-  // Who takes an address that becomes free may free another, for which others wait.
-  const known = new Set(instances.keys());
-  for (let others = rivals(claims, known); others.length > 0; others = rivals(claims, known)) {
-    for (const id of others) known.add(id);
-    const found = stored.instances(await store.instances(service, others));
-    for (const [id, snapshot] of found) instances.set(id, snapshot);
-    const keys = [...found.values()].flatMap(claimKeys).filter((key) => !claims.has(key));
-    const more = await store.addresses(service, [...new Set(keys)]);
-    for (const [key, json] of more) addresses.set(key, json);
-    for (const [key, claim] of stored.claims(more)) claims.set(key, claim);
-  }
-  return {
-    state: {
-      service: isOld ? completed(before, instances.values()) : before,
-      instances: new Map(instances),
-      addresses: new Map(claims),
-      touched: new Map(),
-    },
-    instances,
-    addresses,
-  };
-}
-
-function rivals(claims: ReadonlyMap<string, AddressClaim>, known: ReadonlySet<InstanceId>): InstanceId[] {
-  const named = [...claims.values()].flatMap((claim) => [claim.owner, ...claim.waiting]);
-  return [...new Set(named)].filter((id) => !known.has(id));
-}
-
-function mayHold({ config, guard }: ServiceSnapshot): boolean {
-  return guard.state === 'open' && config !== null && config.guard.maxLoss < 1;
+/** Beside the snapshots, which a log from before it was kept leads to just the same. */
+function releasedBy(events: Fetched['events']): number | null {
+  return events.findLast(({ event }) => event.type === 'released' || event.type === 'trusted')?.time ?? null;
 }
 
 /** Only what differs from what was loaded. */
-function difference(head: ServiceHead, cursor: string, before: ServiceSnapshot, { state, instances, addresses }: Loaded): Commit {
+function difference(
+  head: ServiceHead,
+  cursor: string,
+  before: ServiceSnapshot,
+  { state, instances, addresses }: Loaded,
+): Omit<Commit, 'released'> {
   const commit = {
     readRevision: head.revision,
     cursor,

@@ -3,6 +3,7 @@ import type { AddressClaim } from '../../machines/claims.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { newService, type ServiceSnapshot } from '../../machines/service.ts';
 import { asClaim, asInstance, asService } from '../../machines/stored-form.ts';
+import { AssertionFailure, errorText } from '../../shared/errors.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 
 /** Of a name or key in the message. */
@@ -12,10 +13,16 @@ const NAME_MAX = 200;
 export class Unreadable extends Error {
   readonly revision: number;
 
-  constructor(what: string, revision: number) {
-    super(`${what} is no snapshot that this version knows`);
+  constructor(message: string, revision: number) {
+    super(message);
     this.revision = revision;
   }
+}
+
+/** What a fold that cannot be done throws: what it works on is not what it must be, whatever it looks like. All else is as it was. */
+export function asUnreadable(error: unknown, revision: number): unknown {
+  const isOurs = error instanceof TypeError || error instanceof RangeError || error instanceof AssertionFailure;
+  return isOurs ? new Unreadable(`what is stored cannot be folded: ${errorText(error).slice(0, NAME_MAX)}`, revision) : error;
 }
 
 export class Stored {
@@ -41,7 +48,7 @@ export class Stored {
   }
 
   #known<T>(read: T | null, what: string): T {
-    if (read === null) throw new Unreadable(what, this.#revision);
+    if (read === null) throw new Unreadable(`${what} is no snapshot that this version knows`, this.#revision);
     return read;
   }
 }

@@ -203,11 +203,12 @@ export class ServiceWatch {
     let found: readonly ServiceEvent[] = [];
     const recorded = await this.#writer.commit(
       (): Change => {
-        const difference = diffView(this.#writer.children, reading, decoded, { confirmed, restated });
+        const { children, backing } = this.#writer;
+        const difference = diffView(children, reading, decoded, { confirmed, restated, words: this.#stated.words(backing) });
         missing = difference.unconfirmed;
         found = difference.events;
         mzxid = latestMzxid(difference);
-        const first = wentBackwards(this.#writer.children, reading, difference.remove);
+        const first = wentBackwards(children, reading, difference.remove);
         const events = [...this.#configured(), ...first, ...difference.events, ...this.#completed(reading, missing)];
         return { ...difference, events };
       },

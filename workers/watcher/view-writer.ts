@@ -9,6 +9,7 @@ import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { within } from '../../shared/runtime/deadline.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
+import { Backing } from '../../shared/znode/backing.ts';
 import type { ViewEntry } from '../../shared/znode/view.ts';
 import type { WatcherLog } from './ports.ts';
 
@@ -38,6 +39,7 @@ const RETRY_MS = { first: 50, most: 2_000 };
 
 export class ViewWriter {
   children = new Map<string, ViewEntry>();
+  backing = new Backing();
   config: ServiceConfig | null = null;
   complete = false;
   /** Who is cordoned by the record; what was appended lately included. */
@@ -88,6 +90,7 @@ export class ViewWriter {
     const { revision, children, config, complete, cordoned } = await this.#bounded(this.#log.readView(this.#service));
     this.#revision = revision;
     this.children = children;
+    this.backing = new Backing(children);
     this.config = config;
     this.complete = complete;
     this.cordoned = new Set(cordoned);
@@ -101,8 +104,14 @@ export class ViewWriter {
       this.#log.append(this.#service, { epoch, viewRevision: this.#revision, set, remove, events }),
     );
     this.#revision = revision;
-    for (const [name, entry] of set) this.children.set(name, entry);
-    for (const name of remove) this.children.delete(name);
+    for (const [name, entry] of set) {
+      this.backing.note(name, this.children.get(name), entry);
+      this.children.set(name, entry);
+    }
+    for (const name of remove) {
+      this.backing.note(name, this.children.get(name), undefined);
+      this.children.delete(name);
+    }
     for (const event of events) {
       if (event.type === 'configured') this.config = event.config;
       if (event.type === 'complete') this.complete = true;
