@@ -36,9 +36,10 @@ const ANSWERS: Readonly<Record<LineClass, Answers>> = {
   weight: NOT_THERE,
   'shutdown-sessions': NOT_THERE,
   address: [
-    ['done', /^(no need to change the addr|IP changed from '.*' to '.*'), port changed from '.*' to '.*' by '/],
-    ['done', /^IP changed from '.*' to '.*', no need to change the port by '/],
-    ['already', /^no need to change the addr, no need to change the port by '/],
+    // 2.6 says of both what became of them, 3.0 and later only what changed.
+    ['done', /^((no need to change the addr|IP changed from '.*' to '.*'), )?port changed from '.*' to '.*' by '/],
+    ['done', /^IP changed from '.*' to '.*?'(, no need to change the port)? by '/],
+    ['already', /^(no need to change the addr, no need to change the port by '|nothing changed$)/],
     ...NOT_THERE,
   ],
   delete: [['done', /^Server deleted\.$/], ['busy', /^Server still has connections attached to it, cannot remove it\.$/], ...NOT_THERE],
