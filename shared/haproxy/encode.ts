@@ -13,10 +13,13 @@ import { serverWords, WEIGHT_MAX } from './server-words.ts';
 const WORDS_MAX = 60;
 export const LINE_BYTES_MAX = 8_000;
 
+/** ms. It holds up the commands behind it, and one that is not enough is made up for by the next look. */
+const REMOVABLE_WAIT_MS = 50;
+
 const NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 /** What a line is, which decides what may be answered. */
-export type LineClass = 'add' | 'state' | 'health' | 'address' | 'weight' | 'shutdown-sessions' | 'delete';
+export type LineClass = 'add' | 'state' | 'health' | 'address' | 'weight' | 'wait' | 'shutdown-sessions' | 'delete';
 export interface Line {
   readonly text: string;
   readonly class: LineClass;
@@ -46,7 +49,7 @@ export function linesOf(command: Command, capabilities: Capabilities): Line[] {
     case 'shutdown-sessions':
       return [line('shutdown-sessions', `shutdown sessions server ${at}`)];
     case 'delete':
-      return [line('delete', `del server ${at}`)];
+      return deleteLines(at, capabilities);
   }
 }
 
@@ -58,6 +61,12 @@ function addLines(command: Command & { kind: 'add' }, at: string, capabilities: 
   if (!capabilities.initState) return [line('add', words.join(' ')), ...checkedAdmission(at)];
   // From 3.1 HAProxy itself holds the server down until `rise` checks in a row have passed.
   return [line('add', [...words, 'init-state', 'fully-down'].join(' ')), line('health', `enable health ${at}`), state(at, 'ready')];
+}
+
+/** Idle connections are closed by other threads of HAProxy, mostly within a millisecond; `wait` returns as soon as none is left. */
+function deleteLines(at: string, capabilities: Capabilities): Line[] {
+  const wait = capabilities.waitRemovable ? [line('wait', `wait ${REMOVABLE_WAIT_MS}ms srv-removable ${at}`)] : [];
+  return [...wait, line('delete', `del server ${at}`)];
 }
 
 /**

@@ -14,6 +14,8 @@ export const READ = {
   environment: 'show env',
   stamp: 'show env POINTSMAN_STAMP',
   backends: 'show backend',
+  commands: 'help',
+  serverWords: 'add server help',
   servers: 'show servers state',
   structureOf: (backend: string): string => `show env POINTSMAN_SERVICE_${name(backend)}`,
   serversOf: (backend: string): string => `show servers state ${name(backend)}`,
@@ -34,6 +36,8 @@ const ANSWERS: Readonly<Record<LineClass, Answers>> = {
   state: NOT_THERE,
   health: NOT_THERE,
   weight: NOT_THERE,
+  // However the wait ended: what it means is the answer to the line that follows it.
+  wait: [['done', /^(Done|Failed|Wait delay expired)\b/]],
   'shutdown-sessions': NOT_THERE,
   address: [
     // 2.6 says of both what became of them, 3.0 and later only what changed.
@@ -51,6 +55,7 @@ const SILENT: Readonly<Record<LineClass, boolean>> = {
   state: true,
   health: true,
   weight: true,
+  wait: false,
   'shutdown-sessions': true,
   address: false,
   delete: false,

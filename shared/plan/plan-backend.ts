@@ -9,8 +9,9 @@ import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
 import type { BackendPlan, PlannedCommand, Waiting } from './backend-plan.ts';
 import { misfit, serves } from './fit.ts';
+import { RELOADS } from './reloads.ts';
 import { sameAddress } from './same-address.ts';
-import { isQuiet, type ServerSessions } from './sessions.ts';
+import { isQuiet, type ServerSessions, sessionsLeft } from './sessions.ts';
 import { whyStrangersStay } from './strangers.ts';
 
 export interface BackendInput {
@@ -35,12 +36,12 @@ export function planBackend(input: BackendInput): BackendPlan {
   const nothing: BackendPlan = { backend, commands: [], waiting: [], reload: null, blocked: null };
   if (desired === null) {
     const loaded = observed !== null && observed.structure !== null && !runtimeOnly;
-    return loaded ? { ...nothing, reload: { reason: 'the service is no longer configured' } } : nothing;
+    return loaded ? { ...nothing, reload: { reason: RELOADS.removed.reason } } : nothing;
   }
   if (observed === null) {
     return runtimeOnly
       ? { ...nothing, blocked: `HAProxy has no backend ${backend}, and runtimeOnly rules out a reload` }
-      : { ...nothing, reload: { reason: 'the backend is not loaded' } };
+      : { ...nothing, reload: { reason: RELOADS.missing.reason } };
   }
   if (!runtimeOnly && observed.structure === null) {
     return { ...nothing, blocked: `HAProxy has a backend ${backend} that pointsman did not declare` };
@@ -48,7 +49,7 @@ export function planBackend(input: BackendInput): BackendPlan {
   const planner = new ServerPlanner(input, desired, observed);
   planner.run();
   const restructured = !runtimeOnly && observed.structure !== input.structure;
-  const reason = restructured ? 'the structure differs from what is loaded' : planner.reloadReason;
+  const reason = restructured ? RELOADS.restructured.reason : planner.reloadReason;
   return { backend, commands: planner.commands, waiting: planner.waiting, reload: reason === null ? null : { reason }, blocked: null };
 }
 
@@ -124,7 +125,8 @@ class ServerPlanner {
     const admission = this.#admission(seen);
     // A server that comes in gets its address and weight first, so that what is checked is what will serve.
     const changes = admission === null ? this.#changes : this.#admissions;
-    if (!sameAddress(seen.address, wanted.address) || seen.port !== wanted.port) {
+    const moves = !sameAddress(seen.address, wanted.address) || seen.port !== wanted.port;
+    if (moves) {
       const { address, port } = wanted;
       changes.push({
         command: { kind: 'address', ...this.#at(seen.name), address, port },
@@ -134,7 +136,10 @@ class ServerPlanner {
     if (seen.weight !== wanted.weight) {
       changes.push({ command: { kind: 'weight', ...this.#at(seen.name), weight: wanted.weight }, reason: `its weight is ${seen.weight}` });
     }
-    if (admission !== null) this.#admissions.push(admission);
+    if (admission === null) return;
+    if (moves && this.#input.capabilities.addressLater)
+      this.waiting.push({ server: seen.name, reason: 'it is not seen at its address yet' });
+    else this.#admissions.push(admission);
   }
 
   /** What is missing for a desired server that is there to take requests; null: nothing. */
@@ -163,12 +168,13 @@ class ServerPlanner {
 
   /** No new requests, then gone when its sessions have ended. */
   #drain(seen: ObservedServer): void {
+    const sessions = this.#input.sessions.get(seen.name);
     if (seen.admin === 'ready') {
       this.#drains.push({ command: { kind: 'drain', ...this.#at(seen.name) }, reason: 'it is leaving' });
-    } else if (isQuiet(this.#input.sessions.get(seen.name))) {
+    } else if (isQuiet(sessions)) {
       this.#delete(seen, 'its sessions have ended');
     } else {
-      this.waiting.push({ server: seen.name, reason: `draining, ${this.#sessionsOf(seen)}` });
+      this.waiting.push({ server: seen.name, reason: `draining, ${sessionsLeft(sessions)}` });
     }
   }
 
@@ -190,7 +196,7 @@ class ServerPlanner {
     } else if (seen.admin === 'maint' || isQuiet(sessions) || (sessions?.countedMs ?? 0) >= this.#desired.config.drainTimeout) {
       this.#remove(seen, reason);
     } else {
-      this.waiting.push({ server: seen.name, reason: `draining, ${this.#sessionsOf(seen)}` });
+      this.waiting.push({ server: seen.name, reason: `draining, ${sessionsLeft(sessions)}` });
     }
   }
 
@@ -205,7 +211,7 @@ class ServerPlanner {
     if (sessions === undefined || sessions.current > 0) {
       this.#removals.push({ command: { kind: 'shutdown-sessions', ...this.#at(seen.name) }, reason });
     }
-    this.waiting.push({ server: seen.name, reason: `to be deleted, ${this.#sessionsOf(seen)}` });
+    this.waiting.push({ server: seen.name, reason: `to be deleted, ${sessionsLeft(sessions)}` });
   }
 
   #delete(seen: ObservedServer, reason: string): void {
@@ -223,7 +229,7 @@ class ServerPlanner {
       return;
     }
     if (!this.#input.runtimeOnly) {
-      this.reloadReason ??= `server ${seen.name} must be made anew: ${unfit}`;
+      this.reloadReason ??= `server ${seen.name} ${RELOADS.remade.reason}: ${unfit}`;
       return;
     }
     const holder = this.#byId.get(wanted.id);
@@ -235,13 +241,6 @@ class ServerPlanner {
     }
     this.#replacing = true;
     this.#remove(seen, unfit);
-  }
-
-  #sessionsOf(seen: ObservedServer): string {
-    const sessions = this.#input.sessions.get(seen.name);
-    if (sessions === undefined) return 'sessions not counted yet';
-    if (sessions.current === 0) return 'its last session has just ended';
-    return `${sessions.current} session${sessions.current === 1 ? '' : 's'} left`;
   }
 
   #at(server: string): { backend: string; server: string } {

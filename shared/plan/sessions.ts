@@ -34,3 +34,10 @@ export function foldSessions(
 export function isQuiet(sessions: ServerSessions | undefined): boolean {
   return sessions !== undefined && sessions.current === 0 && sessions.quietMs >= QUIET_MS;
 }
+
+/** For people. */
+export function sessionsLeft(sessions: ServerSessions | undefined): string {
+  if (sessions === undefined) return 'sessions not counted yet';
+  if (sessions.current === 0) return 'its last session has just ended';
+  return `${sessions.current} session${sessions.current === 1 ? '' : 's'} left`;
+}

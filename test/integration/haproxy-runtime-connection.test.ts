@@ -7,12 +7,16 @@ import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { assertLiving, identify, observeBackend, observeBackends, observeProxy, observeSessions } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { HTTP_DEFAULTS, TestHaproxy } from '../support/haproxy.ts';
+import { versionOf } from '../support/haproxy-versions.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 
 const SERVERS = 1_000;
 let haproxy: TestHaproxy;
 let tcpPort: number;
+
+/** Called as its backend where HAProxy takes that, so that what is asked by name could meet the wrong one. */
+const FRONTEND = Number(versionOf('haproxy')) < 3.3 ? 'big' : 'big:in';
 
 beforeAll(async () => {
   tcpPort = await freePort();
@@ -23,7 +27,7 @@ beforeAll(async () => {
   setenv POINTSMAN_SERVICE_big structure-1
   setenv POINTSMAN_SERVICE_gone structure-2`,
     sections: `${HTTP_DEFAULTS}
-frontend big
+frontend ${FRONTEND}
   bind 127.0.0.1:${await freePort()}
   default_backend big
 backend big

@@ -26,7 +26,7 @@ beforeAll(async () => {
   service = await HttpService.start();
   haproxy = await TestHaproxy.start({
     sections: `${HTTP_DEFAULTS}
-frontend web
+frontend web:in
   bind 127.0.0.1:${port}
   default_backend web
 backend web
