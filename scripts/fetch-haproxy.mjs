@@ -27,7 +27,7 @@ for (const { version, whyNot } of matrix()) {
       return true;
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
-      reasons.push(error.message);
+      reasons.push(`${suite}: ${error.message}`);
       return false;
     }
   });
@@ -41,7 +41,7 @@ function unpack(version, suite, folder) {
   const apt = privateApt(join(folder, 'apt'), suite);
   run('apt-get', [...apt, 'update', '-q']);
   const candidate = /^ {2}Candidate: (\S+)/m.exec(run('apt-cache', [...apt, 'policy', 'haproxy']))?.[1] ?? 'none';
-  if (!candidate.startsWith(`${version}.`)) throw new Error(`Debian ${suite} has HAProxy ${candidate}, not ${version}`);
+  if (!candidate.startsWith(`${version}.`)) throw new Error(`it has HAProxy ${candidate}, not ${version}`);
 
   const packages = withLibraries(apt, ['haproxy', 'patchelf']);
   run('apt-get', [...apt, 'download', '-q', ...packages], { cwd: folder });
@@ -125,10 +125,11 @@ function loaderOf(system) {
   return join(loader.parentPath ?? loader.path, loader.name);
 }
 
-/** @returns {string} its stdout. Throws with the last line that it printed. */
+/** @returns {string} its stdout. Throws with the line that says why, else the last one. */
 function run(command, args, options = {}) {
   const ran = spawnSync(command, args, { encoding: 'utf8', timeout: COMMAND_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX, ...options });
   if (ran.error !== undefined) throw new Error(`${command}: ${ran.error.message}`);
   if (ran.status === 0) return ran.stdout;
-  throw new Error(`${command} failed: ${ran.stderr.trim().split('\n').at(-1) ?? `status ${ran.status}`}`);
+  const said = ran.stderr.trim().split('\n');
+  throw new Error(`${command} failed: ${said.find((line) => /^[EW]: Failed/.test(line)) ?? said.at(-1)}`);
 }
