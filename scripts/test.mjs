@@ -2,8 +2,9 @@
  * `npm test`: setup, then types and lint, then every test. The last line is `N passed, N failed`, with `, N skipped` when there are
  * any, from vitest's own count; it comes last also when a check failed or vitest could not run. Exit code 0 only if all is well.
  * With arguments (`npm test -- test/unit/plan`) only the named tests run, without the checks. `--long` runs test/long.
+ * The tests that speak to HAProxy run with several versions of it; `HAPROXY=/path/to/haproxy npm test` runs all tests with that one.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,8 @@ const rest = long ? args.slice(1) : args;
 
 orExplain(() => setup({ programs: true }));
 const failedChecks = rest.length === 0 && !long ? await check() : [];
+// What cannot be fetched leaves its reason, and the tests of that version are skipped.
+if (rest.length === 0 && !long) spawnSync(findNode(), [join(root, 'scripts/fetch-haproxy.mjs')], { stdio: 'inherit' });
 const { counts, code } = await vitest(rest);
 
 if (failedChecks.length > 0) console.log(`check failed: ${failedChecks.join(', ')} (printed above; alone: npm run check)`);

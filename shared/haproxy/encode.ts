@@ -13,10 +13,13 @@ import { MAX_CONN_MAX, serverWords, WEIGHT_MAX } from './server-words.ts';
 const WORDS_MAX = 60;
 export const LINE_BYTES_MAX = 8_000;
 
+/** ms. It holds up the commands behind it, and one that is not enough is made up for by the next look. */
+const REMOVABLE_WAIT_MS = 50;
+
 const NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 /** What a line is, which decides what may be answered. */
-export type LineClass = 'add' | 'state' | 'health' | 'address' | 'weight' | 'max-conn' | 'shutdown-sessions' | 'delete';
+export type LineClass = 'add' | 'state' | 'health' | 'address' | 'weight' | 'max-conn' | 'wait' | 'shutdown-sessions' | 'delete';
 export interface Line {
   readonly text: string;
   readonly class: LineClass;
@@ -50,7 +53,7 @@ export function linesOf(command: Command, capabilities: Capabilities): Line[] {
     case 'shutdown-sessions':
       return [line('shutdown-sessions', `shutdown sessions server ${at}`)];
     case 'delete':
-      return [line('delete', `del server ${at}`)];
+      return deleteLines(at, capabilities);
   }
 }
 
@@ -80,6 +83,12 @@ function targetWords({ address, port: to }: Command & { kind: 'check-target' }):
   assert(address !== null || to !== null, 'checks are sent to another address, port or both');
   if (address === null) return `check-port ${port(to ?? 0)}`;
   return to === null ? `check-addr ${ip(address)}` : `check-addr ${ip(address)} port ${port(to)}`;
+}
+
+/** Idle connections are closed by other threads of HAProxy, mostly within a millisecond; `wait` returns as soon as none is left. */
+function deleteLines(at: string, capabilities: Capabilities): Line[] {
+  const wait = capabilities.waitRemovable ? [line('wait', `wait ${REMOVABLE_WAIT_MS}ms srv-removable ${at}`)] : [];
+  return [...wait, line('delete', `del server ${at}`)];
 }
 
 /**

@@ -17,7 +17,10 @@ const ASK_DEADLINE_MS = 2_000;
 /** A master of 10,000 servers was away for 1.4 s. */
 const AWAY_MS = 5_000;
 const POLL_EVERY_MS = 20;
+/** How often it is asked again for a reload while another one, or the start, is under way: 0.1 to 1.4 s. */
+const BUSY_EVERY_MS = 100;
 const REPLY_BYTES_MAX = 1024 * 1024;
+const BUSY = /^Another reload is still in progress\.$/m;
 
 export interface MasterProcesses {
   readonly pid: number;
@@ -63,10 +66,11 @@ export async function reloadByMaster(socket: SocketAddress, options: { deadlineM
   const before = await masterBack(socket, options.signal);
   // A worker that ends in error takes its master along, and the socket with it. Null: it is not a process that can be seen from here.
   const process = (await isHaproxy(before.pid, 'haproxy')) ? await processStatus(before.pid) : null;
-  const reply = await ask(socket, 'reload', deadline - performance.now(), options.signal);
+  const reply = await askToReload(socket, deadline, options.signal);
   const outcome = /^Success=([01])$/m.exec(reply)?.[1];
   if (outcome === '1') return;
-  if (outcome === '0') throw reloadFailed(alertsOf(reply).join('\n') || 'the master refused the new configuration');
+  if (outcome === '0')
+    throw reloadFailed(alertsOf(reply).join('\n') || (BUSY.exec(reply)?.[0] ?? 'the master refused the new configuration'));
   if (reply.trim() !== '') throw reloadFailed(`the master answered ${JSON.stringify(reply.trim().slice(0, 200))}`);
   for (;;) {
     const now = await masterProcesses(socket).catch(() => null);
@@ -78,6 +82,15 @@ export async function reloadByMaster(socket: SocketAddress, options: { deadlineM
     if (performance.now() > deadline) throw reloadFailed('the master did not say how it ended in time');
     if (options.signal?.aborted) throw reloadFailed('its outcome was not waited for');
     await pause(POLL_EVERY_MS, options.signal);
+  }
+}
+
+/** From 3.1 on a master whose last worker is still starting refuses, and keeps the connection open: it is asked again until the deadline. */
+async function askToReload(socket: SocketAddress, deadline: number, signal?: AbortSignal): Promise<string> {
+  for (;;) {
+    const reply = await ask(socket, 'reload', deadline - performance.now(), signal, BUSY);
+    if (!BUSY.test(reply) || performance.now() > deadline || signal?.aborted) return reply;
+    await pause(BUSY_EVERY_MS, signal);
   }
 }
 
@@ -102,8 +115,8 @@ export function reloadFailed(reason: string, cause?: unknown): PointsmanError {
   });
 }
 
-/** One command; everything until the master closes the connection. */
-function ask(socket: SocketAddress, command: string, deadlineMs: number, signal?: AbortSignal): Promise<string> {
+/** One command; everything until the master closes the connection, or until `last` is in it. */
+function ask(socket: SocketAddress, command: string, deadlineMs: number, signal?: AbortSignal, last?: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     const connection = connect(socket.kind === 'unix' ? { path: socket.path } : { host: socket.host, port: socket.port });
     let reply = '';
@@ -124,7 +137,7 @@ function ask(socket: SocketAddress, command: string, deadlineMs: number, signal?
     });
     connection.on('data', (chunk: string) => {
       reply += chunk;
-      if (reply.length > REPLY_BYTES_MAX) end(() => resolve(reply));
+      if (reply.length > REPLY_BYTES_MAX || last?.test(reply) === true) end(() => resolve(reply));
     });
     // Once the command is sent, a reset is only the master leaving: what it did is asked of it afterwards.
     connection.on('error', (error) => end(() => (sent ? resolve(reply) : reject(unreachable(socket, error)))));

@@ -1,11 +1,12 @@
 /**
- * What a HAProxy worker has and is, read from its runtime API. Each function is one round trip unless it says otherwise; none changes anything. Throws
+ * What a HAProxy worker has and is, read from its runtime API. Each function is one round trip unless it says otherwise (and one more for a worker that
+ * was not met before, which is asked what it can do); none changes anything. Throws
  * what the connection throws, and HAPROXY_STATE_UNREADABLE when a reply is not what HAProxy's management guide says.
  */
 import { PointsmanError } from '../errors.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { ObservedBackend, WorkerIdentity } from '../model/observed.ts';
-import { capabilitiesOf } from './capabilities.ts';
+import { askedCapabilities } from './asked-capabilities.ts';
 import type { RuntimeConnection } from './connection.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseLoaded, parseVariable } from './parse-process.ts';
 import { parseServersState } from './parse-servers.ts';
@@ -42,7 +43,7 @@ export interface ObservedProxy extends Worker {
 }
 
 export async function observeProxy(connection: RuntimeConnection): Promise<ObservedProxy> {
-  return proxyOf((await ask(connection, OF_PROXY)) as [string, string, string]);
+  return proxyOf(connection, (await ask(connection, OF_PROXY)) as [string, string, string]);
 }
 
 /** The worker, and one backend as observeBackend gives it; null too when its state cannot be read: that is its own trouble, and not the worker's. */
@@ -52,7 +53,8 @@ export async function observeProxyAndBackend(
 ): Promise<{ proxy: ObservedProxy; backend: ObservedBackend | null }> {
   const replies = await ask(connection, [...OF_PROXY, ...ofBackend(backend)]);
   const [info, environment, names, state, variable] = replies as [string, string, string, string, string];
-  return { proxy: proxyOf([info, environment, names]), backend: readable(() => backendOf(backend, [state, variable])) };
+  const proxy = await proxyOf(connection, [info, environment, names]);
+  return { proxy, backend: readable(() => backendOf(backend, [state, variable])) };
 }
 
 function readable<T>(read: () => T): T | null {
@@ -68,14 +70,17 @@ const NOT_LOADED = { structure: null, form: null };
 
 const OF_PROXY = [READ.info, READ.environment, READ.backends];
 
-function proxyOf([info, environment, names]: readonly [string, string, string]): ObservedProxy {
+async function proxyOf(
+  connection: RuntimeConnection,
+  [info, environment, names]: readonly [string, string, string],
+): Promise<ObservedProxy> {
   const { stamp, structures: loaded } = parseEnvironment(environment);
   const backends = new Set(parseBackends(names));
   const structures = new Map(
     [...loaded].flatMap(([backend, { structure }]) => (backends.has(backend) ? [[backend, structure] as const] : [])),
   );
   const answered = worker(info, stamp);
-  return { ...answered, capabilities: capabilitiesOf(answered.version), backends, structures };
+  return { ...answered, capabilities: await askedCapabilities(connection, answered), backends, structures };
 }
 
 /** null: no such backend. */
@@ -118,7 +123,7 @@ export async function observeAll(
   connection: RuntimeConnection,
 ): Promise<{ worker: ObservedProxy; backends: ReadonlyMap<string, ObservedBackend> }> {
   const [info, environment, names, state] = (await ask(connection, [...OF_PROXY, READ.servers])) as [string, string, string, string];
-  return { worker: proxyOf([info, environment, names]), backends: backendsOf(state, environment, names) };
+  return { worker: await proxyOf(connection, [info, environment, names]), backends: backendsOf(state, environment, names) };
 }
 
 /** Every backend in one reply: for a full pass. */

@@ -11,18 +11,17 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, errorFields, PointsmanError } from '../errors.ts';
-import type { ProxyConfig, ReloadWay, RuntimeAddress, SocketAddress } from '../model/proxy-config.ts';
+import type { ProxyConfig, ReloadWay, SocketAddress } from '../model/proxy-config.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Role } from '../runtime/role.ts';
 import { backoff, pause } from '../runtime/wait.ts';
 import { alertsOf, environmentOf, toolMissing } from './config-check.ts';
 import { createFolder } from './managed-folder.ts';
 import { type MasterProcesses, masterProcesses } from './master.ts';
-import { identify } from './observe.ts';
 import { endHaproxy } from './process-end.ts';
 import { ProcessLog } from './process-log.ts';
 import { isHaproxy, type ProcessStatus, processStatus, stillRuns } from './process-status.ts';
-import { withRuntime } from './runtime.ts';
+import { servingFault } from './serving-fault.ts';
 
 const START_DEADLINE_MS = 15_000;
 const RESTART_FIRST_MS = 200;
@@ -30,7 +29,7 @@ const RESTART_MOST_MS = 10_000;
 /** One that ran this long was well: the next restart is quick again. */
 const WELL_AFTER_MS = 30_000;
 const LOOK_EVERY_MS = 100;
-/** ms that one of an earlier start has to show that it serves: a master that executes itself again is away for a moment. */
+/** ms that one has to show that it serves: a master that executes itself again is away for a moment, and a worker reads its files first. */
 const SERVES_MS = 3_000;
 /** HAProxy binds a unix socket under a temporary name that is longer by a pid; a socket's path has at most 107 bytes. */
 const SOCKET_PATH_BYTES_MAX = 90;
@@ -204,9 +203,15 @@ export class Supervisor implements Role {
 
   async #firstWorker(child: ChildProcess, offset: number): Promise<void> {
     const deadline = performance.now() + START_DEADLINE_MS;
+    let listed = Number.POSITIVE_INFINITY;
     for (;;) {
       const master = await masterProcesses(this.#master).catch(() => null);
-      if (master !== null && master.pid === child.pid && master.workers.length > 0) return;
+      if (master !== null && master.pid === child.pid && master.workers.length > 0) {
+        // From 3.1 on a worker is listed before it has read its files: it is there when it answers.
+        listed = Math.min(listed, performance.now());
+        const fault = await servingFault(this.#master, this.#proxy.runtime).catch((error: Error) => error.message);
+        if (fault === null || performance.now() - listed > SERVES_MS) return;
+      }
       if (child.exitCode !== null || child.signalCode !== null) {
         const alerts = alertsOf(await this.#log.since(offset))
           .join('\n')
@@ -229,15 +234,6 @@ export class Supervisor implements Role {
       await this.#log.bound();
     }
   }
-}
-
-/** Why the worker that answers is not one that serves; null: it is. Throws what asking throws. */
-async function servingFault(master: SocketAddress, runtime: RuntimeAddress): Promise<string | null> {
-  const [{ workers, oldWorkers }, { identity, stopping }] = await Promise.all([masterProcesses(master), withRuntime(runtime, identify)]);
-  if (stopping) return `its worker ${identity.pid} is stopping`;
-  return [...workers, ...oldWorkers].includes(identity.pid)
-    ? null
-    : `the runtime socket is answered by pid ${identity.pid}, no worker of it`;
 }
 
 function startFailed(reason: string): PointsmanError {

@@ -4,6 +4,11 @@ import type { ObservedServer } from '../model/observed.ts';
 import type { PlannedCommand } from './backend-plan.ts';
 import { sameAddress } from './same-address.ts';
 
+/** Whether it is at another address than it should be. */
+export function movesTo(wanted: DesiredServer, seen: ObservedServer): boolean {
+  return !sameAddress(seen.address, wanted.address) || seen.port !== wanted.port;
+}
+
 /** `maxConn`: what HAProxy has now; undefined: it was not asked. */
 export function changesOf(
   desired: DesiredBackend,
@@ -14,7 +19,7 @@ export function changesOf(
   const { check, server: options } = desired.config;
   const at = { backend: desired.service, server: seen.name };
   const changes: PlannedCommand[] = [];
-  if (!sameAddress(seen.address, wanted.address) || seen.port !== wanted.port) {
+  if (movesTo(wanted, seen)) {
     const { address, port } = wanted;
     changes.push({ command: { kind: 'address', ...at, address, port }, reason: `it is at ${seen.address} port ${seen.port}` });
   }

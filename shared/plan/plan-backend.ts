@@ -9,11 +9,12 @@ import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
 import { admissionOf } from './admission.ts';
 import type { BackendPlan, PlannedCommand, Waiting } from './backend-plan.ts';
-import { changesOf } from './changes.ts';
+import { changesOf, movesTo } from './changes.ts';
 import type { Command } from './command.ts';
 import { ANY_FORM, type Forms, misfit, serves } from './fit.ts';
+import { RELOADS } from './reloads.ts';
 import { Replacements, UNTIL_UP } from './replacements.ts';
-import { isQuiet, type ServerSessions, sessionsText } from './sessions.ts';
+import { isQuiet, type ServerSessions, sessionsLeft } from './sessions.ts';
 import { stoodInFor } from './stand-in.ts';
 import { whyStrangersStay } from './strangers.ts';
 
@@ -43,12 +44,12 @@ export function planBackend(input: BackendInput): BackendPlan {
   const nothing: BackendPlan = { backend, commands: [], waiting: [], reload: null, blocked: null };
   if (desired === null) {
     const loaded = observed !== null && observed.structure !== null && !runtimeOnly;
-    return loaded ? { ...nothing, reload: { reason: 'the service is no longer configured' } } : nothing;
+    return loaded ? { ...nothing, reload: { reason: RELOADS.removed.reason } } : nothing;
   }
   if (observed === null) {
     return runtimeOnly
       ? { ...nothing, blocked: `HAProxy has no backend ${backend}, and runtimeOnly rules out a reload` }
-      : { ...nothing, reload: { reason: 'the backend is not loaded' } };
+      : { ...nothing, reload: { reason: RELOADS.missing.reason } };
   }
   if (!runtimeOnly && observed.structure === null) {
     return { ...nothing, blocked: `HAProxy has a backend ${backend} that pointsman did not declare` };
@@ -56,7 +57,7 @@ export function planBackend(input: BackendInput): BackendPlan {
   const planner = new ServerPlanner(input, desired, observed);
   planner.run();
   const restructured = !runtimeOnly && observed.structure !== input.structure;
-  const reason = restructured ? 'the structure differs from what is loaded' : null;
+  const reason = restructured ? RELOADS.restructured.reason : null;
   return { backend, commands: planner.commands, waiting: planner.waiting, reload: reason === null ? null : { reason }, blocked: null };
 }
 
@@ -135,7 +136,10 @@ class ServerPlanner {
     // A server that comes in gets its address and weight first, so that what is checked is what will serve.
     const changes = admission === null ? this.#changes : this.#admissions;
     changes.push(...changesOf(this.#desired, wanted, seen, this.#input.maxConns?.get(seen.name)));
-    if (admission !== null) this.#admissions.push(admission);
+    if (admission === null) return;
+    if (movesTo(wanted, seen) && this.#input.capabilities.addressLater)
+      this.waiting.push({ server: seen.name, reason: 'it is not seen at its address yet' });
+    else this.#admissions.push(admission);
   }
 
   /** No new requests for now; whatever else it needs it gets when it comes in again. */
@@ -145,12 +149,13 @@ class ServerPlanner {
 
   /** No new requests, then gone when its sessions have ended. */
   #drain(seen: ObservedServer): void {
+    const sessions = this.#input.sessions.get(seen.name);
     if (seen.admin === 'ready') {
       this.#drains.push({ command: { kind: 'drain', ...this.#at(seen.name) }, reason: 'it is leaving' });
-    } else if (isQuiet(this.#input.sessions.get(seen.name))) {
+    } else if (isQuiet(sessions)) {
       this.#delete(seen, 'its sessions have ended');
     } else {
-      this.waiting.push({ server: seen.name, reason: `draining, ${sessionsText(this.#input.sessions.get(seen.name))}` });
+      this.waiting.push({ server: seen.name, reason: `draining, ${sessionsLeft(sessions)}` });
     }
   }
 
@@ -172,7 +177,7 @@ class ServerPlanner {
     } else if (seen.admin === 'maint' || isQuiet(sessions) || (sessions?.countedMs ?? 0) >= this.#desired.config.drainTimeout) {
       this.#remove(seen, reason);
     } else {
-      this.waiting.push({ server: seen.name, reason: `draining, ${sessionsText(this.#input.sessions.get(seen.name))}` });
+      this.waiting.push({ server: seen.name, reason: `draining, ${sessionsLeft(sessions)}` });
     }
   }
 
@@ -187,7 +192,7 @@ class ServerPlanner {
     if (sessions === undefined || sessions.current > 0) {
       this.#removals.push({ command: { kind: 'shutdown-sessions', ...this.#at(seen.name) }, reason });
     }
-    this.waiting.push({ server: seen.name, reason: `to be deleted, ${sessionsText(this.#input.sessions.get(seen.name))}` });
+    this.waiting.push({ server: seen.name, reason: `to be deleted, ${sessionsLeft(sessions)}` });
   }
 
   #delete(seen: ObservedServer, reason: string): void {

@@ -36,7 +36,7 @@ export function isQuiet(sessions: ServerSessions | undefined): boolean {
 }
 
 /** For people. */
-export function sessionsText(sessions: ServerSessions | undefined): string {
+export function sessionsLeft(sessions: ServerSessions | undefined): string {
   if (sessions === undefined) return 'sessions not counted yet';
   if (sessions.current === 0) return 'its last session has just ended';
   return `${sessions.current} session${sessions.current === 1 ? '' : 's'} left`;

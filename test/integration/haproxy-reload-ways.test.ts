@@ -65,6 +65,17 @@ describe('with a HAProxy that somebody else runs as master and workers', () => {
 
   it("by the master's CLI", () => reloaded({ kind: 'master', socket: running.haproxy.master }));
 
+  it("by the master's CLI while a reload of somebody else is under way", async () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => renderedServer(index + 1, `10.0.${index >> 8}.${index & 255}`, {}));
+    const large = { config: serviceConfig({ name: 'large', check: { type: 'none' } }), servers: many };
+    await syncManaged(running.managed, running.files([...before, large]));
+    process.kill(running.haproxy.pid, 'SIGUSR2');
+    // The master has executed itself again, and from 3.1 on its new worker is still reading.
+    await until('the other reload', async () => (await masterProcesses(running.haproxy.master)).reloads === 1);
+    await reload({ kind: 'master', socket: running.haproxy.master }, running.reloadInput);
+    expect(await until('the master to be back', () => masterProcesses(running.haproxy.master))).toMatchObject({ reloads: 2, failed: 0 });
+  });
+
   it('by a command', () =>
     reloaded({ kind: 'command', argv: [process.execPath, '-e', `process.kill(${running.haproxy.pid}, 'SIGUSR2')`] }));
 

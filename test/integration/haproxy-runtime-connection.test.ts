@@ -7,12 +7,16 @@ import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { assertLiving, identify, observeBackend, observeBackends, observeProxy, observeSessions } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { HTTP_DEFAULTS, TestHaproxy } from '../support/haproxy.ts';
+import { versionOf } from '../support/haproxy-versions.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 
 const SERVERS = 1_000;
 let haproxy: TestHaproxy;
 let tcpPort: number;
+
+/** Called as its backend where HAProxy takes that, so that what is asked by name could meet the wrong one. */
+const FRONTEND = Number(versionOf('haproxy')) < 3.3 ? 'big' : 'big:in';
 
 beforeAll(async () => {
   tcpPort = await freePort();
@@ -23,7 +27,7 @@ beforeAll(async () => {
   setenv POINTSMAN_SERVICE_big structure-1
   setenv POINTSMAN_SERVICE_gone structure-2`,
     sections: `${HTTP_DEFAULTS}
-frontend big
+frontend ${FRONTEND}
   bind 127.0.0.1:${await freePort()}
   default_backend big
 backend big
@@ -57,7 +61,7 @@ describe('reading', () => {
         expect(backend?.servers.get('s999')).toMatchObject({ id: 1_000, port: 10_999, admin: 'maint', check: 'none' });
         const all = await observeBackends(connection);
         expect(all.get('big')).toEqual(backend);
-        expect(all.get('empty')).toEqual({ name: 'empty', structure: null, servers: new Map() });
+        expect(all.get('empty')).toEqual({ name: 'empty', structure: null, form: null, servers: new Map() });
         expect((await observeSessions(connection, 'big'))?.size).toBe(SERVERS);
         const replies = await connection.send(
           Array.from({ length: 500 }, (_, index) => (index % 100 === 0 ? 'show servers state' : 'show version')),

@@ -20,13 +20,13 @@ beforeAll(async () => {
   const lines = services.map((service, index) => `  server other-${4 - index} 127.0.0.1:${service.port} id ${index + 1}`);
   haproxy = await TestHaproxy.start({
     sections: `${HTTP_DEFAULTS}
-frontend web
+frontend web:in
   bind 127.0.0.1:${runtimePort}
   default_backend web
 backend web
   balance uri
   hash-type consistent
-frontend file
+frontend file:in
   bind 127.0.0.1:${filePort}
   default_backend file
 backend file

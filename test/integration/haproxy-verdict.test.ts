@@ -19,7 +19,7 @@ it('a hung server is down until it is up again, and a healthy one is up all the 
   const [frontend, healthyPort, hungPort] = await Promise.all([freePort(), freePort(), freePort()]);
   const haproxy = await TestHaproxy.start({
     sections: `${HTTP_DEFAULTS}
-frontend web
+frontend web:in
   bind 127.0.0.1:${frontend}
   default_backend web
 backend web

@@ -1,6 +1,7 @@
 /**
- * PURE. A model of one HAProxy 2.6 backend as the runtime API shows it: takes the same lines, gives the same replies, and lets time pass in
- * `tick`. Sessions, idle connections and checks are as simple as the plan needs them to be.
+ * PURE. A model of one HAProxy backend as the runtime API shows it: takes the same lines, gives the same replies, and lets time pass in
+ * `tick`. Sessions, idle connections and checks are as simple as the plan needs them to be. It is a HAProxy 2.6, or with `later` one of 3.1
+ * and after: it knows `wait` and `init-state`, and a new address holds only after a tick.
  */
 import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
 
@@ -18,15 +19,26 @@ export interface ModelServer {
   check: 'pending' | 'passed' | 'failed';
   sessions: number;
   idle: number;
+  /** Added with `init-state fully-down`: down when it leaves maint, until its checks pass. */
+  initDown?: boolean;
+  /** Said, but not in force yet. */
+  moving?: { readonly address: string; readonly port: number };
 }
 
 export class HaproxyModel {
   readonly servers = new Map<string, ModelServer>();
   structure: string | null;
   readonly #alive: (address: string, port: number) => boolean;
+  readonly #later: boolean;
 
-  constructor(structure: string | null, alive: (address: string, port: number) => boolean, servers: readonly ModelServer[] = []) {
+  constructor(
+    structure: string | null,
+    alive: (address: string, port: number) => boolean,
+    servers: readonly ModelServer[] = [],
+    later = false,
+  ) {
     this.structure = structure;
+    this.#later = later;
     this.#alive = alive;
     for (const server of servers) this.servers.set(server.name, { ...server });
   }
@@ -38,6 +50,7 @@ export class HaproxyModel {
     const name = at.slice(at.indexOf('/') + 1);
     if (line.startsWith('add server ')) return this.#add(name, words);
     const server = this.servers.get(name);
+    if (line.startsWith('wait ')) return this.#wait(server);
     if (server === undefined) return '[3]: No such server.\n';
     if (line.startsWith('enable health ')) {
       if (!server.configured) return '[3]: Health check was not configured on this server, cannot enable.\n';
@@ -59,6 +72,8 @@ export class HaproxyModel {
     for (const other of this.servers.values()) {
       if (other.id === id) return `[3]: 'id' : custom id ${id} already used at (null):0 ('server ${other.name}').\n`;
     }
+    const initDown = words.includes('init-state');
+    if (initDown && !this.#later) return "[3]: unknown keyword 'init-state'\n";
     const where = words[3] ?? '';
     const colon = where.lastIndexOf(':');
     this.servers.set(name, {
@@ -75,8 +90,17 @@ export class HaproxyModel {
       check: 'pending',
       sessions: 0,
       idle: 0,
+      initDown,
     });
     return '[6]: New server registered.\n';
+  }
+
+  /** Idle connections of a server in maint are closed meanwhile. */
+  #wait(server: ModelServer | undefined): string {
+    if (!this.#later) return '[6]: Unknown command: `wait`\n';
+    if (server === undefined) return '[3]: Failed.\n';
+    if (server.admin === 'maint') server.idle = 0;
+    return server.sessions > 0 ? '[3]: Wait delay expired.\n' : '[6]: Done.\n';
   }
 
   #delete(server: ModelServer): string {
@@ -91,8 +115,8 @@ export class HaproxyModel {
       case 'state':
         if (value === 'maint') Object.assign(server, { admin: 'maint', running: false, paused: true });
         else {
-          // Out of maint a server is up at once, whatever its checks would say.
-          if (server.admin === 'maint') Object.assign(server, { running: true, paused: false });
+          // Out of maint a server is up at once, whatever its checks would say, unless it was added to be down until they pass.
+          if (server.admin === 'maint') Object.assign(server, { running: server.initDown !== true, paused: false });
           server.admin = value === 'drain' ? 'drain' : 'ready';
         }
         return '';
@@ -103,7 +127,8 @@ export class HaproxyModel {
         server.weight = Number(value);
         return '';
       case 'addr': {
-        Object.assign(server, { address: value, port: Number(port) });
+        const moving = { address: value ?? '', port: Number(port) };
+        Object.assign(server, this.#later ? { moving } : moving);
         return "[4]: IP changed from 'a' to 'b', port changed from '1' to '2' by 'stats socket command'\n";
       }
       default:
@@ -115,6 +140,7 @@ export class HaproxyModel {
   tick(): void {
     for (const server of this.servers.values()) {
       server.idle = 0;
+      if (server.moving !== undefined) Object.assign(server, server.moving, { moving: undefined });
       if (server.admin !== 'ready' && server.sessions > 0) server.sessions -= 1;
       if (!server.configured || !server.enabled || server.paused || server.admin === 'maint') continue;
       const alive = this.#alive(server.address, server.port);

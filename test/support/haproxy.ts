@@ -107,11 +107,17 @@ ${options.sections}
   /** By signal, as `systemctl reload` does; resolves when the new worker answers and the master can take the next reload. */
   async reload(): Promise<void> {
     const before = await this.workerPid();
+    // A worker answers before its master listens to signals.
+    await this.#masterLists(before);
     process.kill(this.pid, 'SIGUSR2');
     const worker = await until('a new worker', async () => {
       const pid = await this.workerPid();
       return pid === before ? false : pid;
     });
+    await this.#masterLists(worker);
+  }
+
+  async #masterLists(worker: number): Promise<void> {
     await until('the master', async () => (await this.masterCli('show proc')).includes(`${worker} `));
   }
 

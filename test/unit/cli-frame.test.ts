@@ -195,8 +195,9 @@ describe('render', () => {
   it('prints a config that HAProxy takes', async () => {
     const { out } = await pointsman('render', '--config', 'good.yaml', '--proxy', 'side');
     await writeFile(path('rendered.cfg'), out);
-    const checked = await promisify(execFile)('haproxy', ['-c', '-f', path('rendered.cfg')], { timeout: COMMAND_DEADLINE_MS });
-    expect(checked.stdout).toContain('Configuration file is valid');
+    const checked = promisify(execFile)('haproxy', ['-c', '-f', path('rendered.cfg')], { timeout: COMMAND_DEADLINE_MS });
+    // Its exit code says it: from 3.3 on it prints nothing.
+    await expect(checked).resolves.toBeDefined();
   });
 
   it('writes the same to a folder, and names what it wrote', async () => {

@@ -1,7 +1,7 @@
 /** The parsers of HAProxy's replies, on captured and on broken texts. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { capabilitiesOf } from '../../shared/haproxy/capabilities.ts';
+import { capabilitiesOf, parseCommands, parseServerWords } from '../../shared/haproxy/capabilities.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseVariable } from '../../shared/haproxy/parse-process.ts';
 import { parseServersState } from '../../shared/haproxy/parse-servers.ts';
 import { parseServerConnections, parseStatisticSessions } from '../../shared/haproxy/parse-sessions.ts';
@@ -16,6 +16,18 @@ const STATE = `1
 3 web 11 drained 2001:db8::9 2 8 7 7 1 8 3 0 7 0 0 1 - 90 - 0 0 - - 0
 4 two 5 x:1 127.0.0.1 2 0 5 1 16 1 0 2 0 0 0 1 - 9 - 0 0 - - 0
 4 two 6 named - 2 0 5 1 16 1 0 2 0 0 0 1 localhost 9 - 0 0 - - 0
+`;
+
+/** Lines of HAProxy 3.4.0's. */
+const HELP = `[6]: The following commands are valid at this level:
+  add backend <backend>                   : add a new backend
+  add server <bk>/<srv>                   : create a new server
+  set server <bk>/<srv> [opts]            : change a server's state, weight, address or ssl
+  show servers state [<backend>]          : dump volatile server information (all or for a single backend)
+  wait {-h|<delay_ms>} cond [args...]     : wait the specified delay or condition (-h to see list)
+  help [<command>]                        : list matching or all commands
+  prompt [help | n | i | p | timed ]*     : toggle interactive mode with prompt
+
 `;
 
 describe('show servers state', () => {
@@ -162,6 +174,30 @@ describe('the process', () => {
     ['10.0', true, true],
   ])('version %s', (version, waitRemovable, initState) => {
     expect(capabilitiesOf(version)).toMatchObject({ version, waitRemovable, initState });
+  });
+
+  it('what the process says of itself counts more than its version', () => {
+    const commands = parseCommands(HELP);
+    expect([...commands]).toEqual(['add backend', 'add server', 'set server', 'show servers state', 'wait', 'help', 'prompt']);
+    const serverWords = parseServerWords('List of keywords supported for dynamic server:\nbackup\ninit-state\n\n');
+    expect(serverWords).toEqual(new Set(['backup', 'init-state']));
+    const older = { waitRemovable: true, initState: true, dynamicBackends: true, addressLater: false };
+    expect(capabilitiesOf('2.6.12', { commands, serverWords })).toMatchObject(older);
+    const bare = { commands: new Set(['help']), serverWords: new Set(['backup']) };
+    const later = { waitRemovable: false, initState: false, dynamicBackends: false, addressLater: true };
+    expect(capabilitiesOf('3.4.0', bare)).toMatchObject(later);
+  });
+
+  it('before 3.2 the version says which words a server may have', () => {
+    const serverWords = parseServerWords("[3]: Require 'backend/server'.\n");
+    expect(serverWords).toBeNull();
+    expect(capabilitiesOf('3.1.5', { commands: parseCommands(HELP), serverWords })).toMatchObject({ initState: true });
+    expect(capabilitiesOf('3.0.5', { commands: parseCommands(HELP), serverWords })).toMatchObject({ initState: false });
+  });
+
+  it('no list of commands or of words', () => {
+    expect(() => parseCommands('[3]: Permission denied\n')).toThrow('cannot read');
+    expect(() => parseServerWords('')).toThrow('cannot read');
   });
 
   it('no version', () => {

@@ -5,7 +5,15 @@ import { isEmpty } from '../../shared/plan/backend-plan.ts';
 import { leavingServers } from '../../shared/plan/fit.ts';
 import { type BackendInput, planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions } from '../../shared/plan/sessions.ts';
-import { desiredBackend, desiredServer, HAPROXY_2_6, observedBackend, observedServer, serviceConfig } from '../support/samples.ts';
+import {
+  desiredBackend,
+  desiredServer,
+  HAPROXY_2_6,
+  HAPROXY_3_4,
+  observedBackend,
+  observedServer,
+  serviceConfig,
+} from '../support/samples.ts';
 
 const QUIET = { current: 0, quietMs: 100 };
 const A = '10.0.0.1:80';
@@ -85,6 +93,15 @@ describe('servers that should serve', () => {
     const observed = observedBackend([observedServer(1, { check: 'none', checking: false, ...seen })]);
     const desired = desiredBackend([desiredServer(1)], serviceConfig({ check: { type: 'none' } }));
     expect(commands({ desired, observed })).toEqual(expected);
+  });
+
+  it('from 3.0 on one that moved is let in where it was seen to be, because HAProxy answers before the address holds', () => {
+    const desired = desiredBackend([desiredServer(1)]);
+    const moved = observedServer(1, { admin: 'maint', address: '10.9.9.9', operation: 'stopped', checking: false });
+    const input = { desired, observed: observedBackend([moved]), capabilities: HAPROXY_3_4 };
+    expect(commands(input)).toEqual([`address ${A}`]);
+    expect(plan(input).waiting).toEqual([{ server: A, reason: 'it is not seen at its address yet' }]);
+    expect(commands({ ...input, observed: observedBackend([{ ...moved, address: '10.0.0.1' }]) })).toEqual([`admit ${A}`]);
   });
 
   it('does not patch an IPv6 address that HAProxy spells otherwise', () => {

@@ -6,13 +6,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encode } from '../../shared/haproxy/encode.ts';
+import type { Capabilities } from '../../shared/model/capabilities.ts';
 import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.ts';
 import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
 import { stoodInFor } from '../../shared/plan/stand-in.ts';
 import { HaproxyModel, type ModelServer } from '../support/haproxy-model.ts';
-import { desiredBackend, desiredServer, HAPROXY_2_6, HTTP_CHECK, serviceConfig } from '../support/samples.ts';
+import { desiredBackend, desiredServer, HAPROXY_2_6, HAPROXY_3_4, HTTP_CHECK, serviceConfig } from '../support/samples.ts';
 
 const NAMES = 6;
 /** ms between two passes */
@@ -97,6 +98,7 @@ interface Run {
   readonly desired: DesiredBackend;
   readonly structure: string;
   readonly runtimeOnly: boolean;
+  readonly capabilities: Capabilities;
 }
 
 function sendLines(run: Run, lines: readonly string[]): void {
@@ -105,7 +107,11 @@ function sendLines(run: Run, lines: readonly string[]): void {
     run.model.run(line);
     for (const name of run.model.serving()) {
       const server = run.model.servers.get(name);
-      if (before.has(name) || server === undefined || !server.configured) continue;
+      if (before.has(name) || server === undefined) continue;
+      const wanted = run.desired.servers.get(name);
+      if (wanted?.admin === 'ready' && wanted.port !== server.port)
+        throw new Error(`${line} sends requests to ${name} where it is no longer`);
+      if (!server.configured) continue;
       if (server.check !== 'passed') throw new Error(`${line} sends requests to ${name}, which no check has found good`);
     }
     const after = run.model.serving();
@@ -141,11 +147,11 @@ function converge(run: Run, cuts: readonly number[]): { plan: BackendPlan; passe
       structure: run.runtimeOnly ? null : run.structure,
       observed: run.model.observed('web'),
       sessions,
-      capabilities: HAPROXY_2_6,
+      capabilities: run.capabilities,
       runtimeOnly: run.runtimeOnly,
     });
     if (isEmpty(plan) || pass === PASSES_MAX) return { plan, passes: pass };
-    const lines = plan.commands.flatMap(({ command }) => encode(command, HAPROXY_2_6));
+    const lines = plan.commands.flatMap(({ command }) => encode(command, run.capabilities));
     const cut = cuts[pass];
     sendLines(run, lines.slice(0, cut));
     if (plan.reload !== null && cut === undefined) reload(run);
@@ -153,13 +159,18 @@ function converge(run: Run, cuts: readonly number[]): { plan: BackendPlan; passe
   }
 }
 
-describe('plan', () => {
+describe.each([
+  ['2.6', HAPROXY_2_6],
+  ['3.4', HAPROXY_3_4],
+])('plan for HAProxy %s', (version, capabilities) => {
+  const later = version !== '2.6';
+
   it('converges from any state, also when cut off, and then plans nothing', () => {
     fc.assert(
       fc.property(scenario, ({ checked, desired, observed, cuts, dead, structure, runtimeOnly }) => {
         const config = serviceConfig({ check: checked ? HTTP_CHECK : { type: 'none' } });
-        const model = new HaproxyModel('s1', (address) => !dead.includes(address), observed);
-        const run: Run = { model, desired: desiredBackend(desired, config), structure, runtimeOnly };
+        const model = new HaproxyModel('s1', (address) => !dead.includes(address), observed, later);
+        const run: Run = { model, desired: desiredBackend(desired, config), structure, runtimeOnly, capabilities };
         const { plan } = converge(run, cuts);
         const unmended = new Set(plan.waiting.map(({ server }) => server));
         expect(plan).toMatchObject({ commands: [], reload: null, blocked: null });
@@ -191,8 +202,8 @@ describe('plan', () => {
     fc.assert(
       fc.property(scenarios, ([checked, servers]) => {
         const config = serviceConfig({ check: checked ? HTTP_CHECK : { type: 'none' } });
-        const model = new HaproxyModel('s1', () => true);
-        const run: Run = { model, desired: desiredBackend(servers, config), structure: 's1', runtimeOnly: false };
+        const model = new HaproxyModel('s1', () => true, [], later);
+        const run: Run = { model, desired: desiredBackend(servers, config), structure: 's1', runtimeOnly: false, capabilities };
         expect(converge(run, []).passes).toBeLessThanOrEqual(1);
       }),
     );
@@ -209,7 +220,7 @@ describe('plan', () => {
             structure: 's1',
             observed: new HaproxyModel('s1', () => true, arrange(observed)).observed('web'),
             sessions: new Map(),
-            capabilities: HAPROXY_2_6,
+            capabilities,
             runtimeOnly,
           });
         });

@@ -63,6 +63,10 @@ describe('lines', () => {
     ]);
   });
 
+  it('from 3.0 HAProxy waits for a moment until a server can be deleted', () => {
+    expect(encode({ kind: 'delete', ...AT }, HAPROXY_3_4)).toEqual(['wait 50ms srv-removable web/a:80', 'del server web/a:80']);
+  });
+
   it('checks are never rarer in doubt than they are otherwise', () => {
     const words = serverWords(serviceConfig({ check: { type: 'tcp', interval: 100, rise: 1, fall: 1 } }), { id: 1, weight: 1 }).join(' ');
     expect(words).toContain('check inter 100ms fastinter 100ms downinter 100ms rise 1 fall 1');

@@ -4,7 +4,7 @@ import { PointsmanError } from '../../shared/errors.ts';
 import { encode } from '../../shared/haproxy/encode.ts';
 import { judge, shown } from '../../shared/haproxy/protocol.ts';
 import type { Command, CommandKind, Outcome } from '../../shared/plan/command.ts';
-import { HAPROXY_2_6, HTTP_CHECK } from '../support/samples.ts';
+import { HAPROXY_2_6, HAPROXY_3_4, HTTP_CHECK } from '../support/samples.ts';
 
 const AT = { backend: 'web', server: 'a' } as const;
 const EXAMPLES: Readonly<Record<CommandKind, Command>> = {
@@ -56,6 +56,9 @@ const ANSWERS: readonly (readonly [CommandKind, string, Outcome | 'unexpected'])
   ['address', "[4]: no need to change the addr, port changed from '40173' to '5' by 'stats socket command'\n", 'done'],
   ['address', "[4]: IP changed from '127.0.0.1' to '127.0.0.2', no need to change the port by 'stats socket command'\n", 'done'],
   ['address', "[4]: no need to change the addr, no need to change the port by 'stats socket command'\n", 'already'],
+  ['address', "[4]: port changed from '82' to '83' by 'stats socket command'\n", 'done'],
+  ['address', "[4]: IP changed from '127.0.0.2' to '127.0.0.3' by 'stats socket command'\n", 'done'],
+  ['address', '[4]: nothing changed\n', 'already'],
   ['address', "[4]: no need to change the addr, problem converting port 'abc' to an int by 'stats socket command'\n", 'unexpected'],
   ['address', "[4]: Invalid addr 'foo.example' by 'stats socket command'\n", 'unexpected'],
   ['shutdown-sessions', '', 'done'],
@@ -83,6 +86,20 @@ function verdict(command: Command, first: string): Outcome | 'unexpected' {
     return 'unexpected';
   }
 }
+
+/** Of `wait` and `del server`, as 3.0 and 3.4 give them. */
+const DELETES: readonly (readonly [wait: string, del: string, Outcome])[] = [
+  ['[6]: Done.\n', '[6]: Server deleted.\n', 'done'],
+  [
+    '[3]: Wait delay expired. Server still has connections attached to it, cannot remove it.\n',
+    '[3]: Server still has connections attached to it, cannot remove it.\n',
+    'busy',
+  ],
+  ['[3]: Failed.\n', '[3]: No such server.\n', 'gone'],
+  ['[3]: Failed. No such backend.\n', '[3]: No such backend.\n', 'gone'],
+  ['[3]: Failed. Only servers in maintenance mode can be deleted.\n', '[3]: Only servers in maintenance mode can be deleted.\n', 'refused'],
+  ['[3]: Wait delay expired.\n', '[6]: Server deleted.\n', 'done'],
+];
 
 describe('judge', () => {
   it.each(ANSWERS)('%s: %j is %s', (kind, reply, expected) => {
@@ -114,5 +131,15 @@ describe('shown', () => {
   it('is one bounded line without control characters', () => {
     expect(shown('a\n\u001b[31mb\u009bc\n')).toBe('a [31mb c');
     expect(shown('x'.repeat(10_000)).length).toBeLessThan(400);
+  });
+});
+
+describe('a delete that waits', () => {
+  it.each(DELETES)('%j, then %j is %s', (wait, del, outcome) => {
+    expect(judge(EXAMPLES.delete, HAPROXY_3_4, [wait, del])).toBe(outcome);
+  });
+
+  it('is not taken for done when the wait is answered by what it never is', () => {
+    expect(() => judge(EXAMPLES.delete, HAPROXY_3_4, ['', '[6]: Server deleted.\n'])).toThrow(PointsmanError);
   });
 });
