@@ -5,6 +5,7 @@
 import { assert } from '../../shared/errors.ts';
 import { linesOf } from '../../shared/haproxy/encode.ts';
 import type { Capabilities } from '../../shared/model/capabilities.ts';
+import type { ServerOptions } from '../../shared/model/server-options.ts';
 import type { Command, CommandKind } from '../../shared/plan/command.ts';
 import { readCli } from './cli-oracle.ts';
 import { HTTP_CHECK } from './samples.ts';
@@ -82,7 +83,20 @@ const NUMBERS: readonly unknown[] = [
   null,
 ];
 const KINDS: readonly CommandKind[] = [
-  ...(['add', 'admit', 'enable-health', 'ready', 'drain', 'maint', 'address', 'weight', 'shutdown-sessions', 'delete'] as const),
+  ...([
+    'add',
+    'admit',
+    'enable-health',
+    'ready',
+    'drain',
+    'maint',
+    'address',
+    'weight',
+    'shutdown-sessions',
+    'delete',
+    'max-conn',
+    'check-target',
+  ] as const),
 ];
 
 /** Chance with a seed, 32 bits of it (xorshift): a million draws take seconds, and the same seed gives the same ones. */
@@ -140,9 +154,27 @@ export function hostileCommand(draws: Draws, backend: string | null = null, kind
     id: number(4, 1 + draws.below(1_000_000)),
     weight: number(5, 1),
     checked: draws.below(2) === 0,
-    config: { check: draws.below(2) === 0 ? HTTP_CHECK : { type: 'none' }, server: { maxConn: null } },
+    maxConn: number(3, 80),
+    config: {
+      check: draws.below(2) === 0 ? HTTP_CHECK : { type: 'none' },
+      server: draws.below(4) === 0 ? hostileOptions(draws) : { maxConn: null },
+    },
   };
   return command as unknown as Command;
+}
+
+const PATHS = ['/etc/ssl/ca.pem', '/a-b/c_d.crt', '/x'];
+
+function hostileOptions(draws: Draws): unknown {
+  const bad = draws.below(8);
+  const text = (at: number, goods: readonly string[]): string => (bad === at ? hostileText(draws, goods) : draws.of(goods));
+  return {
+    maxConn: draws.below(2) === 0 ? null : 5,
+    source: text(0, ADDRESSES),
+    onError: text(1, ['mark-down']),
+    tls: { verify: 'required', ca: text(2, PATHS), cert: text(3, PATHS), sni: text(4, ['a.internal']), alpn: [text(5, ['h2'])] },
+    agent: { port: 9_000, interval: 1_000, address: text(6, ADDRESSES), send: text(7, ['hi']) },
+  };
 }
 
 /** The lines, or null: the encoder refused. Throws when it made something that is not what was meant. */
@@ -170,7 +202,13 @@ export function encodedOrRefused(command: Command, capabilities: Capabilities): 
 }
 
 function whereAt(words: readonly string[]): number {
-  return words[0] === 'shutdown' ? 3 : 2;
+  return words[0] === 'shutdown' || words[0] === 'wait' || words[1] === 'maxconn' ? 3 : 2;
+}
+
+/** Each option stands there as one word. */
+function areMeant(words: readonly string[], { source, onError, tls, agent }: ServerOptions): boolean {
+  const said = [source, onError, tls?.ca, tls?.cert, tls?.sni === undefined ? undefined : `str(${tls.sni})`, agent?.address, agent?.send];
+  return said.every((word) => word === undefined || words.includes(word));
 }
 
 /** Every word is one that the encoder's own text has, or a field as it is. */
@@ -180,12 +218,17 @@ function isMeant(words: readonly string[], command: Command): boolean {
     const { address, port, id, weight } = command;
     const at = rest[0] === `${address.includes(':') ? `[${address}]` : address}:${port}`;
     const value = (key: string): string | undefined => rest[rest.indexOf(key) + 1];
-    return at && value('id') === String(id) && value('weight') === String(weight) && rest.filter((word) => word === 'weight').length === 1;
+    const once = ['weight', 'id', 'source', 'ca-file', 'crt', 'agent-send'].every((key) => rest.filter((word) => word === key).length <= 1);
+    return at && value('id') === String(id) && value('weight') === String(weight) && once && areMeant(rest, command.config.server);
   }
+  if (first === 'wait') return rest.length === 1 && command.kind === 'delete' && words[1] === '50ms' && words[2] === 'srv-removable';
   if (first === 'del' || first === 'enable') return rest.length === 0;
   if (first === 'shutdown') return words.length === 4;
   if (first !== 'set') return false;
+  if (words[1] === 'maxconn') return command.kind === 'max-conn' && words[4] === String(command.maxConn) && words.length === 5;
   const [what, value, ...more] = rest;
+  if (command.kind === 'check-target')
+    return what === 'check-addr' && value === command.address && more.join(' ') === (command.port === null ? '' : `port ${command.port}`);
   if (what === 'state' || what === 'health') return more.length === 0 && /^(ready|drain|maint|up|down)$/.test(value ?? '');
   if (command.kind === 'weight') return what === 'weight' && value === String(command.weight) && more.length === 0;
   return command.kind === 'address' && what === 'addr' && value === command.address && more.join(' ') === `port ${command.port}`;
