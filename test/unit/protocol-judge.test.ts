@@ -50,7 +50,7 @@ const ANSWERS: readonly (readonly [CommandKind, string, Outcome | 'unexpected'])
   ['max-conn', '', 'done'],
   ['max-conn', '[3]: No such server.\n', 'gone'],
   ['check-target', '', 'done'],
-  ['check-target', '[3]: health checks are not enabled on this server\n', 'refused'],
+  ['check-target', '[4]: health checks are not enabled on this server', 'refused'],
   ['weight', '[3]: Absolute weight can only be between 0 and 256 inclusive.\n', 'refused'],
   ['address', "[4]: IP changed from '127.0.0.1' to '127.0.0.2', port changed from '9' to '80' by 'stats socket command'\n", 'done'],
   ['address', "[4]: no need to change the addr, port changed from '40173' to '5' by 'stats socket command'\n", 'done'],
