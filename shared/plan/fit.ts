@@ -8,8 +8,8 @@ export function leavingServers(desired: DesiredBackend, observed: ObservedBacken
   for (const seen of observed.servers.values()) {
     const wanted = desired.servers.get(seen.name);
     if (wanted?.admin === 'out') continue;
-    // One that still takes requests is put in drain first, whatever its sessions are; only one that is gone for good is not.
-    const drains = wanted === undefined ? !desired.gone.has(seen.name) : wanted.admin === 'drain';
+    // One that still takes requests is put in drain first, whatever its sessions are; only one that is gone for good and seen down is not.
+    const drains = wanted === undefined ? !desired.gone.has(seen.name) || serves(seen) : wanted.admin === 'drain';
     if (seen.admin === 'ready' && drains) continue;
     if (wanted === undefined || wanted.admin === 'drain' || misfit(desired, wanted, seen) !== null) leaving.push(seen.name);
   }

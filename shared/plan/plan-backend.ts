@@ -175,7 +175,9 @@ class ServerPlanner {
   /** A server that is not desired. One that went by decision of the machines is removed; of another, absence may be want of knowledge. */
   #stranger(seen: ObservedServer): void {
     const { complete, gone } = this.#desired;
-    if (gone.has(seen.name)) this.#remove(seen, 'its instance is gone');
+    // Its drain may have passed while nobody was here to send it: one that is not seen down drains first.
+    if (gone.has(seen.name) && seen.admin === 'ready' && !serves(seen)) this.#remove(seen, 'its instance is gone');
+    else if (gone.has(seen.name)) this.#seeOff(seen, 'its instance is gone');
     else if (!complete) return;
     else if (serves(seen) && this.#strangersStay !== null) this.waiting.push({ server: seen.name, reason: this.#strangersStay });
     else this.#seeOff(seen, 'no instance of its name is known');
@@ -218,10 +220,7 @@ class ServerPlanner {
    * none (runtimeOnly) they go one at a time, and never so that the backend has none: rather a wrong id than no service.
    */
   #replace(wanted: DesiredServer, seen: ObservedServer, unfit: string): void {
-    if (!serves(seen)) {
-      this.#remove(seen, unfit);
-      return;
-    }
+    if (!serves(seen)) return this.#remove(seen, unfit);
     if (!this.#input.runtimeOnly) {
       this.reloadReason ??= `server ${seen.name} must be made anew: ${unfit}`;
       return;

@@ -113,7 +113,7 @@ it('a server whose delete was refused and that is let in again is never told dow
   await until('it to be up', async () => (await seen())?.operation === 'running');
   // Two good checks were wanted; what is pooled from a request keeps a delete busy.
   const agent = new Agent({ keepAlive: true });
-  cleanups.push(() => agent.destroy());
+  cleanups.push(async () => agent.destroy());
   await new Promise<void>((resolve, reject) => {
     request({ port: frontend, agent, path: '/' }, (answer) => answer.resume().on('end', resolve))
       .on('error', reject)

@@ -124,9 +124,9 @@ async function judge(
 ): Promise<Look> {
   const { agent, connection, proxy } = context;
   const running = desired === null || observed === null ? null : await agent.running(desired, observed.structure);
-  const leaving = desired !== null && observed !== null && leavingServers(desired, observed).length > 0;
-  const sessions = leaving ? await countSessions(agent, connection, service) : new Map<string, ServerSessions>();
-  if (!leaving) agent.sessions.delete(service);
+  const leaving = desired === null || observed === null ? [] : leavingServers(desired, observed);
+  const sessions = leaving.length > 0 ? await countSessions(agent, connection, service, leaving) : new Map<string, ServerSessions>();
+  if (leaving.length === 0) agent.sessions.delete(service);
   const plan = planBackend({
     backend: service,
     // Until a reload has loaded new options, servers are made with those that their backend runs with.
@@ -141,12 +141,16 @@ async function judge(
   return { plan, observed, running };
 }
 
+/** Only of servers that are leaving: how long they have been counted is how long they have been at it. */
 async function countSessions(
   agent: ProxyAgent,
   connection: RuntimeConnection,
   service: ServiceName,
+  leaving: readonly string[],
 ): Promise<ReadonlyMap<string, ServerSessions>> {
-  const counts = (await observeSessions(connection, service)) ?? new Map<string, number>();
+  const all = (await observeSessions(connection, service)) ?? new Map<string, number>();
+  const named = new Set(leaving);
+  const counts = new Map([...all].filter(([server]) => named.has(server)));
   const before = agent.sessions.get(service);
   const at = performance.now();
   const folded = foldSessions(before?.counts ?? new Map(), counts, before === undefined ? 0 : at - before.at);
