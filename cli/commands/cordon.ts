@@ -3,11 +3,14 @@
  * under `zookeeper.root`, so it outlives Redis, restarts and registrations. Exit 0 once it is written; what has not followed within 5 s is told.
  */
 import type { Command } from 'commander';
-import { readService } from '../../machines/migrate.ts';
+import { readInstances, readService } from '../../machines/migrate.ts';
+import { outageText, type Rotation, rotationOf } from '../../machines/rotation.ts';
 import { parseDuration } from '../../shared/config/duration.ts';
 import { PointsmanError } from '../../shared/errors.ts';
+import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import { cordonName, cordonsPath, encodeCordon } from '../../shared/znode/cordon.ts';
 import { hasCode } from '../../shared/zookeeper/errors.ts';
+import type { Ports } from '../../workers/app.ts';
 import { confirmationText, confirmed } from '../confirmation.ts';
 import type { CliContext } from '../context.ts';
 import { namedInstance } from '../instance-name.ts';
@@ -34,7 +37,7 @@ export function register(command: Command, context: CliContext): void {
     .option('--json', 'answer in JSON')
     .addHelpText(
       'after',
-      '\n--json prints one object: service, instance, by, reason, until (ms or null), decided, live[], pending[] (proxies), ms.',
+      '\n--json prints one object: service, instance, by, reason, until (ms or null), left (in rotation), decided, live[], pending[] (proxies), ms.',
     )
     .action((service: string, instance: string, options: Options) => cordon(context, service, instance, options));
 }
@@ -59,13 +62,25 @@ async function cordon(context: CliContext, service: string, name: string, option
     const done = await confirmed(ports, service, async () =>
       readService((await ports.store.head(service)).service).service.cordoned.includes(instance),
     );
-    return { instance, known, done };
+    return { instance, known, done, rotation: await rotationWithout(ports, service, instance) };
   });
-  const { instance, known, done } = told;
-  if (options.json === true) return context.print(jsonText({ service, instance, by, reason, until, ...done }));
+  const { instance, known, done, rotation } = told;
+  const { left, outage } = rotation;
+  if (outage !== null) context.tell(`WARNING: ${printable(outageText(service, outage))}`);
+  if (options.json === true) return context.print(jsonText({ service, instance, by, reason, until, left, ...done }));
   const end = until === null ? 'until `pointsman uncordon`' : `until ${new Date(until).toISOString()}`;
-  context.print(`${printable(instance)} of ${printable(service)} is cordoned ${end}: ${confirmationText(done)}`);
+  context.print(`${printable(instance)} of ${printable(service)} is cordoned ${end}: ${confirmationText(done)}; ${left} left in rotation`);
   if (!known) context.tell(`${printable(instance)} is not registered; it will be out when it comes`);
+}
+
+/** How the service stands with the instance out, whether that was taken already or not. */
+async function rotationWithout(ports: Ports, service: ServiceName, instance: InstanceId): Promise<Rotation> {
+  const [head, stored] = await Promise.all([ports.store.head(service), ports.store.instances(service, 'all')]);
+  const cordon = { by: '', reason: '', at: 0 };
+  const out = [...readInstances(stored).values()].map((one) =>
+    one.context.id === instance ? { ...one, context: { ...one.context, cordon } } : one,
+  );
+  return rotationOf(readService(head.service).service, out);
 }
 
 function untilOf(text: string | undefined): number | null {

@@ -3,7 +3,8 @@
  * Exit 0 once it is recorded.
  */
 import type { Command } from 'commander';
-import { readService } from '../../machines/migrate.ts';
+import { readInstances, readService } from '../../machines/migrate.ts';
+import { outageText, rotationOf } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { PointsmanError } from '../../shared/errors.ts';
 import { confirmationText, confirmed } from '../confirmation.ts';
@@ -24,7 +25,7 @@ export function register(command: Command, context: CliContext): void {
 
 async function release(context: CliContext, service: string, options: { reason?: string; json?: boolean }): Promise<void> {
   const config = await context.loadConfig();
-  const { held, done } = await withPorts(config, async (ports) => {
+  const { held, done, outage } = await withPorts(config, async (ports) => {
     const read = async (): Promise<ServiceSnapshot> => readService((await ports.store.head(service)).service).service;
     if (!(await ports.log.services()).includes(service)) {
       throw new PointsmanError('USAGE', `no service ${printable(service)} is known`, {
@@ -35,8 +36,10 @@ async function release(context: CliContext, service: string, options: { reason?:
     const held = keptBy(await read());
     await ports.log.appendPlain(service, [{ type: 'released', by: operator(), reason: options.reason ?? '' }], `operator:${operator()}`);
     await ports.queues.wakeService(service, { why: 'an operator releases it', time: Date.now() });
-    return { held, done: await confirmed(ports, service, async () => !isHolding(await read())) };
+    const done = await confirmed(ports, service, async () => !isHolding(await read()));
+    return { held, done, ...rotationOf(await read(), readInstances(await ports.store.instances(service, 'all')).values()) };
   });
+  if (outage !== null) context.tell(`WARNING: ${printable(outageText(service, outage))}`);
   if (options.json === true) return context.print(jsonText({ service, held, ...done }));
   context.print(
     held === 0 ? `nothing of ${printable(service)} was held` : `${held} of ${printable(service)} released: ${confirmationText(done)}`,

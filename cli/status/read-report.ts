@@ -1,6 +1,7 @@
 /** Reads what Redis knows into a status report. Changes nothing, and needs neither Zookeeper nor a proxy. */
 import type { BackendSnapshot } from '../../machines/backend.ts';
-import { readInstance, readService } from '../../machines/migrate.ts';
+import { readInstances, readService } from '../../machines/migrate.ts';
+import { rotationOf } from '../../machines/rotation.ts';
 import type { Config } from '../../shared/config/config.ts';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
@@ -60,12 +61,14 @@ async function readOne(
 ): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
   const [head, stored] = await Promise.all([ports.store.head(service), ports.store.instances(service, 'all')]);
   const snapshot = head.service === null ? null : readService(head.service).service;
-  const instances = [...stored]
+  const snapshots = readInstances(stored);
+  const instances = [...snapshots]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, json]) => instanceStatus(service, readInstance(json), snapshot?.last?.instance ?? null) ?? []);
+    .flatMap(([, one]) => instanceStatus(service, one, snapshot?.last?.instance ?? null) ?? []);
   const unfolded = await ports.log.idsAfter(service, head.cursor, LAG_EVENTS_MAX);
   const lag = lagOf(unfolded, LAG_EVENTS_MAX, now);
-  return { status: serviceStatus({ service, snapshot, revision: head.revision, instances, lag, waitsFor }), instances };
+  const rotation = rotationOf(snapshot, snapshots.values());
+  return { status: serviceStatus({ service, snapshot, revision: head.revision, instances, lag, rotation, waitsFor }), instances };
 }
 
 function watcherStatus({ id, at, leader, connected, since, problem, services, troubled }: WatcherBeat, now: number): WatcherStatus {

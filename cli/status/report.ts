@@ -5,6 +5,7 @@
 import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, visibleState } from '../../machines/projection.ts';
+import type { Rotation } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
@@ -37,6 +38,10 @@ export interface ServiceStatus {
   readonly revision: number;
   /** Instances by state; a state that none is in is left out. */
   readonly states: Readonly<Record<string, number>>;
+  /** Instances that take requests, as far as is known. */
+  readonly inRotation: number;
+  /** Why none does: `3 cordoned`; null: some does, or none ever did. */
+  readonly outage: string | null;
   readonly guard: { readonly state: string; readonly held: number; readonly since: number | null; readonly until: number | null };
   /** Events that are not folded yet: how many (`more`: at least), and how old the oldest is, in ms. */
   readonly lag: { readonly events: number; readonly more: boolean; readonly ms: number };
@@ -123,9 +128,10 @@ export function serviceStatus(input: {
   readonly revision: number;
   readonly instances: readonly InstanceStatus[];
   readonly lag: ServiceStatus['lag'];
+  readonly rotation?: Rotation;
   readonly waitsFor?: string | null;
 }): ServiceStatus {
-  const { service, snapshot, revision, instances, lag, waitsFor = null } = input;
+  const { service, snapshot, revision, instances, lag, rotation, waitsFor = null } = input;
   const config = snapshot?.config ?? null;
   const guard = snapshot?.guard ?? null;
   const open = guard === null || guard.state === 'open';
@@ -139,6 +145,8 @@ export function serviceStatus(input: {
     listen: config?.listen ?? null,
     revision,
     states: counted(instances.map(({ state }) => state)),
+    inRotation: rotation?.left ?? 0,
+    outage: rotation?.outage ?? null,
     guard: open
       ? { state: 'open', held: 0, since: null, until: null }
       : { state: guard.state, held: guard.context.losses.length, since: guard.context.since, until: guard.context.timer?.at ?? null },

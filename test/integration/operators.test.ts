@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readService } from '../../machines/migrate.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import { metricsText } from '../../workers/dashboard/metrics.ts';
+import { Overviews } from '../../workers/dashboard/overview.ts';
+import { startPage } from '../../workers/dashboard/start-page.ts';
 import { configFile, type Ended, pointsman } from '../support/command.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
@@ -47,6 +50,24 @@ describe('a cordon', () => {
     expect((await run('uncordon', 'web', first)).out).toMatch(/is no longer cordoned: live on edge/);
     expect(await admin(first)).toBe('ready');
   });
+
+  it('of all instances is an outage, which is said at once and first', async () => {
+    const told: Ended[] = [];
+    for (const name of names) told.push(await run('cordon', 'web', name));
+    expect(told.map(({ code, err }) => ({ code, err }))).toEqual([
+      ...names.slice(1).map(() => ({ code: 0, err: '' })),
+      { code: 0, err: 'WARNING: web has no server in rotation: 4 cordoned\n' },
+    ]);
+    expect(told.map(({ out }) => /; (\d) left in rotation$/m.exec(out)?.[1])).toEqual(['3', '2', '1', '0']);
+    expect((await run('status')).out).toMatch(/^web has no server in rotation: 4 cordoned · /);
+    const [one] = await new Overviews(system.app.ports).read();
+    expect(one).toMatchObject({ service: 'web', outage: '4 cordoned', states: { cordoned: 4 } });
+    expect(startPage([one as never], Date.now())).toContain('role="alert">web has no server in rotation: 4 cordoned<');
+    expect((await metricsText([one as never])).text).toContain('pointsman_service_without_server{service="web"} 1');
+    for (const name of names) await run('uncordon', 'web', name);
+    await system.serving('web', names);
+    expect((await run('status')).out).toMatch(/^1 service · /);
+  }, 60_000);
 
   it('outlives Redis, a restart and a new registration', async () => {
     const [first = ''] = names;

@@ -8,8 +8,8 @@ import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { until } from '../support/poll.ts';
 import { pathOf, System } from '../support/system.ts';
 
-const SERVICES = `  web: { path: ${pathOf('web')}, check: none }
-  lost: { path: /services/lost/instances, check: none }`;
+const SERVICES = `  web: { path: ${pathOf('web')}, check: none, allow: { loopback: true } }
+  lost: { path: /services/lost/instances, check: none, allow: { loopback: true } }`;
 
 let system: System | null = null;
 afterEach(async () => {

@@ -10,7 +10,7 @@ import type { Role } from '../../shared/runtime/role.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { Ports } from '../app.ts';
 import { metricsText } from './metrics.ts';
-import { overview } from './overview.ts';
+import { Overviews } from './overview.ts';
 import { QueueBoard } from './queue-board.ts';
 import { guardRequests } from './request-guard.ts';
 import type { ServiceOverview } from './service-overview.ts';
@@ -31,6 +31,7 @@ export class Dashboard implements Role {
   readonly #listen: NonNullable<Config['dashboard']>['listen'];
   readonly #pools: readonly string[];
   readonly #ports: Ports;
+  readonly #overviews: Overviews;
   readonly #stopping = new AbortController();
   #listening: Listening | null = null;
   #read: { readonly at: number; readonly services: Promise<ServiceOverview[] | null> } | null = null;
@@ -52,6 +53,7 @@ export class Dashboard implements Role {
     this.#listen = listen;
     this.#pools = config.proxies.map((proxy) => proxy.pool);
     this.#ports = ports;
+    this.#overviews = new Overviews(ports);
   }
 
   /** Resolves after the first try; more follow in the background. */
@@ -120,7 +122,7 @@ export class Dashboard implements Role {
   #overview(): Promise<readonly ServiceOverview[] | null> {
     const now = performance.now();
     if (this.#read === null || now - this.#read.at > OVERVIEW_EVERY_MS)
-      this.#read = { at: now, services: overview(this.#ports).catch(() => null) };
+      this.#read = { at: now, services: this.#overviews.read().catch(() => null) };
     return this.#read.services;
   }
 

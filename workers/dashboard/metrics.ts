@@ -2,6 +2,8 @@
 import { Gauge, Registry } from 'prom-client';
 import type { ServiceOverview } from './service-overview.ts';
 
+/** Those that are gone are not counted. */
+const VISIBLE_STATES = ['rejected', 'cordoned', 'quarantined', 'held', 'draining', 'failing', 'joining', 'serving'] as const;
 const GUARD_STATES = ['open', 'holding', 'releasing', 'frozen'] as const;
 
 export async function metricsText(services: readonly ServiceOverview[]): Promise<{ type: string; text: string }> {
@@ -16,8 +18,16 @@ export async function metricsText(services: readonly ServiceOverview[]): Promise
     'service',
     'state',
   ]);
+  const shown = gauge('pointsman_instances', 'Instances by the one word that `pointsman status` has for them.', ['service', 'state']);
+  const without = gauge(
+    'pointsman_service_without_server',
+    '1: no instance of the service is in rotation, though some is or was registered.',
+    ['service'],
+  );
   for (const one of services) {
     const { service } = one;
+    for (const state of VISIBLE_STATES) shown.set({ service, state }, one.states[state] ?? 0);
+    without.set({ service }, one.outage === null ? 0 : 1);
     for (const state of ['registered', 'up', 'rejected', 'cordoned', 'quarantined', 'held'] as const)
       instances.set({ service, state }, one[state]);
     for (const state of GUARD_STATES) guard.set({ service, state }, one.guard === state ? 1 : 0);
