@@ -1,6 +1,6 @@
 /**
  * `pointsman release SERVICE [--reason R]`: what the guard holds drains now, the last server that is up too; a registry that went backwards is believed.
- * Exit 0 once it is recorded.
+ * Exit 0 once it is taken; 1 when it is recorded and nobody took it within 5 s.
  */
 import type { Command } from 'commander';
 import { readInstances, readService } from '../../machines/migrate.ts';
@@ -40,7 +40,9 @@ async function release(context: CliContext, service: string, options: { reason?:
     return { held, done, ...rotationOf(await read(), readInstances(await ports.store.instances(service, 'all')).values()) };
   });
   if (outage !== null) context.tell(`WARNING: ${printable(outageText(service, outage))}`);
+  if (!done.decided) context.exitCode = 1;
   if (options.json === true) return context.print(jsonText({ service, held, ...done }));
+  if (!done.decided) return context.print(`the release of ${printable(service)} is recorded, NOT LIVE yet: ${confirmationText(done)}`);
   context.print(
     held === 0 ? `nothing of ${printable(service)} was held` : `${held} of ${printable(service)} released: ${confirmationText(done)}`,
   );

@@ -4,7 +4,7 @@
  */
 import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { healthOf, visibleState } from '../../machines/projection.ts';
+import { healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { Rotation } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
@@ -158,12 +158,12 @@ export function serviceStatus(input: {
 export function instanceStatus(service: string, snapshot: InstanceSnapshot, last: InstanceId | null): InstanceStatus | null {
   const state = visibleState(snapshot);
   if (state === 'gone') return null;
-  const { id, since, health, witnesses, registration, znodes } = snapshot.context;
+  const { id, health, witnesses, registration, znodes } = snapshot.context;
   return {
     service,
     instance: id,
     state,
-    since,
+    since: visibleSince(snapshot),
     health: { word: healthOf(snapshot), ...health },
     witnesses: [...witnesses].sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
     weight: registration?.weight ?? null,
@@ -191,7 +191,8 @@ export function counted(words: readonly string[]): Record<string, number> {
   return Object.fromEntries(counts);
 }
 
-function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
+/** `isLast`: it is kept as the last server that is up. */
+export function reasonOf(state: VisibleState, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
   switch (state) {
     case 'rejected': {
       const said = context.rejection === null ? 'rejected' : rejectionText(context.id, context.rejection);
@@ -220,7 +221,7 @@ function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stor
 }
 
 /** When the state ends by itself, ms; null: not by time alone. */
-function untilOf(state: ReturnType<typeof visibleState>, { context: { timers } }: InstanceSnapshot): number | null {
+function untilOf(state: VisibleState, { context: { timers } }: InstanceSnapshot): number | null {
   const timer = { cordoned: timers.cordon, quarantined: timers.quarantine, draining: timers.drain }[state as string];
   return timer?.at ?? null;
 }

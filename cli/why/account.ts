@@ -1,6 +1,6 @@
 /** PURE. The answer, put together from a service's history and its proxies' records. */
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { visibleState } from '../../machines/projection.ts';
+import { visibleSince, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import { serverName } from '../../shared/znode/address.ts';
@@ -72,7 +72,7 @@ export function account(known: Known): WhyReport {
     service,
     instance,
     state: instance === null ? serviceState(snapshot) : own === null ? absence(known).code : stateWord(own),
-    since: own?.context.since ?? null,
+    since: own === null ? null : visibleSince(own),
     reasons: [...ofInstance, ...ofService.filter(({ code }) => !codes.has(code)), ...ofProxies],
     overview: instance === null ? overviewOf(known, snapshot) : null,
     chain: chapters.map((chapter, index) =>

@@ -103,12 +103,39 @@ describe('a cordon', () => {
 
   it('ends by itself, and its znode goes', async () => {
     const [first = ''] = names;
-    await run('cordon', 'web', first, '--for', '1s');
+    await run('cordon', 'web', first, '--for', '4s');
     expect(await admin(first)).toBe('drain');
     await system.serving('web', names);
     const session = await system.session();
     await until('the znode is gone', async () => (await session.children('/pointsman/cordons/web')).length === 0, { timeoutMs: 40_000 });
+    // What the watcher has to say of that stands before a later cordon.
+    await run('cordon', 'web', names[1] ?? '');
+    await run('uncordon', 'web', names[1] ?? '');
+    const events = (await system.app.ports.log.read('web', '0-0', 10_000)).map(({ event }) => event);
+    const ours = events.flatMap((event) => ('instance' in event && event.instance === first ? [event.type] : []));
+    expect(ours.slice(ours.lastIndexOf('cordoned'))).toEqual(['cordoned', 'timer']);
   }, 60_000);
+
+  it('says what it replaces, and whether anybody took it', async () => {
+    const [first = ''] = names;
+    await run('cordon', 'web', first, '--for', '2h', '--reason', 'a disk');
+    const again = await run('cordon', 'web', first, '--reason', 'a network');
+    expect(again.code).toBe(0);
+    expect(again.out).toMatch(/\nit replaces the cordon by \S+ \(a disk\) until \d{4}-/);
+    expect((await system.instance('web', first))?.snapshot.context.cordon?.reason).toBe('a network');
+    await system.app.stop();
+    const { code, out } = await run('uncordon', 'web', first);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^the end of the cordon of \S+ of web is recorded, NOT LIVE yet: /);
+    const late = await run('cordon', 'web', first, '--reason', 'a rack');
+    expect(late.code).toBe(1);
+    expect(late.out).toMatch(/^the cordon of \S+ of web is recorded, NOT LIVE yet: /);
+    await run('uncordon', 'web', first);
+    system.app = system.newApp();
+    system.startApp();
+    await system.serving('web', names, 30_000);
+    await system.inSync('web');
+  }, 90_000);
 
   it('waits for an instance that is not there', async () => {
     const later = `127.0.0.1:${await freePort()}`;
