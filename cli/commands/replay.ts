@@ -4,11 +4,11 @@
  */
 import type { Command } from 'commander';
 import { PointsmanError } from '../../shared/errors.ts';
-import { isName } from '../../shared/model/ids.ts';
+import { type EventId, isName } from '../../shared/model/ids.ts';
 import { LogSource } from '../../shared/redis/log-source.ts';
 import type { CliContext } from '../context.ts';
 import { jsonLine } from '../json-text.ts';
-import { parseMoment } from '../moment.ts';
+import { MOMENT_HELP, parseMoment, pastTime } from '../moment.ts';
 import { withPorts } from '../redis-ports.ts';
 import { ProgressBar } from '../replay/progress-bar.ts';
 import { replayFile } from '../replay/replay-file.ts';
@@ -18,8 +18,8 @@ import { reportText, transitionLines } from '../replay/replay-text.ts';
 import { wantsColour } from '../table.ts';
 
 const HELP = `
-Transitions are printed as they are found, each service's in order. --until gives the state of that moment: TIME is ISO 8601, ms since the epoch, or how
-long ago (10m). --verify compares with the snapshots that are stored (in Redis, or in the export), byte for byte.
+Transitions are printed as they are found, each service's in order. --until gives the state of that moment. ${MOMENT_HELP}
+--verify compares with the snapshots that are stored (in Redis, or in the export), byte for byte.
 --json prints one object a line: { transition: { service, instance, from, to, time, cause } }, then one
   { replay: { streams[] { service, result { events, transitions, cursor, compared, differing, differences[] }, failed, states[] }, skipped { count, told[] } } }
 Exit code 0. 3: --verify found differences. 2: the export is damaged. 1: a log cannot be replayed, or there is nothing to compare with.`;
@@ -52,7 +52,7 @@ export function register(command: Command, context: CliContext): void {
 async function replay(context: CliContext, options: Options): Promise<void> {
   const request: ReplayRequest = {
     service: options.service ?? null,
-    until: options.until === undefined ? null : parseMoment(options.until, 'last', Date.now()),
+    until: options.until === undefined ? null : untilOf(options.until),
     verify: options.verify === true,
     skipBad: options.skipBad === true,
     states: options.until !== undefined,
@@ -76,6 +76,13 @@ async function replay(context: CliContext, options: Options): Promise<void> {
   if (json) await context.write(jsonLine({ replay: report }));
   else await context.write(reportText(report, { ...request, colour: wantsColour(process.stdout, process.env), time: isoTime }));
   context.exitCode = exitCodeOf(report, request);
+}
+
+/** @throws PointsmanError USAGE: no moment, or one that is yet to come. */
+function untilOf(text: string): EventId {
+  const now = Date.now();
+  pastTime(text, now);
+  return parseMoment(text, 'last', now);
 }
 
 async function fromRedis(context: CliContext, options: Options, request: ReplayRequest, listener: Listener): Promise<ReplayReport> {

@@ -5,14 +5,14 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
+import { MOMENT_HELP, pastTime } from '../moment.ts';
 import { withPorts } from '../redis-ports.ts';
 import { wantsColour } from '../table.ts';
-import { momentOf } from '../why/clock.ts';
 import { printWhy } from '../why/print-why.ts';
 import { readWhy } from '../why/read-why.ts';
 
 const JSON_HELP = `
-INSTANCE is host:port or a znode's name. TIME is 2026-03-01T03:12:07 (this time zone, unless it names one), 03:12[:07] of today, or -10m.
+INSTANCE is host:port or a znode's name. ${MOMENT_HELP}
 
 --json prints one object, times in ms since the epoch. New keys may come; none changes its meaning while format is 1:
   format, at, past, service, instance, state, since
@@ -44,7 +44,7 @@ export function register(command: Command, context: CliContext): void {
 
 async function why(context: CliContext, service: string, instance: string | null, options: Options): Promise<void> {
   const now = Date.now();
-  const at = options.at === undefined ? null : momentOf(options.at, now);
+  const at = options.at === undefined ? null : pastTime(options.at, now);
   const config = await context.loadConfig();
   const report = await withPorts(config, (ports) => readWhy(config, ports, { service, instance, at, proxy: options.proxy ?? null, now }));
   context.print(options.json === true ? jsonText(report) : printWhy(report, { colour: wantsColour(process.stdout, process.env), now }));

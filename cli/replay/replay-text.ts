@@ -37,6 +37,10 @@ export function reportText(
       continue;
     }
     const { events, transitions, cursor, compared, differing } = result;
+    if (events === 0 && how.states) {
+      lines.push(`${printable(service)}: its log has nothing by then`);
+      continue;
+    }
     const verdict =
       compared === 0 ? 'nothing stored to compare with' : differing === 0 ? `equal at ${compared} of ${compared}` : `${differing} DIFFER`;
     lines.push(`${printable(service)}: ${events} events, ${transitions} transitions, up to ${cursor}${how.verify ? `: ${verdict}` : ''}`);

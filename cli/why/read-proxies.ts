@@ -97,7 +97,7 @@ async function readRecord(ports: Ports, proxy: ProxyId, { service, since, until 
     for (const logged of read) {
       whole ||= since !== null && compareEventIds(logged.id, since) < 0;
       if (whole && settled) break;
-      if (!('service' in logged.event) || logged.event.service !== service) continue;
+      if ('service' in logged.event && logged.event.service !== service) continue;
       settled ||= SETTLING.has(logged.event.type);
       events.push(logged);
     }
