@@ -109,8 +109,17 @@ function untilOf(text: string | undefined): number | null {
   if (text === undefined) return null;
   const ms = parseDuration(text);
   if (ms !== null && ms > 0 && ms <= FOR_MAX_MS) return Date.now() + ms;
-  throw new PointsmanError('USAGE', `--for ${printable(text)} is no duration`, {
-    hint: 'a number with a unit: 30m, 2h, 1d',
+  const why =
+    ms === 0
+      ? 'is no time at all'
+      : ms !== null
+        ? 'is longer than 365 days'
+        : /^\d+[.,]\d+/.test(text)
+          ? 'is no whole number'
+          : 'is no duration';
+  throw new PointsmanError('USAGE', `--for ${printable(text)} ${why}`, {
+    hint:
+      ms !== null && ms > 0 ? 'at most 365d; without --for it lasts until `pointsman uncordon`' : 'a whole number with a unit: 90m, 2h, 1d',
     retry: 'after',
   });
 }

@@ -6,13 +6,13 @@ import type { Command } from 'commander';
 import { readInstances, readService } from '../../machines/migrate.ts';
 import { outageText, rotationOf } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
-import { PointsmanError } from '../../shared/errors.ts';
 import { confirmationText, confirmed } from '../confirmation.ts';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
 import { operator } from '../operator.ts';
 import { printable } from '../printable.ts';
 import { withPorts } from '../redis-ports.ts';
+import { unknownService } from '../unknown-service.ts';
 
 export function register(command: Command, context: CliContext): void {
   command
@@ -27,12 +27,8 @@ async function release(context: CliContext, service: string, options: { reason?:
   const config = await context.loadConfig();
   const { held, done, outage } = await withPorts(config, async (ports) => {
     const read = async (): Promise<ServiceSnapshot> => readService((await ports.store.head(service)).service).service;
-    if (!(await ports.log.services()).includes(service)) {
-      throw new PointsmanError('USAGE', `no service ${printable(service)} is known`, {
-        hint: '`pointsman status` lists the services',
-        retry: 'after',
-      });
-    }
+    const services = await ports.log.services();
+    if (!services.includes(service)) throw unknownService(service, services.sort());
     const held = keptBy(await read());
     await ports.log.appendPlain(service, [{ type: 'released', by: operator(), reason: options.reason ?? '' }], `operator:${operator()}`);
     await ports.queues.wakeService(service, { why: 'an operator releases it', time: Date.now() });

@@ -3,8 +3,7 @@
  * differences, 2 for a bad export, 1 when a log cannot be replayed or nothing could be compared.
  */
 import type { Command } from 'commander';
-import { PointsmanError } from '../../shared/errors.ts';
-import { type EventId, isName } from '../../shared/model/ids.ts';
+import type { EventId } from '../../shared/model/ids.ts';
 import { LogSource } from '../../shared/redis/log-source.ts';
 import type { CliContext } from '../context.ts';
 import { jsonLine } from '../json-text.ts';
@@ -15,7 +14,9 @@ import { replayFile } from '../replay/replay-file.ts';
 import { replayLog } from '../replay/replay-log.ts';
 import type { Listener, ReplayReport, ReplayRequest } from '../replay/replay-report.ts';
 import { reportText, transitionLines } from '../replay/replay-text.ts';
+import { keysOf } from '../scratch-keys.ts';
 import { wantsColour } from '../table.ts';
+import { unknownService } from '../unknown-service.ts';
 
 const HELP = `
 Transitions are printed as they are found, each service's in order. --until gives the state of that moment. ${MOMENT_HELP}
@@ -88,13 +89,10 @@ function untilOf(text: string): EventId {
 async function fromRedis(context: CliContext, options: Options, request: ReplayRequest, listener: Listener): Promise<ReplayReport> {
   const config = await context.loadConfig();
   return withPorts(config, async (ports) => {
-    if (options.as !== undefined && !isName(options.as))
-      throw usage(`${JSON.stringify(options.as)} is no name of a scratch space`, '`log import --as NAME` makes one');
-    const source = new LogSource(ports.redis, options.as === undefined ? ports.keys : ports.keys.scratch(options.as));
+    const source = new LogSource(ports.redis, await keysOf(ports, options.as));
     const known = await source.services();
     const { service } = request;
-    if (service !== null && !known.includes(service))
-      throw usage(`no service ${JSON.stringify(service)} has a log`, `there are: ${known.join(', ') || 'none'}`);
+    if (service !== null && !known.includes(service)) throw unknownService(service, known);
     return replayLog(source, service === null ? known : [service], request, listener);
   });
 }
@@ -107,8 +105,4 @@ function exitCodeOf({ streams }: ReplayReport, { verify }: ReplayRequest): 0 | 1
 
 function isoTime(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-function usage(message: string, hint: string): PointsmanError {
-  return new PointsmanError('USAGE', message, { hint, retry: 'terminal' });
 }

@@ -3,7 +3,6 @@ import type { BackendSnapshot } from '../../machines/backend.ts';
 import { readInstances, readService } from '../../machines/migrate.ts';
 import { rotationOf } from '../../machines/rotation.ts';
 import type { Config } from '../../shared/config/config.ts';
-import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { WorkerIdentity } from '../../shared/model/observed.ts';
 import { proxiesQueue, reloadsQueue, SERVICES_QUEUE } from '../../shared/redis/keys.ts';
@@ -11,6 +10,7 @@ import { ANNOUNCE_FRESH_MS, type Announcement } from '../../shared/redis/proxy-s
 import { queueCounts } from '../../shared/redis/queue-counts.ts';
 import { type WatcherBeat, WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../../workers/app.ts';
+import { unknownService } from '../unknown-service.ts';
 import {
   backendStatus,
   type InstanceStatus,
@@ -135,12 +135,4 @@ async function inTurns<T, R>(items: readonly T[], read: (item: T) => Promise<R>)
   const done: R[] = [];
   for (let at = 0; at < items.length; at += AT_ONCE) done.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(read))));
   return done;
-}
-
-export function unknownService(service: ServiceName, known: readonly ServiceName[]): PointsmanError {
-  const some = known.slice(0, 10).join(', ');
-  return new PointsmanError('USAGE', `nobody knows a service ${JSON.stringify(service)}`, {
-    hint: known.length === 0 ? 'no service is configured or on record yet' : `there are: ${some}${known.length > 10 ? ', …' : ''}`,
-    retry: 'terminal',
-  });
 }

@@ -10,7 +10,7 @@ import { compareEventIds, type EventId, eventTime, type InstanceId, type ProxyId
 import { watchersListening } from '../../shared/redis/resync-channel.ts';
 import type { ServiceHead } from '../../shared/redis/service-store.ts';
 import type { Ports } from '../../workers/app.ts';
-import { unknownService } from '../status/read-report.ts';
+import { unknownService } from '../unknown-service.ts';
 import { account } from './account.ts';
 import { type Asked, History } from './history.ts';
 import { readProxies } from './read-proxies.ts';
@@ -32,6 +32,8 @@ export interface Question {
   readonly at: number | null;
   /** null: all that carry the service. */
   readonly proxy: ProxyId | null;
+  /** Of a scratch space: nobody is at work there. */
+  readonly imported: boolean;
   readonly now: number;
 }
 
@@ -39,6 +41,7 @@ export interface Question {
 export async function readWhy(config: Config, ports: Ports, question: Question): Promise<WhyReport> {
   const { service, at, now } = question;
   const past = at !== null;
+  const isLive = !past && !question.imported;
   const inConfig = config.services.some(({ name }) => name === service);
   const known = [...new Set([...(await ports.log.services()), ...config.services.map(({ name }) => name)])].sort();
   if (!known.includes(service)) throw unknownService(service, known);
@@ -47,7 +50,7 @@ export async function readWhy(config: Config, ports: Ports, question: Question):
   const asked = question.instance === null ? null : askedFor(question.instance, view.children);
   const read = await readLog(ports, question, head, latest, asked);
   const { history } = read;
-  const watchers = past ? null : await watchersListening(ports.redis, ports.keys);
+  const watchers = !isLive ? null : await watchersListening(ports.redis, ports.keys);
   const facts = { inConfig, watchers, unfolded: past ? null : await unfolded(ports, service, head.cursor) };
   const all = asked === null && !past ? await ports.store.instances(service, 'all') : null;
   const meant = asked === null ? null : (history.meant() ?? read.heardAs ?? (await storedAs(ports, service, asked)));

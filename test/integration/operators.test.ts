@@ -153,11 +153,14 @@ describe('a cordon', () => {
   }, 30_000);
 
   it.each([
-    [['cordon', 'wev', '10.0.0.1:80'], 'no service wev is known'],
+    [['cordon', 'wev', '10.0.0.1:80'], 'nobody knows a service "wev"'],
     [['cordon', 'web', 'a b'], 'neither an instance nor a znode'],
     [['cordon', 'web', '10.0.0.1:80', '--for', 'soon'], 'is no duration'],
+    [['cordon', 'web', '10.0.0.1:80', '--for', '0s'], 'is no time at all'],
+    [['cordon', 'web', '10.0.0.1:80', '--for', '1.5h'], 'is no whole number'],
+    [['cordon', 'web', '10.0.0.1:80', '--for', '9999999d'], 'is longer than 365 days'],
     [['uncordon', 'web', '../x'], 'neither an instance nor a znode'],
-    [['release', 'wev'], 'no service wev is known'],
+    [['release', 'wev'], 'nobody knows a service "wev"'],
   ])('%j is refused', async (args, why) => {
     const { code, err } = await run(...args);
     expect(code).toBe(2);
