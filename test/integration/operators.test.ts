@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readService } from '../../machines/migrate.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import { readFleet } from '../../workers/dashboard/fleet.ts';
 import { metricsText } from '../../workers/dashboard/metrics.ts';
 import { Overviews } from '../../workers/dashboard/overview.ts';
 import { startPage } from '../../workers/dashboard/start-page.ts';
@@ -63,7 +64,17 @@ describe('a cordon', () => {
     const [one] = await new Overviews(system.app.ports).read();
     expect(one).toMatchObject({ service: 'web', outage: '4 cordoned', states: { cordoned: 4 } });
     expect(startPage([one as never], Date.now())).toContain('role="alert">web has no server in rotation: 4 cordoned<');
-    expect((await metricsText([one as never])).text).toContain('pointsman_service_without_server{service="web"} 1');
+    const { text: metrics } = await metricsText([one as never], await readFleet(system.app.ports, ['services'], Date.now()));
+    for (const line of [
+      'pointsman_service_without_server{service="web"} 1',
+      'pointsman_instances{service="web",state="cordoned"} 4',
+      'pointsman_watchers{state="leading"} 1',
+      'pointsman_proxy_backends{proxy="edge",state="in-sync"} 1',
+      'pointsman_proxy_unreachable{proxy="edge"} 0',
+      'pointsman_proxy_last_reload_failed{proxy="edge"} 0',
+      'pointsman_queue_jobs{queue="services",state="failed"} 0',
+    ])
+      expect(metrics).toContain(`\n${line}\n`);
     for (const name of names) await run('uncordon', 'web', name);
     await system.serving('web', names);
     expect((await run('status')).out).toMatch(/^1 service · /);

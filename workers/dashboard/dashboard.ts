@@ -9,6 +9,7 @@ import { errorFields, PointsmanError } from '../../shared/errors.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { Ports } from '../app.ts';
+import { type Fleet, readFleet } from './fleet.ts';
 import { metricsText } from './metrics.ts';
 import { Overviews } from './overview.ts';
 import { QueueBoard } from './queue-board.ts';
@@ -35,6 +36,7 @@ export class Dashboard implements Role {
   readonly #stopping = new AbortController();
   #listening: Listening | null = null;
   #read: { readonly at: number; readonly services: Promise<ServiceOverview[] | null> } | null = null;
+  #readFleet: { readonly at: number; readonly fleet: Promise<Fleet | null> } | null = null;
   #opening: Promise<void> = Promise.resolve();
 
   /** @throws PointsmanError CONFIG_INVALID: no `dashboard.listen`, or one off loopback. */
@@ -92,15 +94,16 @@ export class Dashboard implements Role {
           .send(startPage(services, Date.now()));
       });
       server.get('/metrics', async (_request, reply) => {
-        const services = await this.#overview();
-        if (services === null) return reply.status(503).send({ error: 'Redis does not answer' });
-        const { type, text } = await metricsText(services);
+        const [services, fleet] = await Promise.all([this.#overview(), this.#fleet(board.queues)]);
+        if (services === null || fleet === null) return reply.status(503).send({ error: 'Redis does not answer' });
+        const { type, text } = await metricsText(services, fleet);
         return reply.type(type).send(text);
       });
       server.get('/health', async (_request, reply) => {
         const redis = await this.#redisAnswers();
         return reply.status(redis ? 200 : 503).send({ status: redis ? 'ok' : 'failed', redis });
       });
+      server.get('/favicon.ico', async (_request, reply) => reply.status(204).send());
       await board.register(server);
       await server.listen({ host, port });
     } catch (error) {
@@ -124,6 +127,14 @@ export class Dashboard implements Role {
     if (this.#read === null || now - this.#read.at > OVERVIEW_EVERY_MS)
       this.#read = { at: now, services: this.#overviews.read().catch(() => null) };
     return this.#read.services;
+  }
+
+  /** As seldom. */
+  #fleet(queues: readonly string[]): Promise<Fleet | null> {
+    const now = performance.now();
+    if (this.#readFleet === null || now - this.#readFleet.at > OVERVIEW_EVERY_MS)
+      this.#readFleet = { at: now, fleet: readFleet(this.#ports, queues, Date.now()).catch(() => null) };
+    return this.#readFleet.fleet;
   }
 
   async #redisAnswers(): Promise<boolean> {

@@ -1,14 +1,24 @@
-/** The services' state as Prometheus reads it: gauges, made anew for each scrape, so that a service that is gone leaves none behind. */
+/** The state of services, watchers, proxies and queues as Prometheus reads it: gauges, made anew for each scrape, so that a service that is gone leaves none behind. */
 import { Gauge, Registry } from 'prom-client';
+import type { Fleet } from './fleet.ts';
 import type { ServiceOverview } from './service-overview.ts';
 
 /** Those that are gone are not counted. */
 const VISIBLE_STATES = ['rejected', 'cordoned', 'quarantined', 'held', 'draining', 'failing', 'joining', 'serving'] as const;
+const BACKEND_STATES = ['in-sync', 'patching', 'awaiting-reload', 'reloading', 'drifted', 'unreachable', 'blocked'] as const;
 const GUARD_STATES = ['open', 'holding', 'releasing', 'frozen'] as const;
 
-export async function metricsText(services: readonly ServiceOverview[]): Promise<{ type: string; text: string }> {
+type MakeGauge = (name: string, help: string, labelNames: string[]) => Gauge;
+
+export async function metricsText(services: readonly ServiceOverview[], fleet: Fleet): Promise<{ type: string; text: string }> {
   const registry = new Registry();
-  const gauge = (name: string, help: string, labelNames: string[]): Gauge => new Gauge({ name, help, labelNames, registers: [registry] });
+  const gauge: MakeGauge = (name, help, labelNames) => new Gauge({ name, help, labelNames, registers: [registry] });
+  gaugeServices(gauge, services);
+  gaugeFleet(gauge, fleet);
+  return { type: registry.contentType, text: await registry.metrics() };
+}
+
+function gaugeServices(gauge: MakeGauge, services: readonly ServiceOverview[]): void {
   const instances = gauge(
     'pointsman_service_instances',
     'Instances of a service: registered, up (in rotation and seen up), rejected, cordoned, quarantined, held.',
@@ -32,5 +42,27 @@ export async function metricsText(services: readonly ServiceOverview[]): Promise
       instances.set({ service, state }, one[state]);
     for (const state of GUARD_STATES) guard.set({ service, state }, one.guard === state ? 1 : 0);
   }
-  return { type: registry.contentType, text: await registry.metrics() };
+}
+
+function gaugeFleet(gauge: MakeGauge, { watchers, proxies, queues }: Fleet): void {
+  const known = gauge('pointsman_watchers', 'Watchers heard of in the last 30 s: live; of them connected to Zookeeper; of those leading.', [
+    'state',
+  ]);
+  for (const state of ['live', 'connected', 'leading'] as const) known.set({ state }, watchers[state]);
+  const backends = gauge('pointsman_proxy_backends', 'Backends of a proxy by state, as last looked at.', ['proxy', 'state']);
+  const live = gauge('pointsman_proxy_live', '1: a reconciler works on the proxy.', ['proxy']);
+  const unreachable = gauge('pointsman_proxy_unreachable', '1: its HAProxy cannot be worked on.', ['proxy']);
+  const reloaded = gauge('pointsman_proxy_last_reload_timestamp_seconds', 'When pointsman reloaded it last.', ['proxy']);
+  const failed = gauge('pointsman_proxy_last_reload_failed', '1: the last reload failed.', ['proxy']);
+  for (const one of proxies) {
+    const { proxy } = one;
+    for (const state of BACKEND_STATES) backends.set({ proxy, state }, one.backends[state] ?? 0);
+    live.set({ proxy }, Number(one.live));
+    unreachable.set({ proxy }, Number(one.unreachable));
+    failed.set({ proxy }, Number(one.reloadFailed));
+    if (one.lastReload !== null) reloaded.set({ proxy }, one.lastReload / 1000);
+  }
+  const jobs = gauge('pointsman_queue_jobs', 'Jobs of a queue by state.', ['queue', 'state']);
+  for (const { queue, ...counts } of queues)
+    for (const state of ['waiting', 'active', 'delayed', 'failed'] as const) jobs.set({ queue, state }, counts[state]);
 }
