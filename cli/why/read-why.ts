@@ -7,8 +7,10 @@ import type { Config } from '../../shared/config/config.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
 import { compareEventIds, type EventId, eventTime, type InstanceId, type ProxyId, type ServiceName } from '../../shared/model/ids.ts';
+import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { watchersListening } from '../../shared/redis/resync-channel.ts';
 import type { ServiceHead } from '../../shared/redis/service-store.ts';
+import { WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../../workers/app.ts';
 import { unknownService } from '../unknown-service.ts';
 import { account } from './account.ts';
@@ -51,7 +53,8 @@ export async function readWhy(config: Config, ports: Ports, question: Question):
   const read = await readLog(ports, question, head, latest, asked);
   const { history } = read;
   const watchers = !isLive ? null : await watchersListening(ports.redis, ports.keys);
-  const facts = { inConfig, watchers, unfolded: past ? null : await unfolded(ports, service, head.cursor) };
+  const cutOff = isLive ? await cutOffSince(ports, now) : null;
+  const facts = { inConfig, watchers, cutOff, unfolded: past ? null : await unfolded(ports, service, head.cursor) };
   const all = asked === null && !past ? await ports.store.instances(service, 'all') : null;
   const meant = asked === null ? null : (history.meant() ?? read.heardAs ?? (await storedAs(ports, service, asked)));
   if (asked !== null && meant === null) throw await neverHeardOf(ports, { service, text: asked.znode, view, snapshot: latest, facts });
@@ -152,6 +155,12 @@ async function unfolded(ports: Ports, service: ServiceName, cursor: EventId) {
   const ids = await ports.log.idsAfter(service, cursor, UNFOLDED_MAX);
   const [oldest] = ids;
   return { events: ids.length, more: ids.length >= UNFOLDED_MAX, since: oldest === undefined ? null : eventTime(oldest) };
+}
+
+/** null: a watcher reaches Zookeeper, or none is heard of. */
+async function cutOffSince(ports: Ports, now: number): Promise<number | null> {
+  const live = (await new WatcherStore(ports.redis, ports.keys).announced()).filter(({ at }) => now - at <= ANNOUNCE_FRESH_MS);
+  return live.length === 0 || live.some(({ connected }) => connected) ? null : Math.max(...live.map(({ since }) => since));
 }
 
 /** Of an instance that the log has nothing of any more. */
