@@ -188,8 +188,8 @@ async function importFile(
   const config = await context.loadConfig();
   const how = { replace: options.replace === true, skipBad: options.skipBad === true };
   const imported = await withPorts(config, (ports) => importLog(ports, file, options.as, how));
-  const { name, streams, events, skipped } = imported;
-  const left = skipped === 0 ? '' : `, ${skipped} bad lines left out`;
+  const { name, streams, events, skipped, noted } = imported;
+  const left = `${skipped === 0 ? '' : `, ${skipped} bad lines left out`}${noted === 0 ? '' : `, ${noted} defects noted`}`;
   if (options.json === true) context.print(jsonText(imported));
   else context.print(`${events} events of ${streams} ${streams === 1 ? 'log' : 'logs'} in the scratch space ${name}${left}`);
 }

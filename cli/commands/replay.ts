@@ -22,7 +22,7 @@ const HELP = `
 Transitions are printed as they are found, each service's in order. --until gives the state of that moment. ${MOMENT_HELP}
 --verify compares with the snapshots that are stored (in Redis, or in the export), byte for byte.
 --json prints one object a line: { transition: { service, instance, from, to, time, cause } }, then one
-  { replay: { streams[] { service, result { events, transitions, cursor, compared, differing, differences[] }, failed, states[] }, skipped { count, told[] } } }
+  { replay: { streams[] { service, result { events, transitions, cursor, compared, differing, differences[] }, failed, states[] }, skipped { count, told[], noted, notes[] } } }
 Exit code 0. 3: --verify found differences. 2: the export is damaged. 1: a log cannot be replayed, or there is nothing to compare with.`;
 
 interface Options {

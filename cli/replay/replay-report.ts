@@ -49,7 +49,7 @@ export interface Replayed {
 export interface ReplayReport {
   readonly streams: readonly Replayed[];
   /** Left out, because it was bad. */
-  readonly skipped: { readonly count: number; readonly told: readonly string[] };
+  readonly skipped: { readonly count: number; readonly told: readonly string[]; readonly noted: number; readonly notes: readonly string[] };
 }
 
 /** Instances that are not gone, by name. */
