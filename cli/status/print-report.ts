@@ -107,7 +107,7 @@ function quoted(word: string): string {
 function serviceRow(service: ServiceStatus, now: number): Row {
   const { config, path, mode, check, listen, guard, lag } = service;
   const said = {
-    published: `${path} ${mode}, check ${check}${listen === null ? '' : `, on ${listen}`}`,
+    published: `${path} ${mode}, ${check === 'none' ? 'no check' : check}${listen === null ? '' : `, ${listen}`}`,
     unread: 'not read by a watcher yet',
     retired: 'no longer configured',
   };
