@@ -55,7 +55,8 @@ async function hasApplied(ports: Ports, proxy: ProxyId, service: ServiceName, re
 
 /** `on edge, backup (85 ms)`, or what is missing. */
 export function confirmationText({ decided, live, pending, ms }: Confirmation): string {
-  if (!decided) return 'no watcher and no transition worker have taken it yet; it will be taken when they are back';
+  if (!decided)
+    return 'no watcher and transition worker took it within 5 s; it will be taken when they are back (`pointsman status` says who is missing)';
   const parts = [
     ...(live.length > 0 ? [`live on ${live.join(', ')} (${ms} ms)`] : []),
     ...(pending.length > 0 ? [`not yet on ${pending.join(', ')}: \`pointsman status\` says why`] : []),

@@ -4,6 +4,7 @@ import type { InstanceId, ServiceName } from '../shared/model/ids.ts';
 import { parseAddress } from '../shared/znode/address.ts';
 import type { Ports } from '../workers/app.ts';
 import { printable } from './printable.ts';
+import { unknownService } from './unknown-service.ts';
 
 export interface Named {
   readonly instance: InstanceId;
@@ -13,12 +14,8 @@ export interface Named {
 
 /** @throws PointsmanError USAGE: no such service, or neither an instance nor a znode of it. */
 export async function namedInstance(ports: Ports, service: ServiceName, name: string): Promise<Named> {
-  if (!(await ports.log.services()).includes(service)) {
-    throw new PointsmanError('USAGE', `no service ${printable(service)} is known`, {
-      hint: '`pointsman status` lists the services',
-      retry: 'after',
-    });
-  }
+  const services = await ports.log.services();
+  if (!services.includes(service)) throw unknownService(service, services.sort());
   if ((await ports.store.instances(service, [name])).size > 0) return { instance: name, known: true };
   const entry = (await ports.log.readView(service)).children.get(name);
   if (entry !== undefined) return { instance: entry.instance, known: true };

@@ -17,6 +17,16 @@ export function visibleState(snapshot: InstanceSnapshot): VisibleState {
   return state;
 }
 
+/** When the state that people see began: ms, as far as the snapshot says. */
+export function visibleSince(snapshot: InstanceSnapshot): number {
+  const { since, cordon, quarantine, witnesses } = snapshot.context;
+  const state = visibleState(snapshot);
+  if (state === 'cordoned') return cordon?.at ?? since;
+  if (state === 'quarantined') return quarantine?.since ?? since;
+  const down = witnesses.filter(({ verdict }) => verdict === 'down').map((witness) => witness.since);
+  return state === 'failing' && down.length > 0 ? Math.min(...down) : since;
+}
+
 export function healthOf(snapshot: InstanceSnapshot): Health {
   const { up, down } = snapshot.context.health;
   if (up === 0 && down === 0) return 'unknown';

@@ -1,13 +1,17 @@
 /**
  * `pointsman cordon SERVICE INSTANCE [--for 30m] [--reason R]`: takes an instance out of rotation on every proxy, with who and why. Kept in Zookeeper
- * under `zookeeper.root`, so it outlives Redis, restarts and registrations. Exit 0 once it is written; what has not followed within 5 s is told.
+ * under `zookeeper.root`, so it outlives Redis, restarts and registrations. Exit 0 once it is taken; 1 when it is written and nobody took it within 5 s.
  */
 import type { Command } from 'commander';
-import { readService } from '../../machines/migrate.ts';
+import { newContext } from '../../machines/instance-context.ts';
+import { readInstances, readService } from '../../machines/migrate.ts';
+import { outageText, type Rotation, rotationOf } from '../../machines/rotation.ts';
 import { parseDuration } from '../../shared/config/duration.ts';
 import { PointsmanError } from '../../shared/errors.ts';
-import { cordonName, cordonsPath, encodeCordon } from '../../shared/znode/cordon.ts';
+import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
+import { type CordonNode, cordonName, cordonsPath, decodeCordon, encodeCordon } from '../../shared/znode/cordon.ts';
 import { hasCode } from '../../shared/zookeeper/errors.ts';
+import type { Ports } from '../../workers/app.ts';
 import { confirmationText, confirmed } from '../confirmation.ts';
 import type { CliContext } from '../context.ts';
 import { namedInstance } from '../instance-name.ts';
@@ -34,7 +38,7 @@ export function register(command: Command, context: CliContext): void {
     .option('--json', 'answer in JSON')
     .addHelpText(
       'after',
-      '\n--json prints one object: service, instance, by, reason, until (ms or null), decided, live[], pending[] (proxies), ms.',
+      '\n--json prints one object: service, instance, by, reason, until (ms or null), replaced { by, reason, until }, left (in rotation), decided, live[], pending[] (proxies), ms.',
     )
     .action((service: string, instance: string, options: Options) => cordon(context, service, instance, options));
 }
@@ -47,33 +51,75 @@ async function cordon(context: CliContext, service: string, name: string, option
   const told = await withPorts(config, async (ports) => {
     const { instance, known } = await namedInstance(ports, service, name);
     const path = cordonsPath(config.zookeeper.root, service);
-    await withZookeeper(config, async (link) => {
+    const replaced = await withZookeeper(config, async (link): Promise<CordonNode | null> => {
       const node = `${path}/${cordonName(instance)}`;
       const data = encodeCordon({ by, reason, until });
       await link.ensure(path);
-      await link.create(node, data).catch(async (error: unknown) => {
+      try {
+        await link.create(node, data);
+        return null;
+      } catch (error) {
         if (!hasCode(error, 'ZOOKEEPER_NODE_EXISTS')) throw error;
-        await link.set(node, data);
-      });
+      }
+      const before = await link.data(node);
+      await link.set(node, data);
+      return decodeCordon(before.data);
     });
-    const done = await confirmed(ports, service, async () =>
-      readService((await ports.store.head(service)).service).service.cordoned.includes(instance),
-    );
-    return { instance, known, done };
+    const wanted = decodeCordon(Buffer.from(encodeCordon({ by, reason, until })));
+    const done = await confirmed(ports, service, async () => isTaken(ports, service, instance, wanted));
+    return { instance, known, done, replaced, rotation: await rotationWithout(ports, service, instance) };
   });
-  const { instance, known, done } = told;
-  if (options.json === true) return context.print(jsonText({ service, instance, by, reason, until, ...done }));
-  const end = until === null ? 'until `pointsman uncordon`' : `until ${new Date(until).toISOString()}`;
-  context.print(`${printable(instance)} of ${printable(service)} is cordoned ${end}: ${confirmationText(done)}`);
+  const { instance, known, done, replaced, rotation } = told;
+  const { left, outage } = rotation;
+  if (outage !== null) context.tell(`WARNING: ${printable(outageText(service, outage))}`);
+  if (!done.decided) context.exitCode = 1;
+  if (options.json === true) return context.print(jsonText({ service, instance, by, reason, until, replaced, left, ...done }));
+  const whose = `${printable(instance)} of ${printable(service)}`;
+  if (done.decided) context.print(`${whose} is cordoned ${endText(until)}: ${confirmationText(done)}; ${left} left in rotation`);
+  else context.print(`the cordon of ${whose} is recorded, NOT LIVE yet: ${confirmationText(done)}`);
+  if (replaced !== null)
+    context.print(
+      `it replaces the cordon by ${printable(replaced.by)} (${printable(replaced.reason) || 'no reason given'}) ${endText(replaced.until)}`,
+    );
   if (!known) context.tell(`${printable(instance)} is not registered; it will be out when it comes`);
+}
+
+/** This very one: another may have been there before. One that has ended by now was. */
+async function isTaken(ports: Ports, service: ServiceName, instance: InstanceId, wanted: CordonNode): Promise<boolean> {
+  if (wanted.until !== null && wanted.until <= Date.now()) return true;
+  const { cordon, timers } = readInstances(await ports.store.instances(service, [instance])).get(instance)?.context ?? newContext(instance);
+  return cordon?.by === wanted.by && cordon.reason === wanted.reason && (timers.cordon?.at ?? null) === wanted.until;
+}
+
+/** How the service stands with the instance out, whether that was taken already or not. */
+async function rotationWithout(ports: Ports, service: ServiceName, instance: InstanceId): Promise<Rotation> {
+  const [head, stored] = await Promise.all([ports.store.head(service), ports.store.instances(service, 'all')]);
+  const cordon = { by: '', reason: '', at: 0 };
+  const out = [...readInstances(stored).values()].map((one) =>
+    one.context.id === instance ? { ...one, context: { ...one.context, cordon } } : one,
+  );
+  return rotationOf(readService(head.service).service, out);
+}
+
+function endText(until: number | null): string {
+  return until === null ? 'until `pointsman uncordon`' : `until ${new Date(until).toISOString()}`;
 }
 
 function untilOf(text: string | undefined): number | null {
   if (text === undefined) return null;
   const ms = parseDuration(text);
   if (ms !== null && ms > 0 && ms <= FOR_MAX_MS) return Date.now() + ms;
-  throw new PointsmanError('USAGE', `--for ${printable(text)} is no duration`, {
-    hint: 'a number with a unit: 30m, 2h, 1d',
+  const why =
+    ms === 0
+      ? 'is no time at all'
+      : ms !== null
+        ? 'is longer than 365 days'
+        : /^\d+[.,]\d+/.test(text)
+          ? 'is no whole number'
+          : 'is no duration';
+  throw new PointsmanError('USAGE', `--for ${printable(text)} ${why}`, {
+    hint:
+      ms !== null && ms > 0 ? 'at most 365d; without --for it lasts until `pointsman uncordon`' : 'a whole number with a unit: 90m, 2h, 1d',
     retry: 'after',
   });
 }

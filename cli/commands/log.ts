@@ -3,12 +3,11 @@
  */
 import type { Command } from 'commander';
 import { PointsmanError } from '../../shared/errors.ts';
-import { isName } from '../../shared/model/ids.ts';
-import type { Keys } from '../../shared/redis/keys.ts';
+import { SERVICE_EVENT_TYPES } from '../../shared/model/event.ts';
+import { PROXY_EVENT_TYPES } from '../../shared/model/proxy-event.ts';
 import { LogSource } from '../../shared/redis/log-source.ts';
 import { LogTail, type StreamName } from '../../shared/redis/log-tail.ts';
 import { ScratchSpace } from '../../shared/redis/scratch-space.ts';
-import type { Ports } from '../../workers/app.ts';
 import type { CliContext } from '../context.ts';
 import { instantText } from '../instant.ts';
 import { jsonLine, jsonText } from '../json-text.ts';
@@ -17,15 +16,17 @@ import { writeExport } from '../log/export-writer.ts';
 import { importLog } from '../log/import-log.ts';
 import { logItems } from '../log/log-items.ts';
 import { entriesSince, follow, isChosen, lastEntries, Positions, type Shown, type TailFilter } from '../log/tail.ts';
-import { parseMoment } from '../moment.ts';
+import { MOMENT_HELP, parseMoment } from '../moment.ts';
 import { printable } from '../printable.ts';
 import { isOutage, withPorts } from '../redis-ports.ts';
+import { keysOf, scratchKeys } from '../scratch-keys.ts';
+import { unknownService } from '../unknown-service.ts';
 
 const LINES = 50;
 const LINES_MAX = 100_000;
 
 const TAIL_HELP = `
-A line is: time, id, stream, who says it, what it says. TIME is ISO 8601, ms since the epoch, or how long ago (10m).
+A line is: time, id, stream, who says it, what it says. ${MOMENT_HELP}
 --json prints one object a line: stream, name, id, v, type, source, cause, data.`;
 const EXPORT_HELP = `
 One event a line, as JSON; complete enough to be replayed with nothing else: \`pointsman replay --file F\`.`;
@@ -88,16 +89,18 @@ async function tail(context: CliContext, options: TailOptions): Promise<void> {
     service: options.service ?? null,
     proxy: options.proxy ?? null,
     instance: options.instance ?? null,
-    types: options.type?.split(',') ?? null,
+    types: options.type === undefined ? null : typesOf(options.type),
   };
   const lines = options.lines === undefined ? null : linesOf(options.lines);
   const since = options.since === undefined ? null : parseMoment(options.since, 'first', Date.now());
   const config = await context.loadConfig();
   await withPorts(config, async (ports) => {
-    const logs = new LogTail(ports.redis, keysOf(ports, options.as));
+    const logs = new LogTail(ports.redis, await keysOf(ports, options.as));
     const streams = chosenOf(await logs.streams(), filter);
+    let count = 0;
     const positions = await Positions.atEnds(logs, streams);
     const show = async (shown: Shown): Promise<void> => {
+      count += 1;
       positions.shown(shown);
       await context.write(options.json === true ? shownJson(shown) : shownText(shown));
     };
@@ -110,6 +113,8 @@ async function tail(context: CliContext, options: TailOptions): Promise<void> {
       }
       for (const shown of last) await show(shown);
     }
+    if (count === 0 && filter.instance !== null)
+      context.tell(`nothing${since === null && filter.types === null ? '' : ' of that'} is about ${printable(filter.instance)}`);
     if (options.follow !== true) return;
     const outage = {
       isOutage: (error: unknown) => isOutage(ports, error),
@@ -126,12 +131,24 @@ function chosenOf(streams: readonly StreamName[], filter: TailFilter): StreamNam
     const name = filter[kind];
     if (name === null || streams.some((stream) => stream.of === kind && stream.name === name)) continue;
     const known = streams.filter((stream) => stream.of === kind).map((stream) => stream.name);
+    if (kind === 'service') throw unknownService(name, known);
     throw usage(
       `no ${kind} ${JSON.stringify(name)} has a log`,
       known.length === 0 ? 'there is none yet' : `there are: ${known.join(', ')}`,
     );
   }
   return streams.filter((stream) => isChosen(stream, filter));
+}
+
+/** @throws PointsmanError USAGE: there is no event of such a type. */
+function typesOf(text: string): string[] {
+  const types = text.split(',').map((type) => type.trim());
+  const unknown = types.find((type) => !SERVICE_EVENT_TYPES.includes(type) && !PROXY_EVENT_TYPES.includes(type));
+  if (unknown === undefined) return types;
+  throw usage(
+    `no event has the type ${JSON.stringify(unknown)}`,
+    `of services: ${SERVICE_EVENT_TYPES.join(', ')}; of proxies: ${PROXY_EVENT_TYPES.join(', ')}`,
+  );
 }
 
 function linesOf(text: string): number {
@@ -153,10 +170,9 @@ async function exportLog(context: CliContext, options: { service?: string; out?:
   const config = await context.loadConfig();
   const { service, out } = options;
   await withPorts(config, async (ports) => {
-    const source = new LogSource(ports.redis, keysOf(ports, options.as));
+    const source = new LogSource(ports.redis, await keysOf(ports, options.as));
     const known = await source.services();
-    if (service !== undefined && !known.includes(service))
-      throw usage(`no service ${JSON.stringify(service)} has a log`, `there are: ${known.join(', ') || 'none'}`);
+    if (service !== undefined && !known.includes(service)) throw unknownService(service, known);
     const items = service === undefined ? logItems(source, known, await source.proxies()) : logItems(source, [service], []);
     const { streams, events } = await writeExport(items, out ?? process.stdout, 'pointsman', Date.now());
     context.tell(`${events} events of ${streams} ${streams === 1 ? 'log' : 'logs'}${out === undefined ? '' : ` in ${printable(out)}`}`);
@@ -171,23 +187,16 @@ async function importFile(
   const config = await context.loadConfig();
   const how = { replace: options.replace === true, skipBad: options.skipBad === true };
   const imported = await withPorts(config, (ports) => importLog(ports, file, options.as, how));
-  const { name, streams, events, skipped } = imported;
-  const left = skipped === 0 ? '' : `, ${skipped} bad lines left out`;
+  const { name, streams, events, skipped, noted } = imported;
+  const left = `${skipped === 0 ? '' : `, ${skipped} bad lines left out`}${noted === 0 ? '' : `, ${noted} defects noted`}`;
   if (options.json === true) context.print(jsonText(imported));
   else context.print(`${events} events of ${streams} ${streams === 1 ? 'log' : 'logs'} in the scratch space ${name}${left}`);
 }
 
 async function drop(context: CliContext, name: string): Promise<void> {
   const config = await context.loadConfig();
-  const removed = await withPorts(config, (ports) => new ScratchSpace(ports.redis, keysOf(ports, name)).clear());
+  const removed = await withPorts(config, (ports) => new ScratchSpace(ports.redis, scratchKeys(ports, name)).clear());
   context.print(removed === 0 ? `there is no scratch space ${name}` : `the scratch space ${name} is gone (${removed} keys)`);
-}
-
-/** Of the live space, or of a scratch space. */
-function keysOf(ports: Ports, name: string | undefined): Keys {
-  if (name === undefined) return ports.keys;
-  if (!isName(name)) throw usage(`${JSON.stringify(name)} is no name for a scratch space`, 'letters, digits, `_`, `.`, `-`, at most 64');
-  return ports.keys.scratch(name);
 }
 
 function usage(message: string, hint: string): PointsmanError {

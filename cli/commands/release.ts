@@ -1,17 +1,18 @@
 /**
  * `pointsman release SERVICE [--reason R]`: what the guard holds drains now, the last server that is up too; a registry that went backwards is believed.
- * Exit 0 once it is recorded.
+ * Exit 0 once it is taken; 1 when it is recorded and nobody took it within 5 s.
  */
 import type { Command } from 'commander';
-import { readService } from '../../machines/migrate.ts';
+import { readInstances, readService } from '../../machines/migrate.ts';
+import { outageText, rotationOf } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
-import { PointsmanError } from '../../shared/errors.ts';
 import { confirmationText, confirmed } from '../confirmation.ts';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
 import { operator } from '../operator.ts';
 import { printable } from '../printable.ts';
 import { withPorts } from '../redis-ports.ts';
+import { unknownService } from '../unknown-service.ts';
 
 export function register(command: Command, context: CliContext): void {
   command
@@ -24,20 +25,20 @@ export function register(command: Command, context: CliContext): void {
 
 async function release(context: CliContext, service: string, options: { reason?: string; json?: boolean }): Promise<void> {
   const config = await context.loadConfig();
-  const { held, done } = await withPorts(config, async (ports) => {
+  const { held, done, outage } = await withPorts(config, async (ports) => {
     const read = async (): Promise<ServiceSnapshot> => readService((await ports.store.head(service)).service).service;
-    if (!(await ports.log.services()).includes(service)) {
-      throw new PointsmanError('USAGE', `no service ${printable(service)} is known`, {
-        hint: '`pointsman status` lists the services',
-        retry: 'after',
-      });
-    }
+    const services = await ports.log.services();
+    if (!services.includes(service)) throw unknownService(service, services.sort());
     const held = keptBy(await read());
     await ports.log.appendPlain(service, [{ type: 'released', by: operator(), reason: options.reason ?? '' }], `operator:${operator()}`);
     await ports.queues.wakeService(service, { why: 'an operator releases it', time: Date.now() });
-    return { held, done: await confirmed(ports, service, async () => !isHolding(await read())) };
+    const done = await confirmed(ports, service, async () => !isHolding(await read()));
+    return { held, done, ...rotationOf(await read(), readInstances(await ports.store.instances(service, 'all')).values()) };
   });
+  if (outage !== null) context.tell(`WARNING: ${printable(outageText(service, outage))}`);
+  if (!done.decided) context.exitCode = 1;
   if (options.json === true) return context.print(jsonText({ service, held, ...done }));
+  if (!done.decided) return context.print(`the release of ${printable(service)} is recorded, NOT LIVE yet: ${confirmationText(done)}`);
   context.print(
     held === 0 ? `nothing of ${printable(service)} was held` : `${held} of ${printable(service)} released: ${confirmationText(done)}`,
   );

@@ -3,26 +3,27 @@
  * differences, 2 for a bad export, 1 when a log cannot be replayed or nothing could be compared.
  */
 import type { Command } from 'commander';
-import { PointsmanError } from '../../shared/errors.ts';
-import { isName } from '../../shared/model/ids.ts';
+import type { EventId } from '../../shared/model/ids.ts';
 import { LogSource } from '../../shared/redis/log-source.ts';
 import type { CliContext } from '../context.ts';
 import { instantText } from '../instant.ts';
 import { jsonLine } from '../json-text.ts';
-import { parseMoment } from '../moment.ts';
+import { MOMENT_HELP, parseMoment, pastTime } from '../moment.ts';
 import { withPorts } from '../redis-ports.ts';
 import { ProgressBar } from '../replay/progress-bar.ts';
 import { replayFile } from '../replay/replay-file.ts';
 import { replayLog } from '../replay/replay-log.ts';
 import type { Listener, ReplayReport, ReplayRequest } from '../replay/replay-report.ts';
 import { reportText, transitionLines } from '../replay/replay-text.ts';
+import { keysOf } from '../scratch-keys.ts';
 import { wantsColour } from '../table.ts';
+import { unknownService } from '../unknown-service.ts';
 
 const HELP = `
-Transitions are printed as they are found, each service's in order. --until gives the state of that moment: TIME is ISO 8601, ms since the epoch, or how
-long ago (10m). --verify compares with the snapshots that are stored (in Redis, or in the export), byte for byte.
+Transitions are printed as they are found, each service's in order. --until gives the state of that moment. ${MOMENT_HELP}
+--verify compares with the snapshots that are stored (in Redis, or in the export), byte for byte.
 --json prints one object a line: { transition: { service, instance, from, to, time, cause } }, then one
-  { replay: { streams[] { service, result { events, transitions, cursor, compared, differing, differences[] }, failed, states[] }, skipped { count, told[] } } }
+  { replay: { streams[] { service, result { events, transitions, cursor, compared, differing, differences[] }, failed, states[] }, skipped { count, told[], noted, notes[] } } }
 Exit code 0. 3: --verify found differences. 2: the export is damaged. 1: a log cannot be replayed, or there is nothing to compare with.`;
 
 interface Options {
@@ -53,7 +54,7 @@ export function register(command: Command, context: CliContext): void {
 async function replay(context: CliContext, options: Options): Promise<void> {
   const request: ReplayRequest = {
     service: options.service ?? null,
-    until: options.until === undefined ? null : parseMoment(options.until, 'last', Date.now()),
+    until: options.until === undefined ? null : untilOf(options.until),
     verify: options.verify === true,
     skipBad: options.skipBad === true,
     states: options.until !== undefined,
@@ -79,16 +80,20 @@ async function replay(context: CliContext, options: Options): Promise<void> {
   context.exitCode = exitCodeOf(report, request);
 }
 
+/** @throws PointsmanError USAGE: no moment, or one that is yet to come. */
+function untilOf(text: string): EventId {
+  const now = Date.now();
+  pastTime(text, now);
+  return parseMoment(text, 'last', now);
+}
+
 async function fromRedis(context: CliContext, options: Options, request: ReplayRequest, listener: Listener): Promise<ReplayReport> {
   const config = await context.loadConfig();
   return withPorts(config, async (ports) => {
-    if (options.as !== undefined && !isName(options.as))
-      throw usage(`${JSON.stringify(options.as)} is no name of a scratch space`, '`log import --as NAME` makes one');
-    const source = new LogSource(ports.redis, options.as === undefined ? ports.keys : ports.keys.scratch(options.as));
+    const source = new LogSource(ports.redis, await keysOf(ports, options.as));
     const known = await source.services();
     const { service } = request;
-    if (service !== null && !known.includes(service))
-      throw usage(`no service ${JSON.stringify(service)} has a log`, `there are: ${known.join(', ') || 'none'}`);
+    if (service !== null && !known.includes(service)) throw unknownService(service, known);
     return replayLog(source, service === null ? known : [service], request, listener);
   });
 }
@@ -97,8 +102,4 @@ function exitCodeOf({ streams }: ReplayReport, { verify }: ReplayRequest): 0 | 1
   if (streams.some(({ result }) => result !== null && result.differing > 0)) return 3;
   if (streams.some(({ failed }) => failed !== null)) return 1;
   return verify && !streams.some(({ result }) => result !== null && result.compared > 0) ? 1 : 0;
-}
-
-function usage(message: string, hint: string): PointsmanError {
-  return new PointsmanError('USAGE', message, { hint, retry: 'terminal' });
 }

@@ -1,4 +1,4 @@
-/** `pointsman uncordon SERVICE INSTANCE`: ends a cordon. Exit 0 also when there was none. */
+/** `pointsman uncordon SERVICE INSTANCE`: ends a cordon. Exit 0 also when there was none; 1 when nobody took it within 5 s. */
 import type { Command } from 'commander';
 import { readService } from '../../machines/migrate.ts';
 import { cordonName, cordonsPath } from '../../shared/znode/cordon.ts';
@@ -43,7 +43,12 @@ async function uncordon(context: CliContext, service: string, name: string, json
     const was = removed || (await cordoned());
     return { instance, was, done: await confirmed(ports, service, async () => !(await cordoned())) };
   });
+  if (!done.decided) context.exitCode = 1;
   if (json) return context.print(jsonText({ service, instance, was, ...done }));
+  if (!done.decided)
+    return context.print(
+      `the end of the cordon of ${printable(instance)} of ${printable(service)} is recorded, NOT LIVE yet: ${confirmationText(done)}`,
+    );
   context.print(
     was
       ? `${printable(instance)} of ${printable(service)} is no longer cordoned: ${confirmationText(done)}`

@@ -7,15 +7,12 @@ import { PointsmanError } from '../../shared/errors.ts';
 import { isRecord } from '../../shared/model/event-form.ts';
 import { compareEventIds, type EventId, isName } from '../../shared/model/ids.ts';
 import type { LogItem } from '../../shared/model/log-item.ts';
-import { printable } from '../printable.ts';
+import { DefectList, type Defects, shortly } from './defects.ts';
 import { Defect, type Fields, isEventId, isTextOrNull, parsed, rest } from './export-fields.ts';
 import { addressPrefix, checkpointPrefix, EXPORT_FORMAT, instancePrefix } from './export-format.ts';
 
-/** Defects that are told one by one; all are counted. */
-const TOLD_MAX = 20;
 const STREAMS_MAX = 1_000_000;
 const NAME_MAX = 1_024;
-const REASON_MAX = 300;
 const LINE_END = Buffer.from('\n');
 /** How the lines begin that say nothing of where a stream begins or ends. */
 const INSIDE = ['{"id":', '{"instance":', '{"address":'].map((start) => Buffer.from(start));
@@ -26,12 +23,6 @@ interface Stream {
   last: EventId;
   n: number;
   inCheckpoint: boolean;
-}
-
-export interface Defects {
-  readonly count: number;
-  /** `LINE: reason`, the first ones. */
-  readonly told: readonly string[];
 }
 
 export class ExportParser {
@@ -45,8 +36,9 @@ export class ExportParser {
   #stream: Stream | null = null;
   #begun = false;
   #ended = false;
-  #defects = 0;
-  readonly #told: string[] = [];
+  /** A digest runs on: what one changed line does to all that follow is told once. */
+  #digestTold = false;
+  readonly #defects = new DefectList();
 
   /**
    * `skipBad`: what is wrong is left out and counted. `file`: named in errors. `again`: the file has been read through before, and only these services
@@ -73,7 +65,7 @@ export class ExportParser {
   }
 
   get defects(): Defects {
-    return { count: this.#defects, told: this.#told };
+    return this.#defects.all;
   }
 
   /** The line's item; null: it has none for the reader, or was left out. `bytes` are without the line feed. @throws PointsmanError EXPORT_INVALID */
@@ -95,14 +87,18 @@ export class ExportParser {
   finish(): void {
     if (!this.#begun) throw this.#invalid('it is empty');
     this.#line += 1;
-    if (!this.#ended) this.defect('it ends here without its trailer: it was cut off');
+    if (!this.#ended) this.#note('it ends here without its trailer: it was cut off');
   }
 
   /** Something is wrong with the present line. @throws PointsmanError EXPORT_INVALID, unless it is to be left out. */
   defect(reason: string): void {
     if (!this.#skipBad) throw this.#invalid(reason);
-    this.#defects += 1;
-    if (this.#told.length < TOLD_MAX) this.#told.push(`${this.#line}: ${told(reason)}`);
+    this.#defects.leftOut(this.#line, reason);
+  }
+
+  #note(reason: string): void {
+    if (!this.#skipBad) throw this.#invalid(reason);
+    this.#defects.note(this.#line, reason);
   }
 
   #isPassedOver(bytes: Buffer): boolean {
@@ -145,7 +141,7 @@ export class ExportParser {
     const key = `${of} ${name}`;
     if (this.#names.has(key)) throw new Defect(`the ${key} is there twice`);
     if (this.#names.size >= STREAMS_MAX) throw new Defect(`it has more than ${STREAMS_MAX} streams`);
-    if (this.#stream !== null) this.defect(`the ${this.#stream.of} ${this.#stream.name} has no end`);
+    if (this.#stream !== null) this.#note(`the ${this.#stream.of} ${this.#stream.name} has no end`);
     this.#names.add(key);
     this.#stream = { name, of, last: after, n: 0, inCheckpoint: false };
     return { kind: 'stream', of, name, after, start };
@@ -162,7 +158,7 @@ export class ExportParser {
       throw new Defect(`event ${id} stands behind ${stream.last}: events were reordered or doubled`);
     if (n <= stream.n) throw new Defect(`event ${id} has number ${n} behind number ${stream.n}`);
     if (n !== stream.n + 1)
-      this.defect(n === stream.n + 2 ? `event ${stream.n + 1} is missing` : `events ${stream.n + 1} to ${n - 1} are missing`);
+      this.#note(n === stream.n + 2 ? `event ${stream.n + 1} is missing` : `events ${stream.n + 1} to ${n - 1} are missing`);
     stream.n = n;
     stream.last = id;
     this.#events += 1;
@@ -174,7 +170,7 @@ export class ExportParser {
     if (!isEventId(cursor)) throw new Defect('the cursor of the checkpoint is no event id');
     if (typeof revision !== 'number' || !isRecord(service) || stream.of !== 'service') throw new Defect('it is no checkpoint');
     if (compareEventIds(cursor, stream.last) < 0) throw new Defect(`the checkpoint of ${cursor} stands behind event ${stream.last}`);
-    if (stream.inCheckpoint) this.defect('a checkpoint has no end');
+    if (stream.inCheckpoint) this.#note('a checkpoint has no end');
     stream.inCheckpoint = true;
     return { kind: 'checkpoint', cursor, revision, service: rest(text, checkpointPrefix(cursor, revision)) };
   }
@@ -202,27 +198,29 @@ export class ExportParser {
     const stream = this.#current();
     if (endOf !== stream.name) throw new Defect(`it ends ${JSON.stringify(endOf)} where ${stream.name} stands`);
     this.#stream = null;
-    if (stream.inCheckpoint) this.defect('a checkpoint has no end');
+    if (stream.inCheckpoint) this.#note('a checkpoint has no end');
     if (this.#again === null && events !== stream.n)
-      this.defect(`${stream.name} has ${stream.n} events, it should have ${JSON.stringify(events)}`);
+      this.#note(`${stream.name} has ${stream.n} events, it should have ${JSON.stringify(events)}`);
     this.#compare(digest, `something in or before the ${stream.of} ${stream.name} was changed: its digest is another one`);
     return { kind: 'end' };
   }
 
   #trailer({ trailer, digest }: Fields): null {
     if (!isRecord(trailer)) throw new Defect('it is no trailer');
-    if (this.#stream !== null) this.defect(`the ${this.#stream.of} ${this.#stream.name} has no end`);
+    if (this.#stream !== null) this.#note(`the ${this.#stream.of} ${this.#stream.name} has no end`);
     this.#ended = true;
     const { streams, events, lines } = trailer;
     if (this.#again !== null) return null;
     if (streams !== this.#names.size || events !== this.#events || lines !== this.#line)
-      this.defect('the counts of the trailer are not those of the file: something is missing or doubled');
+      this.#note('the counts of the trailer are not those of the file: something is missing or doubled');
     this.#compare(digest, 'something was changed: the digest of the whole is another one');
     return null;
   }
 
   #compare(digest: unknown, reason: string): void {
-    if (this.#again === null && digest !== this.#hash.copy().digest('hex')) this.defect(reason);
+    if (this.#again !== null || this.#digestTold || digest === this.#hash.copy().digest('hex')) return;
+    this.#digestTold = true;
+    this.#note(reason);
   }
 
   #current(): Stream {
@@ -231,14 +229,9 @@ export class ExportParser {
   }
 
   #invalid(reason: string): PointsmanError {
-    return new PointsmanError('EXPORT_INVALID', `${this.#file}:${Math.max(1, this.#line)}: ${told(reason)}`, {
+    return new PointsmanError('EXPORT_INVALID', `${this.#file}:${Math.max(1, this.#line)}: ${shortly(reason)}`, {
       hint: 'take the export again, or leave out what is bad with --skip-bad',
       retry: 'terminal',
     });
   }
-}
-
-/** Parts of a reason are the file's own words. */
-function told(reason: string): string {
-  return printable(reason.slice(0, REASON_MAX));
 }

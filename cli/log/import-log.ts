@@ -11,6 +11,8 @@ export interface Imported {
   readonly streams: number;
   readonly events: number;
   readonly skipped: number;
+  /** What is wrong without a line that could be left out. */
+  readonly noted: number;
 }
 
 /** @throws PointsmanError EXPORT_INVALID, or USAGE: the name is none, or taken. */
@@ -35,7 +37,7 @@ export async function importLog(
     }
   }
   await space.flush();
-  return { name, streams, events: parser.events, skipped: parser.defects.count };
+  return { name, streams, events: parser.events, skipped: parser.defects.count, noted: parser.defects.noted };
 }
 
 function usage(message: string, hint: string): PointsmanError {

@@ -1,10 +1,9 @@
 /** Items of logs through the machines: those services' streams that are chosen, one after the other. */
-import type { Transition } from '../../machines/fold.ts';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { LogItem } from '../../shared/model/log-item.ts';
 import { loggedEvent } from '../../shared/redis/entry.ts';
 import { type Replayed, type ReplayRequest, stateRows, type Told } from './replay-report.ts';
-import { StreamReplay, Unfoldable } from './stream-replay.ts';
+import { type Change, StreamReplay, Unfoldable } from './stream-replay.ts';
 
 /** Transitions that are told together. */
 const TOLD_AT_ONCE = 1_000;
@@ -15,7 +14,7 @@ export class FoldItems {
   readonly #unfoldable: (reason: string) => void;
   readonly #done: Replayed[] = [];
   #open: { service: string; replay: StreamReplay } | null = null;
-  #told: { service: string; transitions: Transition[] }[] = [];
+  #told: { service: string; transitions: Change[] }[] = [];
   #events = 0;
 
   /** `unfoldable` is told of what cannot be folded, which is left out if that does not throw. */
@@ -81,7 +80,7 @@ export class FoldItems {
     }
   }
 
-  #keep(service: string, transitions: readonly Transition[]): void {
+  #keep(service: string, transitions: readonly Change[]): void {
     const last = this.#told.at(-1);
     if (last?.service === service && last.transitions.length < TOLD_AT_ONCE) last.transitions.push(...transitions);
     else this.#told.push({ service, transitions: [...transitions] });

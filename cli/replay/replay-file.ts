@@ -7,8 +7,9 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
+import type { Defects } from '../log/defects.ts';
 import { exportItems } from '../log/export-items.ts';
-import { type Defects, ExportParser } from '../log/export-parser.ts';
+import { ExportParser } from '../log/export-parser.ts';
 import { type FoldedFile, foldFile } from './fold-file.ts';
 import type { FromFolder, ToFolder } from './fold-messages.ts';
 import type { Listener, ReplayReport, ReplayRequest } from './replay-report.ts';
@@ -58,7 +59,7 @@ export async function replayFile(
       ));
   const streams = folded.flatMap((one) => one.streams).sort((a, b) => (a.service < b.service ? -1 : 1));
   const count = folded.reduce((sum, one) => sum + one.unfoldable, defects.count);
-  return { streams, skipped: { count, told: [...defects.told, ...folded.flatMap((one) => one.told)] } };
+  return { streams, skipped: { ...defects, count, told: [...defects.told, ...folded.flatMap((one) => one.told)] } };
 }
 
 async function survey(file: string, skipBad: boolean): Promise<Surveyed> {

@@ -36,5 +36,5 @@ export async function replayLog(
     for (const told of folding.takeTold()) await listener.transitions(told);
     listener.progress(index + 1, services.length);
   }
-  return { streams: folding.done, skipped };
+  return { streams: folding.done, skipped: { ...skipped, noted: 0, notes: [] } };
 }

@@ -1,10 +1,10 @@
 /** PURE. What a replay is asked for, what it tells meanwhile, and what it found. */
-import type { Transition } from '../../machines/fold.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { healthOf, visibleState } from '../../machines/projection.ts';
+import { healthOf, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { Checkpoint } from '../../machines/replay.ts';
 import type { EventId, InstanceId, ServiceName } from '../../shared/model/ids.ts';
-import type { StreamResult } from './stream-replay.ts';
+import { reasonOf } from '../status/report.ts';
+import type { Change, StreamResult } from './stream-replay.ts';
 
 export interface ReplayRequest {
   /** null: all. */
@@ -19,7 +19,7 @@ export interface ReplayRequest {
 
 export interface Told {
   readonly service: ServiceName;
-  readonly transitions: readonly Transition[];
+  readonly transitions: readonly Change[];
 }
 
 export interface Listener {
@@ -49,24 +49,26 @@ export interface Replayed {
 export interface ReplayReport {
   readonly streams: readonly Replayed[];
   /** Left out, because it was bad. */
-  readonly skipped: { readonly count: number; readonly told: readonly string[] };
+  readonly skipped: { readonly count: number; readonly told: readonly string[]; readonly noted: number; readonly notes: readonly string[] };
 }
 
 /** Instances that are not gone, by name. */
 export function stateRows(service: ServiceName, state: Checkpoint | null): StateRow[] {
+  const last = state?.service.last?.instance ?? null;
   const there = [...(state?.instances.values() ?? [])].filter((snapshot) => snapshot.state !== 'gone');
-  return there.map((snapshot) => stateRow(service, snapshot)).sort((a, b) => (a.instance < b.instance ? -1 : 1));
+  return there.map((snapshot) => stateRow(service, snapshot, last)).sort((a, b) => (a.instance < b.instance ? -1 : 1));
 }
 
-function stateRow(service: ServiceName, snapshot: InstanceSnapshot): StateRow {
-  const { id, since, registration, rejection } = snapshot.context;
+function stateRow(service: ServiceName, snapshot: InstanceSnapshot, last: InstanceId | null): StateRow {
+  const { id, registration } = snapshot.context;
+  const state = visibleState(snapshot);
   return {
     service,
     instance: id,
-    state: visibleState(snapshot),
+    state,
     health: healthOf(snapshot),
-    since,
+    since: visibleSince(snapshot),
     weight: registration?.weight ?? null,
-    reason: rejection === null ? null : `${rejection.code}: ${rejection.detail}`,
+    reason: reasonOf(state, snapshot, id === last),
   };
 }

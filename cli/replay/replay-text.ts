@@ -37,6 +37,10 @@ export function reportText(
       continue;
     }
     const { events, transitions, cursor, compared, differing } = result;
+    if (events === 0 && how.states) {
+      lines.push(`${printable(service)}: its log has nothing by then`);
+      continue;
+    }
     const verdict =
       compared === 0 ? 'nothing stored to compare with' : differing === 0 ? `equal at ${compared} of ${compared}` : `${differing} DIFFER`;
     lines.push(`${printable(service)}: ${events} events, ${transitions} transitions, up to ${cursor}${how.verify ? `: ${verdict}` : ''}`);
@@ -44,8 +48,9 @@ export function reportText(
       lines.push(`  ${what} ${printable(name)} at ${at}: ${printable(contrast(stored, replayed))}`);
   }
   if (report.streams.length === 0) lines.push('there is no log of a service');
-  const { count, told } = report.skipped;
+  const { count, told, noted, notes } = report.skipped;
   if (count > 0) lines.push(`${count} left out because they are bad:`, ...told.map((one) => `  ${printable(one)}`));
+  if (noted > 0) lines.push(`${noted} noted, nothing was left out for it:`, ...notes.map((one) => `  ${printable(one)}`));
   return lines.join('\n');
 }
 

@@ -6,13 +6,14 @@ import type { AddressClaim } from '../../machines/claims.ts';
 import type { Transition } from '../../machines/fold.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { completed } from '../../machines/migrate.ts';
+import { visibleState } from '../../machines/projection.ts';
 import { type Checkpoint, Replay } from '../../machines/replay.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { asClaim, asInstance, asService } from '../../machines/stored-form.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { Logged, ServiceEvent } from '../../shared/model/event.ts';
-import { compareEventIds, type EventId, type ServiceName } from '../../shared/model/ids.ts';
+import { compareEventIds, type EventId, type InstanceId, type ServiceName } from '../../shared/model/ids.ts';
 import type { Entry, LogItem } from '../../shared/model/log-item.ts';
 
 /** Differences that are named; all are counted. */
@@ -47,6 +48,9 @@ export interface StreamReplayOptions {
   /** Makes an event of an entry. @throws PointsmanError */
   readonly decode: (entry: Entry) => Logged<ServiceEvent>;
 }
+
+/** A transition, or a cordon that came or went: then in the words that people see. */
+export type Change = Omit<Transition, 'from' | 'to'> & { readonly from: string; readonly to: string };
 
 /** What is wrong with what is read; the caller knows where it stands. */
 export class Unfoldable extends Error {}
@@ -91,7 +95,7 @@ export class StreamReplay {
   }
 
   /** @throws Unfoldable */
-  accept(item: LogItem): readonly Transition[] {
+  accept(item: LogItem): readonly Change[] {
     switch (item.kind) {
       case 'event':
         return this.#fold(item);
@@ -125,7 +129,7 @@ export class StreamReplay {
     };
   }
 
-  #fold(item: Extract<LogItem, { kind: 'event' }>): readonly Transition[] {
+  #fold(item: Extract<LogItem, { kind: 'event' }>): readonly Change[] {
     const { until } = this.#options;
     if (this.#passed || (until !== null && compareEventIds(item.id, until) > 0)) {
       this.#passed = true;
@@ -133,11 +137,17 @@ export class StreamReplay {
     }
     if (this.#replay === null) throw new Unfoldable('the checkpoint that it goes on from is missing');
     try {
-      const transitions = this.#replay.step(this.#options.decode(item));
+      const event = this.#options.decode(item);
+      const id = cordonOf(event.event);
+      const before = id === null ? null : this.#replay.instance(id);
+      const transitions: Change[] = this.#replay.step(event);
+      const after = id === null ? null : this.#replay.instance(id);
       this.#cursor = item.id;
       this.#events += 1;
       this.#transitions += transitions.length;
-      return transitions;
+      const [from, to] = [before, after].map((snapshot) => (snapshot === null ? 'gone' : visibleState(snapshot))) as [string, string];
+      if (id === null || from === to || transitions.some(({ instance }) => instance === id)) return transitions;
+      return [...transitions, { instance: id, from, to, time: event.time, cause: event.id }];
     } catch (error) {
       throw new Unfoldable(`event ${item.id} cannot be folded: ${errorText(error)}`);
     }
@@ -195,6 +205,12 @@ export class StreamReplay {
     if (this.#differences.length < DIFFERENCES_MAX)
       this.#differences.push({ service: this.#service, cursor, what, name, stored, replayed });
   }
+}
+
+/** Whose cordon the event is about; null: it is about none. */
+function cordonOf(event: ServiceEvent): InstanceId | null {
+  if (event.type === 'cordoned' || event.type === 'uncordoned') return event.instance;
+  return event.type === 'timer' && event.timer === 'cordon' ? event.instance : null;
 }
 
 function formed<T>(value: T | null, what: string): T {

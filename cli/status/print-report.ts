@@ -58,7 +58,10 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
   const { colour, only } = options;
   const parts = [printable(summary(report))];
   const add = (title: string, head: readonly string[], rows: readonly Row[], note: string | null = null): void => {
-    if (rows.length > 0) parts.push(`${title}\n${formatTable(head, rows, colour)}${note === null ? '' : `\n${note}`}`);
+    // A column that says nothing of any takes no room.
+    const told = head.flatMap((_, column) => (rows.some((row) => textOf(row[column]) !== '') ? [column] : []));
+    const of = <T>(line: readonly T[]): T[] => told.map((column) => line[column] as T);
+    if (rows.length > 0) parts.push(`${title}\n${formatTable(of(head), rows.map(of), colour)}${note === null ? '' : `\n${note}`}`);
   };
   add(
     'SERVICES',
@@ -107,7 +110,7 @@ function quoted(word: string): string {
 function serviceRow(service: ServiceStatus, now: number): Row {
   const { config, path, mode, check, listen, guard, lag } = service;
   const said = {
-    published: `${path} ${mode}, check ${check}${listen === null ? '' : `, on ${listen}`}`,
+    published: `${path} ${mode}, ${check === 'none' ? 'no check' : check}${listen === null ? '' : `, ${listen}`}`,
     unread: 'not read by a watcher yet',
     retired: 'no longer configured',
   };
@@ -158,8 +161,8 @@ function proxyRow(proxy: ProxyStatus, now: number): Row {
   const seen = lastSeen === null ? 'never' : `${ageText(now - lastSeen)} ago`;
   return [
     proxy.proxy,
-    proxy.pool,
-    proxy.version ?? { text: 'unknown', tone: 'faint' },
+    proxy.pool === proxy.proxy ? '' : proxy.pool,
+    proxy.version?.split('-')[0] ?? { text: 'unknown', tone: 'faint' },
     workerCell(proxy, now),
     { text: seen, tone: proxy.live ? 'plain' : 'bad' },
     hearingCell(proxy.hearing),
@@ -229,6 +232,10 @@ function backendRow(proxy: string, backend: BackendStatus, now: number): Row {
 
 function queueRow({ queue, waiting, active, delayed, failed }: QueueStatus): Row {
   return [queue, String(waiting), String(active), String(delayed), failed === 0 ? '0' : { text: String(failed), tone: 'bad' }];
+}
+
+function textOf(cell: string | Cell | undefined): string {
+  return typeof cell === 'object' ? cell.text : (cell ?? '');
 }
 
 function toned(state: string): Cell {

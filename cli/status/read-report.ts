@@ -1,8 +1,8 @@
 /** Reads what Redis knows into a status report. Changes nothing, and needs neither Zookeeper nor a proxy. */
 import type { BackendSnapshot } from '../../machines/backend.ts';
-import { readInstance, readService } from '../../machines/migrate.ts';
+import { readInstances, readService } from '../../machines/migrate.ts';
+import { rotationOf } from '../../machines/rotation.ts';
 import type { Config } from '../../shared/config/config.ts';
-import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { WorkerIdentity } from '../../shared/model/observed.ts';
 import { proxiesQueue, reloadsQueue, SERVICES_QUEUE } from '../../shared/redis/keys.ts';
@@ -10,6 +10,7 @@ import { ANNOUNCE_FRESH_MS, type Announcement } from '../../shared/redis/proxy-s
 import { queueCounts } from '../../shared/redis/queue-counts.ts';
 import { type WatcherBeat, WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../../workers/app.ts';
+import { unknownService } from '../unknown-service.ts';
 import {
   backendStatus,
   type InstanceStatus,
@@ -61,12 +62,14 @@ async function readOne(
 ): Promise<{ status: ServiceStatus; instances: InstanceStatus[] }> {
   const [head, stored] = await Promise.all([ports.store.head(service), ports.store.instances(service, 'all')]);
   const snapshot = head.service === null ? null : readService(head.service).service;
-  const instances = [...stored]
+  const snapshots = readInstances(stored);
+  const instances = [...snapshots]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, json]) => instanceStatus(service, readInstance(json), snapshot?.last?.instance ?? null) ?? []);
+    .flatMap(([, one]) => instanceStatus(service, one, snapshot?.last?.instance ?? null) ?? []);
   const unfolded = await ports.log.idsAfter(service, head.cursor, LAG_EVENTS_MAX);
   const lag = lagOf(unfolded, LAG_EVENTS_MAX, now);
-  return { status: serviceStatus({ service, snapshot, revision: head.revision, instances, lag, waitsFor }), instances };
+  const rotation = rotationOf(snapshot, snapshots.values());
+  return { status: serviceStatus({ service, snapshot, revision: head.revision, instances, lag, rotation, waitsFor }), instances };
 }
 
 function watcherStatus({ id, at, leader, connected, since, problem, services, troubled }: WatcherBeat, now: number): WatcherStatus {
@@ -135,12 +138,4 @@ async function inTurns<T, R>(items: readonly T[], read: (item: T) => Promise<R>)
   const done: R[] = [];
   for (let at = 0; at < items.length; at += AT_ONCE) done.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(read))));
   return done;
-}
-
-export function unknownService(service: ServiceName, known: readonly ServiceName[]): PointsmanError {
-  const some = known.slice(0, 10).join(', ');
-  return new PointsmanError('USAGE', `nobody knows a service ${JSON.stringify(service)}`, {
-    hint: known.length === 0 ? 'no service is configured or on record yet' : `there are: ${some}${known.length > 10 ? ', …' : ''}`,
-    retry: 'terminal',
-  });
 }

@@ -2,13 +2,15 @@
  * PURE. What `pointsman status` says, as values: this is the shape of `--json` (format 1: keys are added, none changes its meaning). Times are ms
  * since the epoch; lists are sorted by name.
  */
+
 import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { healthOf, visibleState } from '../../machines/projection.ts';
+import { healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
+import type { Rotation } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
-import type { CheckConfig } from '../../shared/model/service-config.ts';
+import { checkText } from './check-text.ts';
 
 export const STATUS_FORMAT = 1;
 
@@ -37,6 +39,10 @@ export interface ServiceStatus {
   readonly revision: number;
   /** Instances by state; a state that none is in is left out. */
   readonly states: Readonly<Record<string, number>>;
+  /** Instances that take requests, as far as is known. */
+  readonly inRotation: number;
+  /** Why none does: `3 cordoned`; null: some does, or none ever did. */
+  readonly outage: string | null;
   readonly guard: { readonly state: string; readonly held: number; readonly since: number | null; readonly until: number | null };
   /** Events that are not folded yet: how many (`more`: at least), and how old the oldest is, in ms. */
   readonly lag: { readonly events: number; readonly more: boolean; readonly ms: number };
@@ -132,9 +138,10 @@ export function serviceStatus(input: {
   readonly revision: number;
   readonly instances: readonly InstanceStatus[];
   readonly lag: ServiceStatus['lag'];
+  readonly rotation?: Rotation;
   readonly waitsFor?: string | null;
 }): ServiceStatus {
-  const { service, snapshot, revision, instances, lag, waitsFor = null } = input;
+  const { service, snapshot, revision, instances, lag, rotation, waitsFor = null } = input;
   const config = snapshot?.config ?? null;
   const guard = snapshot?.guard ?? null;
   const open = guard === null || guard.state === 'open';
@@ -148,6 +155,8 @@ export function serviceStatus(input: {
     listen: config?.listen ?? null,
     revision,
     states: counted(instances.map(({ state }) => state)),
+    inRotation: rotation?.left ?? 0,
+    outage: rotation?.outage ?? null,
     guard: open
       ? { state: 'open', held: 0, since: null, until: null }
       : { state: guard.state, held: guard.context.losses.length, since: guard.context.since, until: guard.context.timer?.at ?? null },
@@ -159,12 +168,12 @@ export function serviceStatus(input: {
 export function instanceStatus(service: string, snapshot: InstanceSnapshot, last: InstanceId | null): InstanceStatus | null {
   const state = visibleState(snapshot);
   if (state === 'gone') return null;
-  const { id, since, health, witnesses, registration, znodes } = snapshot.context;
+  const { id, health, witnesses, registration, znodes } = snapshot.context;
   return {
     service,
     instance: id,
     state,
-    since,
+    since: visibleSince(snapshot),
     health: { word: healthOf(snapshot), ...health },
     witnesses: [...witnesses].sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
     weight: registration?.weight ?? null,
@@ -192,7 +201,8 @@ export function counted(words: readonly string[]): Record<string, number> {
   return Object.fromEntries(counts);
 }
 
-function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
+/** `isLast`: it is kept as the last server that is up. */
+export function reasonOf(state: VisibleState, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
   switch (state) {
     case 'rejected': {
       const said = context.rejection === null ? 'rejected' : rejectionText(context.id, context.rejection);
@@ -221,7 +231,7 @@ function reasonOf(state: ReturnType<typeof visibleState>, { context, state: stor
 }
 
 /** When the state ends by itself, ms; null: not by time alone. */
-function untilOf(state: ReturnType<typeof visibleState>, { context: { timers } }: InstanceSnapshot): number | null {
+function untilOf(state: VisibleState, { context: { timers } }: InstanceSnapshot): number | null {
   const timer = { cordoned: timers.cordon, quarantined: timers.quarantine, draining: timers.drain }[state as string];
   return timer?.at ?? null;
 }
@@ -230,15 +240,4 @@ function untilOf(state: ReturnType<typeof visibleState>, { context: { timers } }
 export function rejectionText(instance: string, { code, detail }: Rejection): string {
   const name = instance.startsWith('znode:') ? `${instance.slice('znode:'.length)}: ` : null;
   return `${code}: ${name !== null && detail.startsWith(name) ? detail.slice(name.length) : detail}`;
-}
-
-export function checkText(check: CheckConfig): string {
-  switch (check.type) {
-    case 'none':
-      return 'none';
-    case 'tcp':
-      return 'tcp';
-    case 'http':
-      return `${check.method} ${check.path}`;
-  }
 }

@@ -1,6 +1,7 @@
 /** PURE. The first line of a status report: what needs somebody first, then the counts. It never reads as all well when nobody is at work. */
+import { outageText } from '../../machines/rotation.ts';
 import { ageText } from '../age.ts';
-import { counted, type ProxyStatus, type StatusReport } from './report.ts';
+import { counted, type ProxyStatus, type ServiceStatus, type StatusReport } from './report.ts';
 
 /** Proxies that are named; the rest is counted. */
 const NAMED_MAX = 3;
@@ -10,6 +11,7 @@ export function summary(report: StatusReport): string {
   const states = statesText(counted(instances.map(({ state }) => state)));
   const holds = services.filter(({ guard }) => guard.state !== 'open').length;
   return [
+    ...outages(services),
     ...watcherAlarms(report),
     ...proxyAlarms(report),
     count(services.length, 'service'),
@@ -18,6 +20,13 @@ export function summary(report: StatusReport): string {
     backendsText(proxies),
     ...(holds > 0 ? [`${count(holds, 'service')} HELD by the guard`] : []),
   ].join(' · ');
+}
+
+/** Requests fail just now: that comes first. */
+function outages(services: readonly ServiceStatus[]): string[] {
+  const without = services.flatMap(({ service, outage }) => (outage === null ? [] : [outageText(service, outage)]));
+  const more = without.length - NAMED_MAX;
+  return [...without.slice(0, NAMED_MAX), ...(more > 0 ? [`nor ${more === 1 ? 'has 1 other' : `have ${more} others`}`] : [])];
 }
 
 /** Of backends whose proxy nobody works on, only what was is known. */

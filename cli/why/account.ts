@@ -1,10 +1,11 @@
 /** PURE. The answer, put together from a service's history and its proxies' records. */
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { visibleState } from '../../machines/projection.ts';
+import { visibleSince, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import { serverName } from '../../shared/znode/address.ts';
-import { checkText, counted } from '../status/report.ts';
+import { checkText } from '../status/check-text.ts';
+import { counted } from '../status/report.ts';
 import { actionsOf } from './actions.ts';
 import { type Chapter, changesProxies, type History, stateWord, type VerdictSince } from './history.ts';
 import { instanceReasons } from './instance-reasons.ts';
@@ -13,6 +14,7 @@ import { type ServiceFacts, serviceReasons } from './service-reasons.ts';
 import { type ProxyFacts, proxyReasons, proxyStanding, type Subject } from './standing.ts';
 import { changeText, eventText } from './words.ts';
 
+const DELETED = 'its registration ended; its sessions have ended too, and its server is deleted';
 /** Of one event; a delete that is tried until sessions have ended fills no screen. */
 const ACTIONS_MAX = 24;
 
@@ -64,6 +66,8 @@ export function account(known: Known): WhyReport {
     ofProxies.unshift({ code: 'no-proxy', text: 'no proxy that is known carries it', proxy: null, since: null, until: null });
   const ofService = serviceReasons({ ...known.facts, snapshot });
   const ofInstance = instance === null ? [] : own === null ? [absence(known)] : instanceReasons(own, snapshot ?? history.replay.service);
+  const [first] = ofInstance;
+  if (first?.code === 'draining' && isDeleted(standings, done)) ofInstance.splice(0, 1, { ...first, text: DELETED, until: null });
   const codes = new Set(ofInstance.map(({ code }) => code));
   return {
     format: WHY_FORMAT,
@@ -72,7 +76,7 @@ export function account(known: Known): WhyReport {
     service,
     instance,
     state: instance === null ? serviceState(snapshot) : own === null ? absence(known).code : stateWord(own),
-    since: own?.context.since ?? null,
+    since: own === null ? null : visibleSince(own),
     reasons: [...ofInstance, ...ofService.filter(({ code }) => !codes.has(code)), ...ofProxies],
     overview: instance === null ? overviewOf(known, snapshot) : null,
     chain: chapters.map((chapter, index) =>
@@ -87,6 +91,13 @@ export function account(known: Known): WhyReport {
     moreProxies,
     notes,
   };
+}
+
+/** Whether every proxy that carries it has deleted its server since. */
+function isDeleted(standings: readonly ProxyStanding[], done: readonly (readonly Action[][])[]): boolean {
+  const carriers = done.filter((_, index) => standings[index]?.carried);
+  const last = carriers.map((chapters) => chapters.flat().findLast(({ kind }) => kind === 'command'));
+  return last.length > 0 && last.every((action) => action?.text.startsWith('del server ') === true && action.outcome === 'done');
 }
 
 function serviceOf({ stored, history }: Known): ServiceSnapshot | null {

@@ -17,6 +17,9 @@ export interface ProxyRecord {
   readonly whole: boolean;
 }
 
+/** What was in place is not, and nothing was decided meanwhile. */
+const OUTSIDE = '; somebody changed it outside pointsman';
+
 type Look = ProxyEvent & { readonly type: 'patching' | 'synced' };
 
 /** For each chapter, what was done for it on this proxy, in order. `at`: the server as commands name it, `backend/server`. */
@@ -33,6 +36,8 @@ class Assignment {
   readonly #due: Set<number>;
   /** Commands that wait for their answer: where they stand. */
   #open: { chapter: number; action: number }[] = [];
+  /** Everything was as it should be, and this worker has been there since. */
+  #settled = false;
   /** What the last look knew of. */
   #cursor: EventId | null = null;
 
@@ -49,9 +54,18 @@ class Assignment {
     switch (event.type) {
       case 'patching': {
         const chapter = this.#chapterOf(event, time);
+        const ours = event.commands.filter(({ command }) => this.#isOurs(command));
+        // A server that has left is deleted when its sessions have ended.
+        const leaves = ours.some(({ command }) => command.startsWith('del server '));
+        const repairs = this.#settled && !leaves && !this.#isDue(event, time);
         this.#open = [];
-        for (const { command, reason } of event.commands.filter(({ command }) => this.#isOurs(command)))
-          this.#add(chapter, { at: time, kind: 'command', text: command, reason, outcome: null, reply: null, ms: null }, true);
+        for (const { command, reason: why } of ours)
+          this.#add(
+            chapter,
+            { at: time, kind: 'command', text: command, reason: repairs ? `${why}${OUTSIDE}` : why, outcome: null, reply: null, ms: null },
+            true,
+          );
+        this.#settled = false;
         this.#cursor = event.cursor ?? this.#cursor;
         return;
       }
@@ -63,16 +77,20 @@ class Assignment {
           this.#due.delete(index);
           this.#add(index, stood(time, 'in-sync', 'as it should be'));
         }
+        this.#settled = true;
         this.#cursor = event.cursor ?? this.#cursor;
         return;
       case 'worker':
+        this.#settled = false;
         return;
       case 'drifted':
+        return this.#explain(stood(time, event.type, event.detail));
       case 'reload-wanted':
       case 'reloading':
       case 'reloaded':
       case 'blocked':
       case 'unreachable':
+        this.#settled = false;
         return this.#explain(stood(time, event.type, event.detail));
     }
   }
@@ -115,6 +133,11 @@ class Assignment {
   #knew(look: Look, time: number, index: number): boolean {
     if (look.cursor) return compareEventIds(this.#id(index), look.cursor) <= 0;
     return (this.#chapters[index]?.event.time ?? 0) <= time;
+  }
+
+  /** Whether the look has something to do for a chapter. */
+  #isDue(look: Look, time: number): boolean {
+    return [...this.#due].some((index) => this.#knew(look, time, index));
   }
 
   #lastBefore(time: number): number {

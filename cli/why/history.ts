@@ -96,9 +96,10 @@ export class History {
     if (event.type === 'health') this.#hearVerdicts(event.proxy, event.verdicts, logged.time);
     const ids = [...this.#chapters.keys()];
     const before = ids.map((id) => this.#replay.instance(id));
+    const named = new Map(this.#asked === null ? namedIn(event).map((id) => [id, this.#replay.instance(id)]) : []);
     const transitions = this.#replay.step(logged);
     for (const [index, instance] of ids.entries()) this.#tell(instance, logged, before[index] ?? null);
-    if (this.#asked === null) for (const transition of transitions) this.#note(transition, logged);
+    if (this.#asked === null) this.#noteAll(transitions, named, logged);
   }
 
   /** The instance that was meant: of several that a znode's name stood for, the last one. null: nothing was ever heard of any. */
@@ -141,6 +142,7 @@ export class History {
   #tell(instance: InstanceId, event: Logged<ServiceEvent>, before: InstanceSnapshot | null): void {
     const after = this.#replay.instance(instance);
     const named = 'znode' in event.event && event.event.instance === instance;
+    if (isMoot(event.event, before)) return;
     const matters = event.event.type === 'health' ? stateWord(before) !== stateWord(after) : before !== after;
     const kept = this.#chapters.get(instance);
     if (kept === undefined || (!named && !matters)) return;
@@ -150,13 +152,38 @@ export class History {
     kept.earlier += 1;
   }
 
-  #note({ instance, from }: Transition, event: Logged<ServiceEvent>): void {
+  /** Transitions, and what people see change without one: a cordon, a quarantine, failing checks. */
+  #noteAll(transitions: readonly Transition[], named: ReadonlyMap<InstanceId, InstanceSnapshot | null>, event: Logged<ServiceEvent>): void {
+    for (const { instance, from } of transitions) {
+      const before = named.get(instance) ?? null;
+      this.#note(instance, before === null ? from : stateWord(before), before, event);
+    }
+    const told = new Set(transitions.map(({ instance }) => instance));
+    for (const [instance, before] of named) {
+      if (told.has(instance) || isMoot(event.event, before)) continue;
+      const [from, to] = [stateWord(before), stateWord(this.#replay.instance(instance))];
+      if (from !== to || event.event.type === 'cordoned') this.#note(instance, from, before, event);
+    }
+  }
+
+  #note(instance: InstanceId, from: string, before: InstanceSnapshot | null, event: Logged<ServiceEvent>): void {
     const after = this.#replay.instance(instance);
-    this.#latest.push({ instance, event, from, to: stateWord(after), before: null, after, service: this.#replay.service });
+    this.#latest.push({ instance, event, from, to: stateWord(after), before, after, service: this.#replay.service });
     if (this.#latest.length <= LATEST_MAX) return;
     this.#latest.shift();
     this.#latestEarlier += 1;
   }
+}
+
+/** A cordon that had ended already was taken away: that changes nothing. */
+function isMoot({ type }: ServiceEvent, before: InstanceSnapshot | null): boolean {
+  return type === 'uncordoned' && before !== null && before.context.cordon === null;
+}
+
+/** The instances that an event is about. */
+function namedIn(event: ServiceEvent): InstanceId[] {
+  if (event.type === 'health') return event.verdicts.map(({ instance }) => instance);
+  return 'instance' in event && event.instance !== null ? [event.instance] : [];
 }
 
 export function stateWord(snapshot: InstanceSnapshot | null): string {

@@ -3,7 +3,7 @@
  * whatever its snapshot says of it.
  */
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { visibleState } from '../../machines/projection.ts';
+import { visibleSince, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import type { Reason } from './report.ts';
 
@@ -38,12 +38,12 @@ function stateReason(snapshot: InstanceSnapshot, { guard, last }: ServiceSnapsho
       const { cordon, timers } = context;
       const who = cordon === null ? 'an operator' : cordon.by;
       const why = cordon === null || cordon.reason === '' ? 'no reason given' : cordon.reason;
-      return { ...reason(state, `${who} took it out: ${why}`), since: cordon?.at ?? since, until: timers.cordon?.at ?? null };
+      return { ...reason(state, `${who} took it out: ${why}`), since: visibleSince(snapshot), until: timers.cordon?.at ?? null };
     }
     case 'quarantined':
       return {
         ...reason(state, 'its registration or its health changed too often; it comes back by itself'),
-        since: context.quarantine?.since ?? since,
+        since: visibleSince(snapshot),
         until: context.timers.quarantine?.at ?? null,
       };
     case 'held': {
@@ -70,7 +70,7 @@ function stateReason(snapshot: InstanceSnapshot, { guard, last }: ServiceSnapsho
     case 'draining':
       return { ...reason(state, 'its registration ended; sessions may finish'), since, until: context.timers.drain?.at ?? null };
     case 'failing':
-      return { ...reason(state, downText(snapshot)), since: downSince(snapshot) ?? since };
+      return { ...reason(state, downText(snapshot)), since: visibleSince(snapshot) };
     case 'gone':
       return { ...reason(state, 'its registration ended, and its drain is over'), since };
   }

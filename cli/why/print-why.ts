@@ -142,7 +142,9 @@ function stamp(at: number, before: number | null, { now }: How): string {
 }
 
 function stepText(ms: number): string {
-  return Math.abs(ms) < 10_000 ? `${ms < 0 ? '' : '+'}${ms} ms` : `+${ageText(ms)}`;
+  // A record may reach its stream a little before the event that it follows from is on record.
+  if (ms < 0) return 'before';
+  return ms < 10_000 ? `+${ms} ms` : `+${ageText(ms)}`;
 }
 
 function time(word: string, at: number | null, { now }: How): string {

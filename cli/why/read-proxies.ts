@@ -51,7 +51,7 @@ export async function readProxies(config: Config, ports: Ports, wanted: Wanted):
   const facts = await inTurns(read, async ({ one, stored }) => {
     const needed = wanted.chained || wanted.until !== null;
     const record = needed ? await readRecord(ports, one.id, wanted) : { proxy: one.id, events: [], whole: false };
-    const silent = wanted.until === null && (one.lastSeen === null || wanted.now - one.lastSeen > ANNOUNCE_FRESH_MS);
+    const silent = wanted.until === null && one.lastSeen !== 0 && (one.lastSeen === null || wanted.now - one.lastSeen > ANNOUNCE_FRESH_MS);
     return { proxy: one.id, services: one.services, lastSeen: one.lastSeen, silent, stored: wanted.until === null ? stored : null, record };
   });
   return { facts: facts.sort((a, b) => (a.proxy < b.proxy ? -1 : 1)), more: standing.length - read.length };
@@ -60,7 +60,9 @@ export async function readProxies(config: Config, ports: Ports, wanted: Wanted):
 /** Those that were announced, and those of this host's config that never were; by id. */
 async function candidates(config: Config, ports: Ports): Promise<Candidate[]> {
   const known = new Map<ProxyId, Candidate>(config.proxies.map(({ id, services }) => [id, { id, services, lastSeen: null }]));
-  for (const { id, services, at } of await ports.proxies.announced()) known.set(id, { id, services, lastSeen: at });
+  // One that was imported was never announced: what it carries is not known.
+  for (const { id, services, at } of await ports.proxies.announced())
+    known.set(id, at === 0 ? { id, services: ['*'], lastSeen: 0 } : { id, services, lastSeen: at });
   return [...known.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
@@ -97,7 +99,7 @@ async function readRecord(ports: Ports, proxy: ProxyId, { service, since, until 
     for (const logged of read) {
       whole ||= since !== null && compareEventIds(logged.id, since) < 0;
       if (whole && settled) break;
-      if (!('service' in logged.event) || logged.event.service !== service) continue;
+      if ('service' in logged.event && logged.event.service !== service) continue;
       settled ||= SETTLING.has(logged.event.type);
       events.push(logged);
     }

@@ -4,10 +4,12 @@ import { readInstance, readInstances, readService } from '../../machines/migrate
 import type { Config } from '../../shared/config/config.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import { type EventId, eventTime, type InstanceId, type ProxyId, type ServiceName } from '../../shared/model/ids.ts';
+import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { watchersListening } from '../../shared/redis/resync-channel.ts';
 import type { ServiceHead } from '../../shared/redis/service-store.ts';
+import { WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../../workers/app.ts';
-import { unknownService } from '../status/read-report.ts';
+import { unknownService } from '../unknown-service.ts';
 import { account } from './account.ts';
 import type { Asked, History } from './history.ts';
 import { idText, type ReadLog, readLog } from './read-log.ts';
@@ -26,6 +28,8 @@ export interface Question {
   readonly at: number | null;
   /** null: all that carry the service. */
   readonly proxy: ProxyId | null;
+  /** Of a scratch space: nobody is at work there. */
+  readonly imported: boolean;
   readonly now: number;
 }
 
@@ -33,6 +37,7 @@ export interface Question {
 export async function readWhy(config: Config, ports: Ports, question: Question): Promise<WhyReport> {
   const { service, at, now } = question;
   const past = at !== null;
+  const isLive = !past && !question.imported;
   const inConfig = config.services.some(({ name }) => name === service);
   const known = [...new Set([...(await ports.log.services()), ...config.services.map(({ name }) => name)])].sort();
   if (!known.includes(service)) throw unknownService(service, known);
@@ -41,8 +46,9 @@ export async function readWhy(config: Config, ports: Ports, question: Question):
   const asked = question.instance === null ? null : askedFor(question.instance, view.children);
   const read = await readLog(ports, { service, at, cursor: head.cursor, latest }, asked);
   const { history } = read;
-  const watchers = past ? null : await watchersListening(ports.redis, ports.keys);
-  const facts = { inConfig, watchers, unfolded: past ? null : await unfolded(ports, service, head.cursor) };
+  const watchers = !isLive ? null : await watchersListening(ports.redis, ports.keys);
+  const cutOff = isLive ? await cutOffSince(ports, now) : null;
+  const facts = { inConfig, watchers, cutOff, unfolded: past ? null : await unfolded(ports, service, head.cursor) };
   const all = asked === null && !past ? await ports.store.instances(service, 'all') : null;
   const meant = asked === null ? null : (history.meant() ?? read.heardAs ?? (await storedAs(ports, service, asked)));
   if (asked !== null && meant === null) throw await neverHeardOf(ports, { service, text: asked.znode, view, snapshot: latest, facts });
@@ -88,6 +94,12 @@ async function unfolded(ports: Ports, service: ServiceName, cursor: EventId) {
   const ids = await ports.log.idsAfter(service, cursor, UNFOLDED_MAX);
   const [oldest] = ids;
   return { events: ids.length, more: ids.length >= UNFOLDED_MAX, since: oldest === undefined ? null : eventTime(oldest) };
+}
+
+/** null: a watcher reaches Zookeeper, or none is heard of. */
+async function cutOffSince(ports: Ports, now: number): Promise<number | null> {
+  const live = (await new WatcherStore(ports.redis, ports.keys).announced()).filter(({ at }) => now - at <= ANNOUNCE_FRESH_MS);
+  return live.length === 0 || live.some(({ connected }) => connected) ? null : Math.max(...live.map(({ since }) => since));
 }
 
 /** Of an instance that the log has nothing of any more. */

@@ -9,11 +9,13 @@ export interface ServiceFacts {
   readonly inConfig: boolean;
   /** Watchers that listen now; null: it is a moment of the past. */
   readonly watchers: number | null;
+  /** Since when the watchers that run are all cut off from Zookeeper, ms; null or missing: they are not, or it is a moment of the past. */
+  readonly cutOff?: number | null;
   /** Events that are not folded yet, and when the oldest was written; null: a moment of the past. */
   readonly unfolded: { readonly events: number; readonly more: boolean; readonly since: number | null } | null;
 }
 
-export function serviceReasons({ snapshot, inConfig, watchers, unfolded }: ServiceFacts): Reason[] {
+export function serviceReasons({ snapshot, inConfig, watchers, unfolded, cutOff = null }: ServiceFacts): Reason[] {
   const reasons: Reason[] = [];
   const add = (code: string, text: string, since: number | null = null, until: number | null = null): void => {
     reasons.push({ code, text, proxy: null, since, until });
@@ -26,6 +28,7 @@ export function serviceReasons({ snapshot, inConfig, watchers, unfolded }: Servi
   } else if (snapshot?.complete === false)
     add('service-not-read', `${config.path} was never read completely: who is not known may only not have been heard of`);
   if (watchers === 0) add('watcher-absent', 'no watcher runs: what changes in Zookeeper is not seen');
+  else if (cutOff !== null) add('watcher-cut-off', 'the watcher is cut off from Zookeeper: what changes there is not seen', cutOff);
   if (unfolded !== null && unfolded.events > 0) {
     const events = `${unfolded.events}${unfolded.more ? ' or more' : ''} ${unfolded.events === 1 ? 'event' : 'events'}`;
     add('not-folded', `${events} of its log wait for a transition worker`, unfolded.since);

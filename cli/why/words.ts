@@ -3,6 +3,7 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 import type { Registration } from '../../shared/model/registration.ts';
+import { ageText } from '../age.ts';
 import type { Chapter } from './history.ts';
 import { instanceReasons } from './instance-reasons.ts';
 
@@ -59,6 +60,12 @@ export function changeText({ from, to, before, after, service }: Chapter): { tex
   return { text: `${to}${changes.length === 0 ? ' as before' : `: ${changes.join(', ')}`}`, until: null };
 }
 
+function cordonText({ cordon, timers }: InstanceSnapshot['context']): string | null {
+  if (cordon === null) return null;
+  const end = timers.cordon === undefined ? 'without an end' : `for ${ageText(timers.cordon.at - cordon.at)}`;
+  return `by ${cordon.by} (${cordon.reason || 'no reason given'}) ${end}`;
+}
+
 function differences({ context: before }: InstanceSnapshot, { context: after }: InstanceSnapshot): string[] {
   const changes: string[] = [];
   const [was, is] = [before.registration, after.registration];
@@ -67,6 +74,8 @@ function differences({ context: before }: InstanceSnapshot, { context: after }: 
     if (addressOf(was) !== addressOf(is)) changes.push(`address ${addressOf(was)} -> ${addressOf(is)}`);
   }
   if (after.rejection !== null && before.rejection !== after.rejection) changes.push(`${after.rejection.code}: ${after.rejection.detail}`);
+  const [cordoned, cordons] = [cordonText(before), cordonText(after)];
+  if (cordoned !== null && cordons !== null && cordoned !== cordons) changes.push(`the cordon ${cordoned} is replaced by one ${cordons}`);
   const [had, has] = [Object.keys(before.znodes).length, Object.keys(after.znodes).length];
   if (had !== has) changes.push(`${has} ${has === 1 ? 'znode backs' : 'znodes back'} it, ${had} did`);
   return changes;

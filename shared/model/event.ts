@@ -87,6 +87,9 @@ const TYPES: Readonly<Record<ServiceEventType, true>> = {
   timer: true,
 };
 
+/** Sorted. */
+export const SERVICE_EVENT_TYPES: readonly string[] = Object.keys(TYPES).sort();
+
 export function isServiceEventType(type: string): type is ServiceEventType {
   return Object.hasOwn(TYPES, type);
 }

@@ -35,3 +35,19 @@ export interface CommandResult {
   readonly reply: string;
   readonly ms: number;
 }
+
+const TYPES: Readonly<Record<ProxyEvent['type'], true>> = {
+  patching: true,
+  commands: true,
+  synced: true,
+  drifted: true,
+  'reload-wanted': true,
+  reloading: true,
+  reloaded: true,
+  blocked: true,
+  unreachable: true,
+  worker: true,
+};
+
+/** Sorted. */
+export const PROXY_EVENT_TYPES: readonly string[] = Object.keys(TYPES).sort();

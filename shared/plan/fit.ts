@@ -19,8 +19,8 @@ export function leavingServers(desired: DesiredBackend, observed: ObservedBacken
     const wanted = desired.servers.get(seen.name);
     if (wanted?.admin === 'out') continue;
     const replaced = wanted?.admin === 'ready' && misfit(desired, wanted, seen, observed, forms) !== null;
-    // One that still takes requests is put in drain first, whatever its sessions are; only one that is gone for good is not.
-    const drains = wanted === undefined ? !desired.gone.has(seen.name) : wanted.admin === 'drain';
+    // One that still takes requests is put in drain first, whatever its sessions are; only one that is gone for good and seen down is not.
+    const drains = wanted === undefined ? !desired.gone.has(seen.name) || serves(seen) : wanted.admin === 'drain';
     if (seen.admin === 'ready' && (drains || (replaced && serves(seen)))) continue;
     if (wanted === undefined || wanted.admin === 'drain' || replaced) leaving.push(seen.name);
   }

@@ -162,7 +162,9 @@ class ServerPlanner {
   /** A server that is not desired. One that went by decision of the machines is removed; of another, absence may be want of knowledge. */
   #stranger(seen: ObservedServer): void {
     const { complete, gone } = this.#desired;
-    if (gone.has(seen.name)) this.#remove(seen, 'its instance is gone');
+    // Its drain may have passed while nobody was here to send it: one that is not seen down drains first.
+    if (gone.has(seen.name) && seen.admin === 'ready' && !serves(seen)) this.#remove(seen, 'its instance is gone');
+    else if (gone.has(seen.name)) this.#seeOff(seen, 'its instance is gone');
     else if (!complete) return;
     else if (serves(seen) && this.#strangersStay !== null) this.waiting.push({ server: seen.name, reason: this.#strangersStay });
     else this.#seeOff(seen, 'no instance of its name is known');

@@ -202,7 +202,17 @@ describe('an import', () => {
     expect((await run('log', 'import', file, '--as', 'there')).code).toBe(2);
     expect((await run('log', 'import', file, '--as', 'there', '--replace')).code).toBe(0);
     expect((await run('log', 'import', file, '--as', 'a:b')).code).toBe(2);
+    const why = await run('why', 'web', '--as', 'there');
+    expect(why).toMatchObject({ code: 0, err: '' });
+    expect(why.out).not.toMatch(/no watcher runs|not heard of/);
     await run('log', 'drop', '--as', 'there');
+    for (const command of [['log', 'tail'], ['log', 'export'], ['replay'], ['why', 'web']])
+      expect(await run(...command, '--as', 'there'), command.join(' ')).toMatchObject({
+        code: 1,
+        out: '',
+        err: expect.stringContaining('there is no scratch space there'),
+      });
+    expect(await run('log', 'drop', '--as', 'there')).toMatchObject({ code: 0, out: 'there is no scratch space there\n' });
     expect((await server.client.keys('*')).sort()).toEqual(before.sort());
   });
 });
@@ -225,7 +235,13 @@ describe('a tail', () => {
     const types = await run('log', 'tail', '--service', 'web', '--type', 'timer,configured', '--since', '1h', '--json');
     expect(new Set(lines(types.out).map((line) => (JSON.parse(line) as { type: string }).type))).toEqual(new Set(['timer', 'configured']));
     expect((await run('log', 'tail', '--service', 'nope')).code).toBe(2);
-    expect((await run('log', 'tail', '--since', 'yesterday')).err).toMatch(/is no moment/);
+    expect(await run('log', 'tail', '--type', 'foo')).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/no event has the type "foo"\n.*cordoned.*patching/),
+    });
+    expect(await run('log', 'tail', '--instance', '10.9.9.9:1')).toMatchObject({ code: 0, out: '', err: 'nothing is about 10.9.9.9:1\n' });
+    expect(await run('replay', '--until', '2999-01-01')).toMatchObject({ code: 2, err: expect.stringContaining('is yet to come') });
+    expect((await run('log', 'tail', '--since', 'yesterday')).err).toMatch(/is no time/);
   });
 
   it('from an id on shows what Redis has from there, in order', async () => {

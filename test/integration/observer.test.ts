@@ -164,13 +164,14 @@ describe('with the ring', () => {
     await byRing(on);
     const cursor = await on.app.ports.log.last('web');
     await on.haproxy.cli(...[0, 1].map((at) => `set server web/${named(at)} health down`));
-    await told(on, cursor, 0, 'down');
+    // Set down by hand, no check has failed: that is no longer up, and not seen down.
+    await told(on, cursor, 0, 'unknown');
     await until('both to be up again', async () => (await verdict(on, 0)) === 'up' && (await verdict(on, 1)) === 'up');
     const health = (await events(on, cursor)).flatMap(({ event }) => (event.type === 'health' ? [event.verdicts] : []));
     expect(health[0]).toHaveLength(2);
     for (const at of [0, 1]) {
       const own = health.flat().filter(({ instance }) => instance === named(at));
-      expect(own.map(({ from, to }) => `${from} ${to}`)).toEqual(['up down', 'down up']);
+      expect(own.map(({ from, to }) => `${from} ${to}`)).toEqual(['up unknown', 'unknown up']);
     }
   });
 });

@@ -5,6 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readService } from '../../machines/migrate.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import { readFleet } from '../../workers/dashboard/fleet.ts';
+import { metricsText } from '../../workers/dashboard/metrics.ts';
+import { Overviews } from '../../workers/dashboard/overview.ts';
+import { startPage } from '../../workers/dashboard/start-page.ts';
 import { configFile, type Ended, pointsman } from '../support/command.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
@@ -48,6 +52,34 @@ describe('a cordon', () => {
     expect(await admin(first)).toBe('ready');
   });
 
+  it('of all instances is an outage, which is said at once and first', async () => {
+    const told: Ended[] = [];
+    for (const name of names) told.push(await run('cordon', 'web', name));
+    expect(told.map(({ code, err }) => ({ code, err }))).toEqual([
+      ...names.slice(1).map(() => ({ code: 0, err: '' })),
+      { code: 0, err: 'WARNING: web has no server in rotation: 4 cordoned\n' },
+    ]);
+    expect(told.map(({ out }) => /; (\d) left in rotation$/m.exec(out)?.[1])).toEqual(['3', '2', '1', '0']);
+    expect((await run('status')).out).toMatch(/^web has no server in rotation: 4 cordoned · /);
+    const [one] = await new Overviews(system.app.ports).read();
+    expect(one).toMatchObject({ service: 'web', outage: '4 cordoned', states: { cordoned: 4 } });
+    expect(startPage([one as never], Date.now())).toContain('role="alert">web has no server in rotation: 4 cordoned<');
+    const { text: metrics } = await metricsText([one as never], await readFleet(system.app.ports, ['services'], Date.now()));
+    for (const line of [
+      'pointsman_service_without_server{service="web"} 1',
+      'pointsman_instances{service="web",state="cordoned"} 4',
+      'pointsman_watchers{state="leading"} 1',
+      'pointsman_proxy_backends{proxy="edge",state="in-sync"} 1',
+      'pointsman_proxy_unreachable{proxy="edge"} 0',
+      'pointsman_proxy_last_reload_failed{proxy="edge"} 0',
+      'pointsman_queue_jobs{queue="services",state="failed"} 0',
+    ])
+      expect(metrics).toContain(`\n${line}\n`);
+    for (const name of names) await run('uncordon', 'web', name);
+    await system.serving('web', names);
+    expect((await run('status')).out).toMatch(/^1 service · /);
+  }, 60_000);
+
   it('outlives Redis, a restart and a new registration', async () => {
     const [first = ''] = names;
     await run('cordon', 'web', first, '--reason', 'mine');
@@ -82,12 +114,39 @@ describe('a cordon', () => {
 
   it('ends by itself, and its znode goes', async () => {
     const [first = ''] = names;
-    await run('cordon', 'web', first, '--for', '1s');
+    await run('cordon', 'web', first, '--for', '4s');
     expect(await admin(first)).toBe('drain');
     await system.serving('web', names);
     const session = await system.session();
     await until('the znode is gone', async () => (await session.children('/pointsman/cordons/web')).length === 0, { timeoutMs: 40_000 });
+    // What the watcher has to say of that stands before a later cordon.
+    await run('cordon', 'web', names[1] ?? '');
+    await run('uncordon', 'web', names[1] ?? '');
+    const events = (await system.app.ports.log.read('web', '0-0', 10_000)).map(({ event }) => event);
+    const ours = events.flatMap((event) => ('instance' in event && event.instance === first ? [event.type] : []));
+    expect(ours.slice(ours.lastIndexOf('cordoned'))).toEqual(['cordoned', 'timer']);
   }, 60_000);
+
+  it('says what it replaces, and whether anybody took it', async () => {
+    const [first = ''] = names;
+    await run('cordon', 'web', first, '--for', '2h', '--reason', 'a disk');
+    const again = await run('cordon', 'web', first, '--reason', 'a network');
+    expect(again.code).toBe(0);
+    expect(again.out).toMatch(/\nit replaces the cordon by \S+ \(a disk\) until \d{4}-/);
+    expect((await system.instance('web', first))?.snapshot.context.cordon?.reason).toBe('a network');
+    await system.app.stop();
+    const { code, out } = await run('uncordon', 'web', first);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^the end of the cordon of \S+ of web is recorded, NOT LIVE yet: /);
+    const late = await run('cordon', 'web', first, '--reason', 'a rack');
+    expect(late.code).toBe(1);
+    expect(late.out).toMatch(/^the cordon of \S+ of web is recorded, NOT LIVE yet: /);
+    await run('uncordon', 'web', first);
+    system.app = system.newApp();
+    system.startApp();
+    await system.serving('web', names, 30_000);
+    await system.inSync('web');
+  }, 90_000);
 
   it('waits for an instance that is not there', async () => {
     const later = `127.0.0.1:${await freePort()}`;
@@ -105,11 +164,14 @@ describe('a cordon', () => {
   }, 30_000);
 
   it.each([
-    [['cordon', 'wev', '10.0.0.1:80'], 'no service wev is known'],
+    [['cordon', 'wev', '10.0.0.1:80'], 'nobody knows a service "wev"'],
     [['cordon', 'web', 'a b'], 'neither an instance nor a znode'],
     [['cordon', 'web', '10.0.0.1:80', '--for', 'soon'], 'is no duration'],
+    [['cordon', 'web', '10.0.0.1:80', '--for', '0s'], 'is no time at all'],
+    [['cordon', 'web', '10.0.0.1:80', '--for', '1.5h'], 'is no whole number'],
+    [['cordon', 'web', '10.0.0.1:80', '--for', '9999999d'], 'is longer than 365 days'],
     [['uncordon', 'web', '../x'], 'neither an instance nor a znode'],
-    [['release', 'wev'], 'no service wev is known'],
+    [['release', 'wev'], 'nobody knows a service "wev"'],
   ])('%j is refused', async (args, why) => {
     const { code, err } = await run(...args);
     expect(code).toBe(2);

@@ -11,8 +11,8 @@ import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { pause } from '../../shared/runtime/wait.ts';
+import { readFleet } from '../../workers/dashboard/fleet.ts';
 import { metricsText } from '../../workers/dashboard/metrics.ts';
-import { proxyOverview } from '../../workers/dashboard/proxy-overview.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
@@ -106,7 +106,7 @@ describe('old workers', () => {
       await until(`three by ${way?.kind}`, async () => (await countOldWorkers({ ...counted, way })) === 3);
     expect(await countOldWorkers({ ...counted, way: null, managed: join(on.managed, 'other') })).toBeNull();
     await until('the metrics to say so', async () => {
-      const { text } = await metricsText([], await proxyOverview(on.app.ports.proxies));
+      const { text } = await metricsText([], await readFleet(on.app.ports, [], Date.now()));
       return ['old_workers{proxy="edge"} 3', 'reloads_total{proxy="edge",outcome="done"} 6'].every((line) => text.includes(line));
     });
     for (const client of clients) client.destroy();

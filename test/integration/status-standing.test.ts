@@ -4,12 +4,13 @@ import { withPorts } from '../../cli/redis-ports.ts';
 import { printReport } from '../../cli/status/print-report.ts';
 import { readReport } from '../../cli/status/read-report.ts';
 import type { StatusReport } from '../../cli/status/report.ts';
+import { readWhy } from '../../cli/why/read-why.ts';
 import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { until } from '../support/poll.ts';
 import { pathOf, System } from '../support/system.ts';
 
-const SERVICES = `  web: { path: ${pathOf('web')}, check: none }
-  lost: { path: /services/lost/instances, check: none }`;
+const SERVICES = `  web: { path: ${pathOf('web')}, check: none, allow: { loopback: true } }
+  lost: { path: /services/lost/instances, check: none, allow: { loopback: true } }`;
 
 let system: System | null = null;
 afterEach(async () => {
@@ -53,6 +54,10 @@ it('says who waits for a path, who is cut off, and when nobody is at work any mo
     return seen.report.watchers.some(({ connected }) => !connected) ? seen : false;
   });
   expect(cut.first).toMatch(/^the watcher is CUT OFF from Zookeeper for \d+s · /);
+  const config = on.configWith(SERVICES);
+  const asked = { service: 'web', instance: null, at: null, proxy: null, imported: false, now: Date.now() };
+  const why = await withPorts(config, (ports) => readWhy(config, ports, asked));
+  expect(why.reasons.map(({ code }) => code)).toContain('watcher-cut-off');
   expect(cut.text).toMatch(/WATCHERS\n.*\n.*CUT OFF for/);
 
   await on.app.stop();

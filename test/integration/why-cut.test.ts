@@ -26,7 +26,7 @@ redisPorts((is) => {
 
 function why(instance: string | null, at: number | null): Promise<WhyReport> {
   const config = { services: [], proxies: [] } as unknown as Config;
-  return readWhy(config, ports, { service: 'web', instance, at, proxy: null, now: Date.now() });
+  return readWhy(config, ports, { service: 'web', instance, at, proxy: null, imported: false, now: Date.now() });
 }
 
 async function append(...events: readonly ServiceEvent[]): Promise<void> {

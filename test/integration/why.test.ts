@@ -160,7 +160,7 @@ it('refuses what nobody knows, in a line, and says what there is', async () => {
       ),
     ],
     [['web', '--proxy', 'egde'], /^error: no proxy is called "egde"\nthere are: edge\n$/],
-    [['web', '--at', 'noon'], /^error: "noon" is no time\n[^\n]*--at -10m\n$/],
+    [['web', '--at', 'noon'], /^error: "noon" is no time\n[^\n]*10m \(ago\)[^\n]*\n$/],
     [['web', '--at', '2999-01-01'], /^error: "2999-01-01" is yet to come\n[^\n]*\n$/],
   ] as const) {
     const ended = await why(...args);

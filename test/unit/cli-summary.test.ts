@@ -6,6 +6,8 @@ import { summary } from '../../cli/status/summary.ts';
 const NOW = 1_700_000_000_000;
 const WELL = '1 service · 0 instances · 1 proxy · every backend in sync';
 
+const NOTHING = { snapshot: null, revision: 0, instances: [], lag: { events: 0, more: false, ms: 0 } };
+
 function proxy(changes: Partial<ProxyStatus> = {}): ProxyStatus {
   const backends = [{ service: 'web', state: 'in-sync', since: NOW, revision: 1, detail: null, nextTry: null }];
   const known = {
@@ -29,7 +31,7 @@ function watcher(changes: Partial<WatcherStatus> = {}): WatcherStatus {
 }
 
 function line(changes: Partial<StatusReport> = {}): string {
-  const service = serviceStatus({ service: 'web', snapshot: null, revision: 0, instances: [], lag: { events: 0, more: false, ms: 0 } });
+  const service = serviceStatus({ service: 'web', ...NOTHING });
   const report = {
     format: STATUS_FORMAT,
     at: NOW,
@@ -61,6 +63,14 @@ it.each<[what: string, changes: Partial<StatusReport>, first: string]>([
     'the watcher is CUT OFF from Zookeeper for 12s',
   ],
   ['watchers of which none leads', { watchers: [watcher({ leader: false })] }, 'no watcher LEADS yet'],
+  [
+    'services without a server, before all else',
+    {
+      services: ['a', 'b', 'c', 'd'].map((service) => ({ ...serviceStatus({ service, ...NOTHING }), outage: '3 cordoned' })),
+      watchers: [],
+    },
+    'a has no server in rotation: 3 cordoned',
+  ],
   [
     'paths that are not there',
     { watchers: [watcher({ troubled: ['a', 'b'].map((service) => ({ service, why: 'path', detail: '/x' })) })] },

@@ -147,7 +147,7 @@ describe('damage', () => {
         try {
           const items = lines.flatMap((line) => skipping.push(Buffer.from(line)) ?? []);
           skipping.finish();
-          expect(skipping.defects.count).toBeGreaterThan(0);
+          expect(skipping.defects.count + skipping.defects.noted).toBeGreaterThan(0);
           fold(items);
         } catch (error) {
           // Without its header there is nothing to repair.
@@ -156,6 +156,14 @@ describe('damage', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('of one character in an event is one defect, however many digests come after it', () => {
+    const index = LINES.findIndex((line) => line.startsWith('{"id"') && line.includes('"weight":'));
+    const parser = new ExportParser('f', true);
+    for (const line of LINES.with(index, (LINES[index] ?? '').replace(/"weight":\d+/, '"weight":77'))) parser.push(Buffer.from(line));
+    parser.finish();
+    expect(parser.defects).toMatchObject({ count: 0, noted: 1, notes: [expect.stringContaining('its digest is another one')] });
   });
 
   it('is told in a short line that a terminal can take', () => {

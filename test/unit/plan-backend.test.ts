@@ -164,14 +164,25 @@ describe('servers that leave', () => {
     expect(isEmpty(plan({ desired: leaving }))).toBe(true);
   });
 
-  it.each<[string, Partial<ObservedServer>, { current: number; quietMs: number } | null, string[], number]>([
-    ['ready and busy', {}, { current: 2, quietMs: 0 }, [`maint ${A}`, `shutdown-sessions ${A}`], 1],
-    ['ready and idle: a request may be on its way', {}, QUIET, [`maint ${A}`], 1],
-    ['ready, sessions not counted', {}, null, [`maint ${A}`, `shutdown-sessions ${A}`], 1],
+  const SEEN_DOWN = { operation: 'stopped', check: 'failed' } as const;
+
+  it.each<[string, Partial<ObservedServer>, { current: number; quietMs: number; countedMs?: number } | null, string[], number]>([
+    ['it serves, its drain was never sent: drain', {}, null, [`drain ${A}`], 1],
+    ['drain with sessions: wait', { admin: 'drain' }, { current: 2, quietMs: 0, countedMs: 29_999 }, [], 1],
+    [
+      'drain with sessions, for as long as any drain',
+      { admin: 'drain' },
+      { current: 2, quietMs: 0, countedMs: 30_000 },
+      [`maint ${A}`, `shutdown-sessions ${A}`],
+      1,
+    ],
+    ['seen down and busy', SEEN_DOWN, { current: 2, quietMs: 0 }, [`maint ${A}`, `shutdown-sessions ${A}`], 1],
+    ['seen down and idle: a request may be on its way', SEEN_DOWN, QUIET, [`maint ${A}`], 1],
+    ['seen down, sessions not counted', SEEN_DOWN, null, [`maint ${A}`, `shutdown-sessions ${A}`], 1],
     ['maint and busy', { admin: 'maint' }, { current: 1, quietMs: 0 }, [`shutdown-sessions ${A}`], 1],
     ['maint and quiet', { admin: 'maint' }, QUIET, [`delete ${A}`], 0],
     ['drain and quiet', { admin: 'drain' }, QUIET, [`maint ${A}`, `delete ${A}`], 0],
-  ])('not desired; %s', (_, seen, sessions, expected, waiting) => {
+  ])('gone; %s', (_, seen, sessions, expected, waiting) => {
     const input = { observed: observedBackend([observedServer(1, seen)]), sessions: new Map(sessions === null ? [] : [[A, sessions]]) };
     expect(commands(input)).toEqual(expected);
     expect(plan(input).waiting).toHaveLength(waiting);
@@ -186,8 +197,9 @@ describe('servers that leave', () => {
       observedServer(3),
       observedServer(4, { id: 44 }),
       observedServer(5),
+      observedServer(6, SEEN_DOWN),
     ]);
-    expect(leavingServers(desired, observed)).toEqual(['10.0.0.2:80', '10.0.0.3:80']);
+    expect(leavingServers(desired, observed)).toEqual(['10.0.0.2:80', '10.0.0.6:80']);
     const drained = observedBackend([observedServer(4, { id: 44, admin: 'drain' })]);
     expect(leavingServers(desired, drained), 'to be made anew').toEqual(['10.0.0.4:80']);
   });
@@ -250,7 +262,7 @@ describe('order', () => {
     const desired = desiredBackend(
       [5, 4, 3, 2].map((id) => desiredServer(id, id === 3 ? { weight: 9 } : id === 4 ? { admin: 'drain' } : {})),
     );
-    const observed = observedBackend([observedServer(1), observedServer(3), observedServer(4)]);
+    const observed = observedBackend([observedServer(1, { operation: 'stopped', check: 'failed' }), observedServer(3), observedServer(4)]);
     const sessions = new Map([[A, { current: 1, quietMs: 0 }]]);
     expect(commands({ desired, observed, sessions })).toEqual([
       'add 10.0.0.2:80',

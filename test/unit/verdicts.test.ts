@@ -25,6 +25,7 @@ it.each<[what: string, server: Partial<ObservedServer>, before: Verdict, verdict
   ['new, its first check out', { operation: 'stopped', check: 'pending' }, 'absent', 'unknown'],
   ['new, its first check failed', { operation: 'stopped', check: 'failed' }, 'unknown', 'down'],
   ['new, its first check good, the second out', { operation: 'stopped' }, 'absent', 'unknown'],
+  ['up before, and set down to be let in anew', { operation: 'stopped' }, 'up', 'unknown'],
   ['down, and passing checks again', { operation: 'stopped' }, 'down', 'down'],
   ['loaded anew and running, its first check out', { check: 'pending' }, 'up', 'up'],
   ['down before, loaded anew, its first check out', { check: 'pending' }, 'down', 'down'],

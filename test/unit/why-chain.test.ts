@@ -41,6 +41,27 @@ it('a command belongs to the event that its look was the first to know of, and l
   expect(last?.until).toBe(story.now - 1_005 + 30_000);
 });
 
+it('says of an instance that drains when its server is deleted already, and of a repair that somebody changed it outside', () => {
+  const story = guardless();
+  other(story);
+  const came = story.pass(10).register(80);
+  story.look(came, [add]);
+  story.pass(1_000).check(80, 'up');
+  story.pass(1_000).look(came, [`set server web/${of(80)} state ready`]);
+  const repair = story
+    .why(80)
+    .chain.flatMap(({ actions }) => actions)
+    .findLast(({ kind }) => kind === 'command');
+  expect(repair?.reason).toBe('because; somebody changed it outside pointsman');
+  const left = story.pass(1_000).deregister(80);
+  story.look(left, [drain]);
+  expect(story.why(80).reasons[0]).toMatchObject({ code: 'draining', text: 'its registration ended; sessions may finish' });
+  story.pass(100).look(left, [del]);
+  expect(story.why(80).reasons[0]).toMatchObject({ code: 'draining', text: expect.stringContaining('its server is deleted'), until: null });
+  const reasons = story.why(80).chain.flatMap(({ actions }) => actions.map(({ reason }) => reason));
+  expect(reasons.filter((reason) => reason?.includes('outside'))).toHaveLength(1);
+});
+
 it('is not misled by the clock: a look that began with less than the log had by then has its commands before', () => {
   const story = guardless();
   const came = story.pass(10).register(80);

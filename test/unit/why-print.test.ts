@@ -1,7 +1,8 @@
 /** Times as people write and read them, and the answer as lines that no registration can turn against a terminal. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clockText, momentOf } from '../../cli/why/clock.ts';
+import { parseMoment, pastTime } from '../../cli/moment.ts';
+import { clockText } from '../../cli/why/clock.ts';
 import { printWhy } from '../../cli/why/print-why.ts';
 import { of, WhyStory } from '../support/why-story.ts';
 
@@ -20,8 +21,12 @@ describe('a time', () => {
     ['2026-03-01 03:12', at(3, 12)],
     ['2026-02-28T03:12:07.412Z', Date.UTC(2026, 1, 28, 3, 12, 7, 412)],
     ['2026-02-28T03:12+02:00', Date.UTC(2026, 1, 28, 1, 12)],
+    ['10m', NOW - 600_000],
+    ['10m ago', NOW - 600_000],
+    ['1700000000000', 1_700_000_000_000],
+    ['1700000000000-7', 1_700_000_000_000],
   ])('%s is read', (text, moment) => {
-    expect(momentOf(text, NOW)).toBe(moment);
+    expect(pastTime(text, NOW)).toBe(moment);
   });
 
   it.each([
@@ -36,15 +41,21 @@ describe('a time', () => {
     '-',
     '-10',
     '-10 m',
-    '10m',
+    '-10m ago',
     '-99999999999d',
-    '1700000000000',
+    '123',
   ])('%s is refused', (text) => {
-    expect(() => momentOf(text, NOW)).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('is no time') }));
+    expect(() => pastTime(text, NOW)).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('is no time') }));
   });
 
   it('that is yet to come is refused', () => {
-    for (const text of ['12:01', '2026-03-02']) expect(() => momentOf(text, NOW)).toThrow('is yet to come');
+    for (const text of ['12:01', '2026-03-02']) expect(() => pastTime(text, NOW)).toThrow('is yet to come');
+  });
+
+  it('of an id is that id, and else the whole of that millisecond', () => {
+    expect(parseMoment('1700000000000-7', 'last', NOW)).toBe('1700000000000-7');
+    expect(parseMoment('1700000000000', 'first', NOW)).toBe('1700000000000-0');
+    expect(parseMoment('03:12', 'last', NOW)).toBe(`${at(3, 12)}-9007199254740991`);
   });
 
   it('is read as it is written', () => {
@@ -52,7 +63,7 @@ describe('a time', () => {
       fc.property(fc.integer({ min: NOW - 400 * 86_400_000, max: NOW }), (moment) => {
         const text = clockText(moment, NOW);
         // An hour that a change of the clocks gives twice may be read as the other one.
-        const read = momentOf(text, NOW);
+        const read = pastTime(text, NOW);
         expect(clockText(read, NOW)).toBe(text);
       }),
     );

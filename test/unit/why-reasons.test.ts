@@ -96,6 +96,46 @@ describe('an instance', () => {
     expect(story.why(80).reasons.map(({ code }) => code)).toEqual(['serving', 'down', 'proxy-unknown']);
   });
 
+  it('that is cordoned says since when that is, and what another cordon put in place of the first', () => {
+    const story = new WhyStory();
+    story.register(80);
+    story.pass(500).tell({ type: 'cordoned', instance: of(80), by: 'ann', reason: 'disk', until: null });
+    expect(story.why(80)).toMatchObject({ state: 'cordoned', since: START + 500, reasons: [{ code: 'cordoned', since: START + 500 }, {}] });
+    story.pass(500).tell({ type: 'cordoned', instance: of(80), by: 'ben', reason: '', until: START + 60_000 });
+    expect(story.why(80)).toMatchObject({ since: START + 1_000 });
+    expect(story.why(80).chain.at(-1)?.text).toBe(
+      'cordoned: the cordon by ann (disk) without an end is replaced by one by ben (no reason given) for 59s',
+    );
+  });
+
+  it('that flaps is in quarantine since then', () => {
+    const story = new WhyStory({ flap: { transitions: 1, window: 60_000, quarantine: 60_000 } });
+    for (const port of [80, 81, 82]) {
+      story.register(port);
+      story.check(port, 'up');
+    }
+    for (const to of ['down', 'up', 'down', 'up'] as const) story.pass(100).check(80, to, 'edge', to === 'up' ? 'down' : 'up');
+    expect(story.why(80)).toMatchObject({
+      state: 'quarantined',
+      since: START + 100,
+      reasons: [{ code: 'quarantined', since: START + 100 }, {}],
+    });
+  });
+
+  it('that was cordoned is among the latest changes; a cordon that had ended is not taken away again', () => {
+    const story = new WhyStory();
+    story.register(80);
+    story.pass(1).tell({ type: 'cordoned', instance: of(80), by: 'ann', reason: 'disk', until: null });
+    story.pass(1).tell({ type: 'uncordoned', instance: of(80) });
+    story.pass(1).tell({ type: 'uncordoned', instance: of(80) });
+    expect(story.why(null).chain.map(({ text }) => text)).toEqual([
+      'gone -> joining: registered, and no proxy has seen it up yet',
+      'joining -> cordoned: ann took it out: disk',
+      'cordoned -> joining: registered, and no proxy has seen it up yet',
+    ]);
+    expect(story.why(80).chain).toHaveLength(3);
+  });
+
   it('whose weight is 0 gets no requests', () => {
     const story = new WhyStory();
     story.register(80, { weight: 0 });

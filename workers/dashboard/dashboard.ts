@@ -9,10 +9,10 @@ import { errorFields, PointsmanError } from '../../shared/errors.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { Ports } from '../app.ts';
+import { type Fleet, readFleet } from './fleet.ts';
 import { metricsText } from './metrics.ts';
 import { OnceInAWhile } from './once-in-a-while.ts';
-import { overview } from './overview.ts';
-import { type ProxyOverview, proxyOverview } from './proxy-overview.ts';
+import { Overviews } from './overview.ts';
 import { QueueBoard } from './queue-board.ts';
 import { guardRequests } from './request-guard.ts';
 import type { ServiceOverview } from './service-overview.ts';
@@ -32,10 +32,11 @@ export class Dashboard implements Role {
   readonly #listen: NonNullable<Config['dashboard']>['listen'];
   readonly #pools: readonly string[];
   readonly #ports: Ports;
+  readonly #overviews: Overviews;
   readonly #stopping = new AbortController();
   #listening: Listening | null = null;
   readonly #services = new OnceInAWhile<readonly ServiceOverview[]>();
-  readonly #proxyStates = new OnceInAWhile<readonly ProxyOverview[]>();
+  readonly #fleets = new OnceInAWhile<Fleet>();
   #opening: Promise<void> = Promise.resolve();
 
   /** @throws PointsmanError CONFIG_INVALID: no `dashboard.listen`, or one off loopback. */
@@ -54,6 +55,7 @@ export class Dashboard implements Role {
     this.#listen = listen;
     this.#pools = config.proxies.map((proxy) => proxy.pool);
     this.#ports = ports;
+    this.#overviews = new Overviews(ports);
   }
 
   /** Resolves after the first try; more follow in the background. */
@@ -92,15 +94,16 @@ export class Dashboard implements Role {
           .send(startPage(services, Date.now()));
       });
       server.get('/metrics', async (_request, reply) => {
-        const [services, proxies] = await Promise.all([this.#overview(), this.#proxies()]);
-        if (services === null || proxies === null) return reply.status(503).send({ error: 'Redis does not answer' });
-        const { type, text } = await metricsText(services, proxies);
+        const [services, fleet] = await Promise.all([this.#overview(), this.#fleet(board.queues)]);
+        if (services === null || fleet === null) return reply.status(503).send({ error: 'Redis does not answer' });
+        const { type, text } = await metricsText(services, fleet);
         return reply.type(type).send(text);
       });
       server.get('/health', async (_request, reply) => {
         const redis = await this.#redisAnswers();
         return reply.status(redis ? 200 : 503).send({ status: redis ? 'ok' : 'failed', redis });
       });
+      server.get('/favicon.ico', async (_request, reply) => reply.status(204).send());
       await board.register(server);
       await server.listen({ host, port });
     } catch (error) {
@@ -119,11 +122,11 @@ export class Dashboard implements Role {
   }
 
   #overview(): Promise<readonly ServiceOverview[] | null> {
-    return this.#services.read(() => overview(this.#ports));
+    return this.#services.read(() => this.#overviews.read());
   }
 
-  #proxies(): Promise<readonly ProxyOverview[] | null> {
-    return this.#proxyStates.read(() => proxyOverview(this.#ports.proxies));
+  #fleet(queues: readonly string[]): Promise<Fleet | null> {
+    return this.#fleets.read(() => readFleet(this.#ports, queues, Date.now()));
   }
 
   async #redisAnswers(): Promise<boolean> {

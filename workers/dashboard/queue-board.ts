@@ -16,6 +16,7 @@ import type { Ports } from '../app.ts';
 export const QUEUES_PATH = '/queues';
 /** The board asks for the counts of all its queues every few seconds. */
 const POOLS_MAX = 200;
+const FOREIGN_FONT = /<link[^>]*\bhref="https:\/\/fonts\.[^>]*>/g;
 const LOOK_EVERY_MS = 5_000;
 
 const DESCRIPTIONS = {
@@ -52,8 +53,17 @@ export class QueueBoard {
       const waits = request.url.startsWith(`${QUEUES_PATH}/api/`) && this.#ports.redis.status !== 'ready';
       if (waits) return reply.status(503).send({ error: 'Redis does not answer' });
     });
+    // Its page names a font elsewhere, which no browser is let load from here.
+    server.addHook('onSend', async (request, _reply, payload) =>
+      request.url.startsWith(QUEUES_PATH) && typeof payload === 'string' ? payload.replace(FOREIGN_FONT, '') : payload,
+    );
     await server.register(adapter.registerPlugin(), { prefix: QUEUES_PATH });
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** Those that are shown. */
+  get queues(): readonly string[] {
+    return [...this.#queues.keys()].sort();
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify';
 
 const READING = ['GET', 'HEAD'];
 
-/** Bull Board sets styles on elements, and loads nothing but its own files; its reference to a font elsewhere is not followed. */
+/** Bull Board sets styles on elements, and loads nothing but its own files. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",

@@ -1,4 +1,5 @@
 /** PURE. What the dashboard and the metrics say of one service. */
+import type { Rotation } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 
@@ -14,6 +15,10 @@ export interface ServiceOverview {
   readonly guard: ServiceSnapshot['guard']['state'];
   /** Instances that are kept although their registration ended: by the guard, or as the last server that is up. */
   readonly held: number;
+  /** By the word that people see; those that are gone are left out. */
+  readonly states: Rotation['states'];
+  /** Why no server is in rotation; null: one is, or none ever was. */
+  readonly outage: string | null;
   /** Since when the guard is in its state, ms. */
   readonly since: number;
 }
@@ -21,6 +26,7 @@ export interface ServiceOverview {
 export function overviewOf(
   service: ServiceName,
   { config, registered, up, rejected, cordoned, quarantined, guard, last }: ServiceSnapshot,
+  { states, outage }: Rotation,
 ): ServiceOverview {
   const kept = new Set(guard.state === 'open' ? [] : guard.context.losses.map(({ instance }) => instance));
   if (last !== null) kept.add(last.instance);
@@ -34,6 +40,8 @@ export function overviewOf(
     quarantined: quarantined.length,
     guard: guard.state,
     held: kept.size,
+    states,
+    outage,
     since: guard.context.since,
   };
 }

@@ -1,4 +1,5 @@
-/** PURE. The dashboard's first page: what is held stands first, then the services, then the way to the queues. No scripts; every text is escaped. */
+/** PURE. The dashboard's first page: services without a server stand first, then what is held, then the services, then the way to the queues. No scripts; every text is escaped. */
+import { outageText } from '../../machines/rotation.ts';
 import { isHeld, type ServiceOverview } from './service-overview.ts';
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:0;color:#1c2430;background:#f6f7f9}main{max-width:70rem;margin:0 auto;padding:1.5rem}
@@ -9,13 +10,16 @@ th{font-weight:600;color:#566}td.n{text-align:right;font-variant-numeric:tabular
 /** null: Redis does not answer. */
 export function startPage(services: readonly ServiceOverview[] | null, now: number): string {
   if (services === null) return page('<p class="held" role="alert">Redis does not answer: nothing is known of the services.</p>');
+  const outages = services.flatMap(({ service, outage }) =>
+    outage === null ? [] : [`<p class="held" role="alert">${escaped(outageText(service, outage))}</p>`],
+  );
   const banners = services.filter(isHeld).map((one) => `<p class="held" role="alert">${bannerOf(one, now)}</p>`);
   const rows = services.map(rowOf);
   const table =
     rows.length === 0
       ? '<p>No service is known yet.</p>'
       : `<table><thead><tr>${HEAD.map((name) => `<th>${name}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
-  return page(`${banners.join('')}${table}`);
+  return page(`${outages.join('')}${banners.join('')}${table}`);
 }
 
 function page(content: string): string {

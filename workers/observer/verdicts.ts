@@ -26,8 +26,9 @@ export function healthNews(
 
 /**
  * A server in maint is not checked, and one whose first check is still out is not known; after a reload, what was known of it holds until that check
- * has ended. One that was down is down until its checks say otherwise. One that was not up before and passes its checks is on its way (HAProxy
- * wants `rise` of them), not down.
+ * has ended. One that was down is down until its checks say otherwise. One that is stopped though its last check was good is on its way (HAProxy
+ * wants `rise` of them), not down: we stopped it ourselves to let it in by its checks, and a guard that holds its instance must not take that for
+ * evidence.
  */
 export function verdictOf(server: ObservedServer, checked: boolean, before: Verdict): Verdict {
   if (server.admin === 'maint') return checked && before === 'down' ? 'down' : 'unknown';
@@ -36,8 +37,7 @@ export function verdictOf(server: ObservedServer, checked: boolean, before: Verd
   if (server.check === 'none') return 'unknown';
   if (server.check === 'pending') return before === 'down' || (before === 'up' && !stopped) ? before : 'unknown';
   if (!stopped) return 'up';
-  const rising = server.check === 'passed' && (before === 'absent' || before === 'unknown');
-  return rising ? 'unknown' : 'down';
+  return server.check === 'passed' && before !== 'down' ? 'unknown' : 'down';
 }
 
 /** Whether some server went into or out of rotation by its checks. */

@@ -131,9 +131,9 @@ async function judge(
   // Until a reload has loaded new options, servers are made with those that their backend runs with.
   const current = desired === null || running === null ? desired : { ...desired, config: running };
   const forms = { wanted: current === null ? null : formOf(current.config), made };
-  const leaving = current !== null && observed !== null && leavingServers(current, observed, forms).length > 0;
-  const sessions = leaving ? await countSessions(agent, connection, service) : new Map<string, ServerSessions>();
-  if (!leaving) agent.sessions.delete(service);
+  const leaving = current === null || observed === null ? [] : leavingServers(current, observed, forms);
+  const sessions = leaving.length > 0 ? await countSessions(agent, connection, service, leaving) : new Map<string, ServerSessions>();
+  if (leaving.length === 0) agent.sessions.delete(service);
   const plan = planBackend({
     backend: service,
     desired: current,
@@ -166,12 +166,16 @@ async function keepForms(agent: ProxyAgent, results: readonly CommandResult[], s
   if (forms !== null) await agent.ports.proxies.setState(agent.config.id, { forms });
 }
 
+/** Only of servers that are leaving: how long they have been counted is how long they have been at it. */
 async function countSessions(
   agent: ProxyAgent,
   connection: RuntimeConnection,
   service: ServiceName,
+  leaving: readonly string[],
 ): Promise<ReadonlyMap<string, ServerSessions>> {
-  const counts = (await observeSessions(connection, service)) ?? new Map<string, number>();
+  const all = (await observeSessions(connection, service)) ?? new Map<string, number>();
+  const named = new Set(leaving);
+  const counts = new Map([...all].filter(([server]) => named.has(server)));
   const before = agent.sessions.get(service);
   const at = performance.now();
   const folded = foldSessions(before?.counts ?? new Map(), counts, before === undefined ? 0 : at - before.at);

@@ -105,7 +105,12 @@ export class CordonWatch {
     const gone = reading.gone.flatMap((name) => cordonedInstance(name) ?? []);
     // Known to be there, whether it was read, passed over or not readable.
     const there = new Set([...reading.read.keys(), ...reading.unread].map((name) => cordonedInstance(name)));
-    for (const { name } of over) there.delete(cordonedInstance(name));
+    for (const { name } of over) {
+      const instance = cordonedInstance(name);
+      there.delete(instance);
+      // Its machine has ended it by its own deadline: what is left to be told is only what is not so by the record.
+      if (instance !== null) this.#told.delete(instance);
+    }
     let missing: InstanceId[] = [];
     const recorded = await this.#options.record(
       (cordoned) => {

@@ -1,0 +1,38 @@
+/** PURE. How many servers of a service take requests, as far as is known, and what became of the others when none does. */
+import type { InstanceSnapshot } from './instance.ts';
+import { healthOf, isInRotation, type VisibleState, visibleState } from './projection.ts';
+import type { ServiceSnapshot } from './service.ts';
+
+export interface Rotation {
+  /** Instances in rotation that are not seen down everywhere; one that nobody has looked at yet counts. */
+  readonly left: number;
+  /** Why none is: `3 cordoned`; null: some is, or none ever was. */
+  readonly outage: string | null;
+  /** Instances by the word that people see; those that are gone are left out. */
+  readonly states: Readonly<Partial<Record<VisibleState, number>>>;
+}
+
+/** `service` null: nothing is known of it. */
+export function rotationOf(service: ServiceSnapshot | null, instances: Iterable<InstanceSnapshot>): Rotation {
+  const states: Partial<Record<VisibleState, number>> = {};
+  let left = 0;
+  for (const snapshot of instances) {
+    const state = visibleState(snapshot);
+    if (state === 'gone') continue;
+    states[state] = (states[state] ?? 0) + 1;
+    if (isInRotation(snapshot) && healthOf(snapshot) !== 'down') left += 1;
+  }
+  const known = service !== null && service.config !== null && service.complete;
+  return { left, outage: known && left === 0 ? outageOf(service, states) : null, states };
+}
+
+function outageOf({ tombstones }: ServiceSnapshot, states: Rotation['states']): string | null {
+  const words = Object.entries(states).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  if (words.length > 0) return words.map(([state, count]) => `${count} ${state}`).join(', ');
+  return tombstones.length > 0 ? 'no instance is registered' : null;
+}
+
+/** The one line for whoever looks: `web has no server in rotation: 3 cordoned`. */
+export function outageText(service: string, outage: string): string {
+  return `${service} has no server in rotation: ${outage}`;
+}
