@@ -92,7 +92,11 @@ function judgeLine(line: Line, reply: string): Outcome {
   for (const raw of reply.split('\n')) {
     const severity = SEVERITY.exec(raw)?.[1];
     const text = raw.replace(SEVERITY, '').trimEnd();
-    if (text === '') continue;
+    // A refusal of several lines may have its severity on an empty one.
+    if (text === '') {
+      refused ||= severity !== undefined && Number(severity) <= ERROR_SEVERITY;
+      continue;
+    }
     const answer = ANSWERS[line.class].find(([, pattern]) => pattern.test(text));
     if (answer !== undefined) return answer[0];
     if (severity !== undefined && Number(severity) <= ERROR_SEVERITY) refused ||= !NOTICE.test(text);

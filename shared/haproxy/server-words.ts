@@ -127,9 +127,11 @@ function time(ms: number, what: string): string {
   return `${integer(ms, 1, CHECK_INTERVAL_MAX_MS, what)}ms`;
 }
 
+/** In brackets, HAProxy does not take the last part of an IPv6 address for a port. */
 function ip(text: string, what: string): string {
-  assert(isIP(text) !== 0 && !text.includes('%'), `${what} must be an IP address, not ${JSON.stringify(text)}`);
-  return text;
+  const version = isIP(text);
+  assert(version !== 0 && !text.includes('%'), `${what} must be an IP address, not ${JSON.stringify(text)}`);
+  return version === 6 ? `[${text}]` : text;
 }
 
 function word(text: string, form: RegExp, what: string): string {

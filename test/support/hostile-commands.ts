@@ -208,7 +208,7 @@ function whereAt(words: readonly string[]): number {
 /** Each option stands there as one word. */
 function areMeant(words: readonly string[], { source, onError, tls, agent }: ServerOptions): boolean {
   const said = [source, onError, tls?.ca, tls?.cert, tls?.sni === undefined ? undefined : `str(${tls.sni})`, agent?.address, agent?.send];
-  return said.every((word) => word === undefined || words.includes(word));
+  return said.every((word) => word === undefined || words.includes(word) || words.includes(`[${word}]`));
 }
 
 /** Every word is one that the encoder's own text has, or a field as it is. */

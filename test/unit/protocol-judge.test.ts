@@ -35,6 +35,7 @@ const ANSWERS: readonly (readonly [CommandKind, string, Outcome | 'unexpected'])
   ['add', "[3]: 'id' : custom id 8 already used at (null):0 ('server v6').\n", 'refused'],
   ['add', '[3]: Backend must use a dynamic load balancing to support dynamic servers.', 'refused'],
   ['add', "[3]: unknown keyword 'foo'; did you mean 'tfo' maybe ?\n", 'refused'],
+  ['add', "[3]: \n  'source 2001:db8::9' : invalid address: '2001:db8:' in '2001:db8::9'\n  \n.", 'refused'],
   ['add', '', 'unexpected'],
   ['admit', '', 'done'],
   ['admit', '[3]: Health check was not configured on this server, cannot enable.\n', 'refused'],
