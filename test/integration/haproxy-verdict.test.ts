@@ -97,6 +97,7 @@ it('a hung server is down until it is up again, and a healthy one is up all the 
 it('a server whose delete was refused and that is let in again is never told down', async () => {
   const frontend = await freePort();
   const [service] = await startHttpServices(1);
+  // Busy for any delete, also for one that waits for idle connections.
   if (service === undefined) throw new Error('no service');
   cleanups.push(() => service.stop());
   const haproxy = await TestHaproxy.start({ sections: sections(frontend) });
@@ -111,14 +112,12 @@ it('a server whose delete was refused and that is let in again is never told dow
   await passes.converge(desired);
   const seen = async () => (await servers(haproxy)).get(name);
   await until('it to be up', async () => (await seen())?.operation === 'running');
-  // Two good checks were wanted; what is pooled from a request keeps a delete busy.
   const agent = new Agent({ keepAlive: true });
   cleanups.push(async () => agent.destroy());
-  await new Promise<void>((resolve, reject) => {
-    request({ port: frontend, agent, path: '/' }, (answer) => answer.resume().on('end', resolve))
-      .on('error', reject)
-      .end();
-  });
+  service.delayMs = 3_000;
+  const open = request({ port: frontend, agent, path: '/' }, (answer) => answer.resume());
+  open.on('error', () => undefined).end();
+  await until('a request is with the server', () => service.inFlight === 1);
   await passes.apply([{ kind: 'drain', ...at }]);
   const removal = await passes.apply([
     { kind: 'maint', ...at },

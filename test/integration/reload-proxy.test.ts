@@ -86,6 +86,11 @@ describe('a bind that fails in HAProxy though the probe passed', () => {
     await until('the last good file is back', async () =>
       (await readFile(join(on.managed, 'service-web.cfg'), 'utf8')).includes(`bind ${narrow.listen}\n`),
     );
+    // A worker that answers may still have to stay for its reload to count.
+    await until(
+      'the reload is over',
+      async () => (await on.backendState('api')) === 'in-sync' && (await on.backendState('shop')) === 'in-sync',
+    );
     await on.haproxy.restart();
     expect([...(await structures(on)).keys()].sort()).toEqual(['api', 'shop', 'web']);
   }, 60_000);

@@ -138,7 +138,7 @@ describe('what policy forbids', () => {
       capabilities: HAPROXY_2_6,
       runtimeOnly: false,
     });
-    const out = plan.commands.filter(({ command }) => command.kind === 'maint').map(({ command }) => command.server);
+    const out = plan.commands.filter(({ command }) => command.kind === 'drain').map(({ command }) => command.server);
     expect(out).toEqual(['10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80']);
   });
 });
