@@ -72,7 +72,11 @@ export function release(state: FoldState, at: number): void {
 /** What is held and seen down by every proxy that looked may go: that is evidence, and not only a missing registration. */
 export function settle(state: FoldState, id: InstanceId, at: number): void {
   const snapshot = state.instances.get(id);
-  if (snapshot?.state !== 'held' || healthOf(snapshot) !== 'down') return;
+  if (snapshot?.state === 'held' && healthOf(snapshot) === 'down') expel(state, id, at);
+}
+
+/** It is held no longer, whoever held it: it was seen down, or policy forbids it now. */
+export function expel(state: FoldState, id: InstanceId, at: number): void {
   if (state.service.guard.context.losses.some((loss) => loss.instance === id)) stepGuardOf(state, { type: 'settle', instance: id }, at);
   lose(state, id, at);
 }

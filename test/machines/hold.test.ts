@@ -35,6 +35,16 @@ describe('what is held', () => {
   });
 });
 
+it('what is held goes when policy forbids its address, the last server too', () => {
+  const story = serving(4);
+  for (let port = 1; port <= 3; port += 1) story.deregister(port);
+  expect(states(story, 4)).toEqual({ held: 3, serving: 1 });
+  const nowhere = { cidrs: ['192.168.0.0/16'], loopback: false, names: true };
+  story.tell({ type: 'configured', config: serviceConfig({ allow: nowhere }) });
+  expect(states(story, 4)).toEqual({ draining: 3, rejected: 1 });
+  expect(story.state.service.guard.state).toBe('open');
+});
+
 describe('the last server that HAProxy sees up', () => {
   const off = { maxLoss: 1, window: 10_000, hold: 300_000 };
   const kept = (changes: Parameters<typeof serviceConfig>[0] = {}): Story => {

@@ -137,6 +137,7 @@ const SLICE = 1 / 30;
 
 /** An account of its own of what the guard may believe: never more within `window` than its share of the highest count of `hold`. */
 export class Budget {
+  #longestHold = 0;
   #counts: { readonly at: number; readonly count: number }[] = [];
   #losses: { readonly id: InstanceId; readonly at: number }[] = [];
 
@@ -144,6 +145,7 @@ export class Budget {
   note(before: Moment, after: Moment, event: ServiceEvent, at: number): readonly string[] {
     const { guard, config, registered } = after.service;
     this.#counts.push({ at, count: registered });
+    this.#longestHold = Math.max(this.#longestHold, config?.guard.hold ?? 0);
     // Rejected or not: who has a znode again is back.
     this.#losses = this.#losses.filter(({ id }) => !isBacked(after.instances.get(id) ?? newInstance(id)));
     // Once the guard held, those before are judged; a hold that began and ended with this event gave out a token. Without a config nothing is counted.
@@ -156,7 +158,8 @@ export class Budget {
     this.#losses.push({ id: event.instance, at });
     if (config.guard.maxLoss >= 1) return [];
     const { maxLoss, window, hold } = config.guard;
-    const from = at - hold * (1 + 2 * SLICE);
+    // A count that was noted under a longer hold stands in a longer slice.
+    const from = at - hold - 2 * SLICE * this.#longestHold;
     const counted = this.#counts.filter((_count, index) => (this.#counts[index + 1]?.at ?? at) >= from);
     const most = Math.floor(maxLoss * Math.max(0, ...counted.map(({ count }) => count)));
     const open = this.#losses.filter((loss) => loss.at > at - window).length;
