@@ -40,7 +40,7 @@ export const checkSchema = z
         downInterval: value
           .duration('10ms', '1h')
           .optional()
-          .describe('Between two checks of a server that is down (downinter). Default: as fastInterval.'),
+          .describe('Between two checks of a server that is down, or that joins (downinter). Default: as fastInterval.'),
         rise: value.count(1, 100).prefault(2).describe('Good checks in a row that make a server up.'),
         fall: value.count(1, 100).prefault(3).describe('Failed checks in a row that make a server down.'),
       }),

@@ -2,8 +2,10 @@
 export const HAPROXY_TESTS: readonly string[] = [
   'test/integration/haproxy-*.test.ts',
   'test/integration/notice-stream.test.ts',
+  'test/integration/option-changes.test.ts',
   'test/integration/plan.test.ts',
   'test/integration/reconcile.test.ts',
   'test/integration/reload-proxy.test.ts',
+  'test/integration/server-options.test.ts',
   'test/unit/render-golden.test.ts',
 ];
