@@ -89,6 +89,7 @@ describe('options that no command changes', () => {
       const after = [...((await backend(pipeline))?.servers.values() ?? [])].map(({ name, id }) => `${name} ${id}`).sort();
       expect(after).toEqual(before);
       await settled(pipeline);
+      if (count > 1) return;
       await pipeline.configure(config);
       await until('and back again', async () => [...(await column(pipeline, 'qlimit')).values()].every((limit) => limit === ''), {
         timeoutMs: 90_000,
