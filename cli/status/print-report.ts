@@ -5,6 +5,7 @@
 import { ageText } from '../age.ts';
 import { printable } from '../printable.ts';
 import { type Cell, formatTable, type Tone } from '../table.ts';
+import { OVERRIDES_HEAD, overrideRows } from './override-rows.ts';
 import {
   type BackendStatus,
   counted,
@@ -87,7 +88,7 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
   );
   add('WATCHERS', ['watcher', 'role', 'heard of', 'zookeeper', 'services'], watcherRows(watchers, at));
   add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
-  add('OVERRIDES', ['proxy', 'service', 'server', 'override', 'set by', 'since'], overrideRows(proxies, at));
+  add('OVERRIDES', OVERRIDES_HEAD, overrideRows(proxies, at, ROWS_MAX));
   add('QUEUES', ['queue', 'waiting', 'active', 'delayed', 'failed'], queues.map(queueRow));
   const question = whyText(report);
   if (question !== null) parts.push(`why: ${question}`);
@@ -229,23 +230,6 @@ function backendRow(proxy: string, backend: BackendStatus, now: number): Row {
   const { service, state, since, nextTry, detail } = backend;
   const next = nextTry === null ? '' : nextTry <= now ? 'due' : `in ${ageText(nextTry - now)}`;
   return [proxy, service, toned(state), ageText(now - since), next, detail ?? ''];
-}
-
-/** HAProxy does not say who it was. */
-function overrideRows(proxies: readonly ProxyStatus[], now: number): Row[] {
-  const all = proxies.flatMap(({ proxy, backends }) =>
-    backends.flatMap(({ service, overrides }) => overrides.map((one) => ({ proxy, service, ...one }))),
-  );
-  return all
-    .slice(0, ROWS_MAX)
-    .map(({ proxy, service, server, what, since }) => [
-      proxy,
-      service,
-      server,
-      { text: what, tone: 'warning' },
-      'hand, on HAProxy',
-      `${ageText(now - since)} ago`,
-    ]);
 }
 
 function queueRow({ queue, waiting, active, delayed, failed }: QueueStatus): Row {

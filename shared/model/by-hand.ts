@@ -30,6 +30,8 @@ export interface Override extends ByHand {
 export interface Looked {
   /** The process that had it so (`workerWord`). */
   readonly worker: string;
+  /** The run of Redis that it was kept in: another one may have lost what was kept since. */
+  readonly redis: string;
   /** The revision of the desired state that it was compared with. */
   readonly revision: number;
   /** The service's `server.maxConn` then. */

@@ -24,7 +24,9 @@ export interface Recognition {
   readonly worker: string;
   /** Whether something else is desired of the server than at the last look. */
   readonly isNews: (server: string) => boolean;
-  /** Without a record: servers that the managed file has as ready, or as somebody's. */
+  /** Which run of Redis has the record. */
+  readonly redis: string;
+  /** Where the record is missing, or may be old: servers that the managed file has as ready, or as somebody's. */
   readonly filed: ReadonlySet<string>;
   /** ms since the epoch */
   readonly now: number;
@@ -34,8 +36,8 @@ export interface Recognition {
 export function overridesOf(input: Recognition): readonly Override[] {
   const { desired, observed, looked, worker, now } = input;
   const before = new Map((looked?.overrides ?? []).map((override) => [override.server, override]));
-  const continues = looked !== null && looked.worker === worker;
-  const open = continues && looked.open !== null ? new Set(looked.open) : null;
+  const isOver = looked !== null && looked.worker !== worker;
+  const open = isRecorded(input) && looked !== null && looked.open !== null ? new Set(looked.open) : null;
   const isSettled = (server: string): boolean => open !== null && !open.has(server) && !input.isNews(server);
   const found: Override[] = [];
   const add = (server: string, byHand: ByHand | null): void => {
@@ -48,41 +50,43 @@ export function overridesOf(input: Recognition): readonly Override[] {
     const known = before.get(wanted.name);
     const seen = observed.servers.get(wanted.name);
     const kept = known === undefined || known.foreign === true ? null : partsOf(known);
-    if (looked === null) add(wanted.name, wanted.admin === 'ready' ? unrecorded(seen, input.filed) : null);
-    else if (!continues) add(wanted.name, kept?.deleted === true && seen !== undefined ? null : kept);
+    if (isOver) add(wanted.name, kept?.deleted === true && seen !== undefined ? null : kept);
     else if (wanted.admin === 'drain') add(wanted.name, kept);
-    else add(wanted.name, difference(wanted, seen, kept ?? {}, { ...input, looked, settled: isSettled(wanted.name) }));
+    else if (seen === undefined)
+      add(wanted.name, kept?.deleted === true || (isSettled(wanted.name) && wanted.admin === 'ready') ? { deleted: true } : null);
+    else add(wanted.name, difference(wanted, seen, { ...input, before: kept ?? {}, settled: isSettled(wanted.name) }));
   }
   const needed = new Set([...desired.servers.values()].map(({ id }) => id));
   for (const seen of observed.servers.values()) {
     if (!isStranger(desired, seen.name)) continue;
     const known = before.get(seen.name);
-    if (looked === null) add(seen.name, unrecorded(seen, input.filed));
-    else if (known !== undefined && known.foreign !== true) add(seen.name, unheard(seen, known));
-    else if ((known !== undefined || isSettled(seen.name)) && !needed.has(seen.id)) add(seen.name, { foreign: true });
+    if (known?.foreign === true || isSettled(seen.name)) add(seen.name, needed.has(seen.id) ? null : { foreign: true });
+    else if (!isOver) add(seen.name, unheard(seen, known, input.filed));
   }
   return found.sort((a, b) => (a.server < b.server ? -1 : 1)).slice(0, OVERRIDES_MAX);
 }
 
-interface Of {
-  readonly desired: DesiredBackend;
-  readonly maxConns?: ReadonlyMap<string, number>;
-  readonly looked: Looked;
+/** Whether the record is the last word on this worker. */
+export function isRecorded({ looked, worker, redis }: Pick<Recognition, 'looked' | 'worker' | 'redis'>): boolean {
+  return looked !== null && looked.worker === worker && looked.redis === redis;
+}
+
+interface Of extends Recognition {
+  /** What was somebody's at the last look. */
+  readonly before: ByHand;
   readonly settled: boolean;
 }
 
-/** `before`: what was somebody's at the last look. */
-function difference(wanted: DesiredServer, seen: ObservedServer | undefined, before: ByHand, of: Of): ByHand {
-  const { settled, looked } = of;
-  if (seen === undefined) return before.deleted === true || (settled && wanted.admin === 'ready') ? { deleted: true } : {};
+function difference(wanted: DesiredServer, seen: ObservedServer, of: Of): ByHand {
+  const { before, settled, looked } = of;
   const limit = of.desired.config.server.maxConn;
-  const admin = adminByHand(wanted, seen, before.admin !== undefined, settled);
+  const admin = adminByHand(wanted, seen, of);
   const isOurs = (part: unknown): boolean => part === undefined && !settled;
   return {
     ...(admin === null ? {} : { admin }),
     ...(seen.weight === wanted.weight || isOurs(before.weight) ? {} : { weight: seen.weight }),
     ...(!movesTo(wanted, seen) || isOurs(before.address) ? {} : { address: seen.address, port: seen.port }),
-    ...limitByHand({ limit, seen: of.maxConns?.get(wanted.name), before: before.maxConn, settled: settled && looked.maxConn === limit }),
+    ...limitByHand({ limit, seen: of.maxConns?.get(wanted.name), before: before.maxConn, settled: settled && looked?.maxConn === limit }),
   };
 }
 
@@ -94,24 +98,21 @@ function limitByHand(of: { limit: number | null; seen: number | undefined; befor
 }
 
 /** One that pointsman keeps out (`out`) is in drain by itself. */
-function adminByHand(wanted: DesiredServer, seen: ObservedServer, was: boolean, settled: boolean): 'drain' | 'maint' | null {
+function adminByHand(wanted: DesiredServer, seen: ObservedServer, { before, settled, filed }: Of): 'drain' | 'maint' | null {
+  const was = before.admin !== undefined;
   if (seen.admin === 'ready') return null;
   if (wanted.admin === 'out' && seen.admin === 'drain') return was ? 'drain' : null;
-  return was || settled ? seen.admin : null;
+  return was || settled || (wanted.admin === 'ready' && isFiled(seen, filed)) ? seen.admin : null;
 }
 
-/**
- * Redis has no record: the managed file tells whether it took requests by our doing. In drain and down, a recipe of ours may have stopped half way. Its
- * instance may not have been heard of yet.
- */
-function unrecorded(seen: ObservedServer | undefined, filed: ReadonlySet<string>): ByHand | null {
-  if (seen === undefined || seen.admin === 'ready' || !filed.has(seen.name)) return null;
-  return seen.admin === 'drain' && seen.operation === 'stopped' ? null : { admin: seen.admin };
+/** The managed file tells that it took requests by our doing. In drain and down, a recipe of ours may have stopped half way. */
+function isFiled({ name, admin, operation }: ObservedServer, filed: ReadonlySet<string>): boolean {
+  return filed.has(name) && !(admin === 'drain' && operation === 'stopped');
 }
 
-/** Until its instance is heard of. */
-function unheard(seen: ObservedServer, { admin }: ByHand): ByHand | null {
-  return admin === undefined || seen.admin === 'ready' ? null : { admin: seen.admin };
+/** Until its instance is heard of: its admin state alone. */
+function unheard(seen: ObservedServer, known: ByHand | undefined, filed: ReadonlySet<string>): ByHand | null {
+  return seen.admin !== 'ready' && (known?.admin !== undefined || isFiled(seen, filed)) ? { admin: seen.admin } : null;
 }
 
 function partsOf({ server: _server, since: _since, ...byHand }: Override): ByHand {
@@ -162,11 +163,12 @@ export function openServers(
 ): readonly string[] | null {
   const open = new Set([...plan.commands.map(({ command }) => command.server), ...plan.waiting.map(({ server }) => server)]);
   const { maxConn: limit } = desired.config.server;
-  for (const seen of observed.servers.values()) {
-    const wanted = desired.servers.get(seen.name);
-    if (wanted === undefined) open.add(seen.name);
-    else if (seen.weight !== wanted.weight || movesTo(wanted, seen)) open.add(seen.name);
-    else if (limit !== null && (maxConns?.get(seen.name) ?? limit) !== (wanted.byHand?.maxConn ?? limit)) open.add(seen.name);
+  for (const { name } of observed.servers.values()) if (!desired.servers.has(name)) open.add(name);
+  for (const wanted of desired.servers.values()) {
+    const seen = observed.servers.get(wanted.name);
+    if (seen === undefined || seen.weight !== wanted.weight || movesTo(wanted, seen)) open.add(wanted.name);
+    else if (wanted.admin === 'out' && seen.admin === 'maint' && wanted.byHand?.admin === undefined) open.add(wanted.name);
+    else if (limit !== null && (maxConns?.get(wanted.name) ?? limit) !== (wanted.byHand?.maxConn ?? limit)) open.add(wanted.name);
   }
   return open.size > OPEN_MAX ? null : [...open].sort();
 }

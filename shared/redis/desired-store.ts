@@ -128,7 +128,6 @@ export class DesiredStore {
     const known = this.#cache.get(service);
     // Of a service that was built anew, revisions begin again.
     if (known === undefined || revision > known.revision) return () => true;
-    if (revision === known.revision) return () => false;
     const remembered = known.news.since(revision);
     if (remembered !== null) return remembered;
     const { meta, changed } = this.#keys.service(service);

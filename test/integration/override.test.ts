@@ -74,13 +74,16 @@ async function overrides(on: Pipeline): Promise<readonly Override[]> {
 
 /** Resolves when just these are known, `server what`. */
 async function known(on: Pipeline, ...wanted: readonly string[]): Promise<void> {
-  const told = async (): Promise<string> => (await overrides(on)).map((one) => `${one.server} ${overrideText(one)}`).join('; ');
-  let last = '';
-  await until(`the overrides ${wanted.join('; ')}`, async () => (last = await told()) === [...wanted].sort().join('; '), {
-    timeoutMs: 15_000,
-  }).catch((error: unknown) => {
-    throw new Error(`${String(error)}; known were: ${last}`);
-  });
+  const expected = [...wanted].sort().join('; ');
+  await until(
+    `the overrides ${expected}`,
+    async () => {
+      const told = (await overrides(on)).map((one) => `${one.server} ${overrideText(one)}`).join('; ');
+      if (told !== expected) throw new Error(`known are: ${told}`);
+      return true;
+    },
+    { timeoutMs: 15_000 },
+  );
 }
 
 /** Passes over everything, one after the other. */
@@ -102,10 +105,6 @@ async function sent(on: Pipeline): Promise<{ command: string; reason: string }[]
     if (fields[fields.indexOf('type') + 1] !== 'patching') return [];
     return (JSON.parse(fields[fields.indexOf('data') + 1] ?? '{}') as { commands: { command: string; reason: string }[] }).commands;
   });
-}
-
-async function workerPid(on: Pipeline): Promise<number> {
-  return on.haproxy.workerPid();
 }
 
 it('maint, drain, weight, address and maxconn are left so and shown, and end when they are set back', async () => {
@@ -211,11 +210,11 @@ it.each(['our own reload', "somebody else's reload", 'a restart'])(
     const texts = [`${maint} maint`, `${drain} drain`, `${weight} weight 3`, `${address} address 127.0.0.2 port ${ports[3]}`];
     if (way !== 'our own reload') await known(on, ...texts);
     const since = (await overrides(on)).map((one) => one.since);
-    const pid = await workerPid(on);
+    const pid = await on.haproxy.workerPid();
     if (way === 'our own reload') await on.configure({ ...config, timeouts: { ...config.timeouts, queue: 1_500 } });
     else if (way === 'a restart') await on.haproxy.restart();
     else await on.haproxy.reload();
-    await until('another worker', async () => (await workerPid(on)) !== pid, { timeoutMs: 15_000 });
+    await until('another worker', async () => (await on.haproxy.workerPid()) !== pid, { timeoutMs: 15_000 });
     await until(
       'what was set by hand',
       async () => {
@@ -337,9 +336,9 @@ backend own
   await known(on, 'his foreign server');
   await inSync(on);
   await until('the file', async () => (await readFile(join(on.managed, 'service-web.cfg'), 'utf8')).includes('server his '));
-  const pid = await workerPid(on);
+  const pid = await on.haproxy.workerPid();
   await on.haproxy.reload();
-  await until('another worker', async () => (await workerPid(on)) !== pid);
+  await until('another worker', async () => (await on.haproxy.workerPid()) !== pid);
   await looks(on);
   await known(on, 'his foreign server');
   expect((await servers(on)).get('his')?.admin).toBe('ready');

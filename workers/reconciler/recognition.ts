@@ -9,7 +9,8 @@ import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
 import type { BackendPlan } from '../../shared/plan/backend-plan.ts';
-import { openServers, overridesOf, repairing, withOverrides, withoutForeign } from '../../shared/plan/overrides.ts';
+import { isRecorded, openServers, overridesOf, repairing, withOverrides, withoutForeign } from '../../shared/plan/overrides.ts';
+import { runOf } from '../../shared/redis/connection.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 export interface Recognised {
@@ -27,14 +28,16 @@ export async function recognise(
   worker: WorkerIdentity,
   { desired, observed, looked, maxConns }: Pick<Recognised, 'desired' | 'observed' | 'maxConns'> & { readonly looked: Looked | null },
 ): Promise<Recognised> {
+  const record = { looked, worker: workerWord(worker), redis: runOf(agent.ports.redis) };
+  const isOver = looked !== null && looked.worker !== record.worker;
   const overrides = overridesOf({
+    ...record,
     desired,
     observed,
     ...(maxConns === undefined ? {} : { maxConns }),
-    looked,
-    worker: workerWord(worker),
+    filed: isOver || isRecorded(record) ? NONE : await filedServers(agent, desired, observed),
+    // Last: from here on nothing is waited for.
     isNews: looked === null ? () => true : await agent.ports.desired.newsSince(desired.service, looked.revision),
-    filed: looked === null ? await filedServers(agent, desired, observed) : NONE,
     now: Date.now(),
   });
   if (agent.config.override === 'repair') return { desired, observed, maxConns, overrides };
@@ -52,6 +55,7 @@ export function settled(
   const respects = agent.config.override === 'respect';
   const looked = {
     worker: workerWord(worker),
+    redis: runOf(agent.ports.redis),
     revision: desired.revision,
     maxConn: desired.config.server.maxConn,
     open: openServers(desired, observed, plan, maxConns),
@@ -73,7 +77,7 @@ export async function limits(
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Nothing is kept of the backend: the managed file is read, if there is a server out that should not be. */
+/** What is kept of the backend is not the last word: the managed file is read, if there is a server out that should not be. */
 async function filedServers({ config }: ProxyAgent, desired: DesiredBackend, observed: ObservedBackend): Promise<ReadonlySet<string>> {
   const out = [...observed.servers.values()].some(
     ({ name, admin }) => admin !== 'ready' && (desired.servers.get(name)?.admin ?? 'ready') === 'ready',

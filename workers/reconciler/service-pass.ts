@@ -204,7 +204,9 @@ async function apply(
   const { service } = of;
   const { agent, journal, connection, proxy } = context;
   const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
-  const recorded = journal.write([{ type: 'patching', ...of, commands: announced, ...(looked === null ? {} : { looked }) }], Date.now());
+  // The revision may come to nothing yet: what is desired since the one before is not taken for done.
+  const left = looked === null ? {} : { looked: { ...looked, revision: looked.revision - 1 } };
+  const recorded = journal.write([{ type: 'patching', ...of, commands: announced, ...left }], Date.now());
   recorded.catch(() => undefined);
   const { results, failed } = await applyCommands(connection, plan.commands, {
     capabilities: proxy.capabilities,
