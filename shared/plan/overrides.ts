@@ -10,6 +10,9 @@ import type { BackendPlan } from './backend-plan.ts';
 import { movesTo } from './changes.ts';
 import { isStranger } from './strangers.ts';
 
+/** What can be said to HAProxy again. */
+const MAX_CONN_MAX = 10_000_000;
+
 /** Why a command is sent against what nobody asked for. */
 export const OUTSIDE = '; somebody changed it outside pointsman';
 
@@ -85,16 +88,21 @@ function difference(wanted: DesiredServer, seen: ObservedServer, of: Of): ByHand
   return {
     ...(admin === null ? {} : { admin }),
     ...(seen.weight === wanted.weight || isOurs(before.weight) ? {} : { weight: seen.weight }),
-    ...(!movesTo(wanted, seen) || isOurs(before.address) ? {} : { address: seen.address, port: seen.port }),
+    ...(!movesTo(wanted, seen) || isOurs(before.address) || !canBeSaid(seen) ? {} : { address: seen.address, port: seen.port }),
     ...limitByHand({ limit, seen: of.maxConns?.get(wanted.name), before: before.maxConn, settled: settled && looked?.maxConn === limit }),
   };
+}
+
+/** To HAProxy, and in its files. */
+function canBeSaid({ address, port }: ObservedServer): boolean {
+  return /^[0-9A-Fa-f.:]+$/.test(address) && port > 0;
 }
 
 /** `seen`: undefined when it was not asked, and then it is as before. */
 function limitByHand(of: { limit: number | null; seen: number | undefined; before: number | undefined; settled: boolean }): ByHand {
   if (of.limit === null) return {};
   const maxConn = of.seen === undefined ? of.before : of.before !== undefined || of.settled ? of.seen : undefined;
-  return maxConn === undefined || maxConn === of.limit ? {} : { maxConn };
+  return maxConn === undefined || maxConn === of.limit || maxConn > MAX_CONN_MAX ? {} : { maxConn };
 }
 
 /** One that pointsman keeps out (`out`) is in drain by itself. */

@@ -19,6 +19,7 @@ import { startHttpServices } from '../support/http-service.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
+import { RuntimeRelay } from '../support/runtime-relay.ts';
 import { serviceConfig } from '../support/service-events.ts';
 
 const cleanups = cleanupsAfterEach();
@@ -256,23 +257,37 @@ it('without any record the managed file tells whose it is', async () => {
 }, 60_000);
 
 it('what a crash left half made is finished, and is nobody else', async () => {
-  const { on, names } = await story(2);
+  let path = '/nowhere/admin.sock';
+  const relay = await RuntimeRelay.start(() => path);
+  cleanups.push(async () => relay.close());
+  const on = await Pipeline.start({ proxy: { runtime: { kind: 'tcp', host: '127.0.0.1', port: relay.port } }, managedBy: 'others' });
+  cleanups.push(() => on.stop());
+  path = on.haproxy.runtime.path;
+  await on.startHaproxy();
+  const [one, two] = await startHttpServices(2);
+  cleanups.push(() => Promise.all([one?.stop(), two?.stop()]));
+  const [first, second] = [`127.0.0.1:${one?.port}`, `127.0.0.1:${two?.port}`];
+  await on.configure(serviceConfig({ check: QUICK, guard: GUARD }));
+  await on.tell('web', on.registered(one?.port ?? 0), { type: 'complete' });
+  await until('the first to serve', async () => isUp((await servers(on)).get(first)), { timeoutMs: 20_000 });
+  await inSync(on);
+  // The connection dies within the recipe, before the server is let in; so does the worker, without another look.
+  let isCut = false;
+  relay.toHaproxy = (text) => {
+    const at = isCut ? 0 : text.search(/[^\n;]*(?:state ready|enable server)/);
+    if (at < 0) return text;
+    isCut = true;
+    return text.slice(0, at);
+  };
+  await on.tell('web', on.registered(two?.port ?? 0));
+  await until('the half of it', () => isCut);
   await on.app.stop();
-  // As a worker leaves it that is killed within its recipe: it is announced, and half of it is sent.
-  const json =
-    (await on.app.ports.proxies.backend('edge', 'web').catch(() => null)) ??
-    (await on.redis.client.hget(on.app.ports.keys.proxy('edge').backends, 'web'));
-  const snapshot = JSON.parse(json ?? '{}') as BackendSnapshot;
-  const looked = { ...snapshot.context.looked, open: [names[0]] };
-  await on.redis.client.hset(
-    on.app.ports.keys.proxy('edge').backends,
-    'web',
-    JSON.stringify({ ...snapshot, state: 'patching', context: { ...snapshot.context, looked } }),
-  );
-  await on.haproxy.cli(`set server web/${names[0]} state drain`, `set server web/${names[0]} health down`);
+  relay.toHaproxy = (text) => text;
+  expect((await servers(on)).get(second)?.admin).not.toBe('ready');
   on.app = on.newApp(ROLES);
   await on.app.start();
-  await until('it to serve', async () => isUp((await servers(on)).get(names[0] ?? '')), { timeoutMs: 15_000 });
+  await until('it to serve', async () => isUp((await servers(on)).get(second)), { timeoutMs: 15_000 });
+  await inSync(on);
   expect(await overrides(on)).toEqual([]);
 }, 60_000);
 
