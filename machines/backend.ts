@@ -3,6 +3,7 @@
  * stand; what to send is computed by `plan` from desired and observed.
  */
 import { assign, setup } from 'xstate';
+import type { Looked } from '../shared/model/by-hand.ts';
 import type { ProxyEvent } from '../shared/model/proxy-event.ts';
 import { begin, type MachineSnapshot, step } from './snapshot.ts';
 
@@ -18,12 +19,14 @@ export interface BackendContext {
   readonly detail: string | null;
   /** When it will be tried again, ms; null: at the next change. */
   readonly nextTry: number | null;
+  /** How the last look left it; missing: none has said so. */
+  readonly looked?: Looked;
 }
 
 export type BackendSnapshot = MachineSnapshot<BackendState, BackendContext>;
 
 /** What a proxy's event means for one of its backends. */
-export type BackendEvent = { readonly at: number } & (
+export type BackendEvent = { readonly at: number; readonly looked?: Looked } & (
   | { readonly type: 'patching' }
   | { readonly type: 'synced'; readonly revision: number }
   | { readonly type: 'drifted'; readonly detail: string }
@@ -83,11 +86,22 @@ export function newBackend(): BackendSnapshot {
 }
 
 export function stepBackend(snapshot: BackendSnapshot, event: BackendEvent): BackendSnapshot {
-  return step(machine, snapshot, event);
+  const next = step(machine, snapshot, event);
+  return event.looked === undefined ? next : lookedAt(next, event.looked);
+}
+
+/** What a look found is kept, however the backend stands. */
+export function lookedAt(snapshot: BackendSnapshot, looked: Looked): BackendSnapshot {
+  return { ...snapshot, context: { ...snapshot.context, looked } };
 }
 
 /** The backend's side of a proxy's event; null when it says nothing about how the backend stands. */
 export function backendEvent(event: ProxyEvent, at: number): BackendEvent | null {
+  const means = meaningOf(event, at);
+  return means === null || !('looked' in event) || event.looked === undefined ? means : { ...means, looked: event.looked };
+}
+
+function meaningOf(event: ProxyEvent, at: number): BackendEvent | null {
   switch (event.type) {
     case 'patching':
     case 'reloading':

@@ -18,7 +18,8 @@ const JSON_HELP = `
 --json prints one object, times in ms since the epoch. New keys may come; none changes its meaning while format is 1:
   format, at
   proxies[]  proxy, reached: true, version, worker, settled (services without a plan),
-             services[] service, commands[] { command, reason }, waiting[] { server, reason }, reload, blocked
+             services[] service, commands[] { command, reason }, waiting[] { server, reason }, reload, blocked,
+             overrides[] { server, instance, what, since } (set by hand on HAProxy, and left so)
           or proxy, reached: false, error, hint, stored[] service, state, since, revision, detail, nextTry
 Exit code 0: nothing to do. 3: something to do, or to wait for. 1: a proxy cannot be looked at from here.`;
 

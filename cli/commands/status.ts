@@ -17,7 +17,7 @@ const JSON_HELP = `
                witnesses[] proxy, verdict (up | down | unknown), since (at most 16)
   proxies[]    proxy, pool, version, worker, oldWorkers, lastSeen, live, unreachable, dirty, lastReload { at, reason, failed },
                hearing { by (ring | poll), detail }, breaker (null, or state, detail, since, nextTry),
-               backends[] service, state, since, revision, detail, nextTry
+               backends[] service, state, since, revision, detail, nextTry, overrides[] { server, instance, what, since }
   watchers[]   watcher, leader, lastSeen, live, connected, since, problem, services, troubled[] { service, why (path | stale), detail }
   queues[]     queue, waiting, active, delayed, failed
 Exit code 0; 1 when Redis does not answer.`;

@@ -2,14 +2,14 @@
 import { ageText } from '../age.ts';
 import { printable } from '../printable.ts';
 import { formatTable } from '../table.ts';
-import type { ProxyPlan, ServicePlan } from './proxy-plan.ts';
+import { isQuietService, type ProxyPlan, type ServicePlan } from './proxy-plan.ts';
 
 export function printPlans(plans: readonly ProxyPlan[], options: { colour: boolean; now: number }): string {
   return plans.map((plan) => printPlan(plan, options).join('\n')).join('\n\n');
 }
 
 export function isQuiet(plan: ProxyPlan): boolean {
-  return plan.reached && plan.services.length === 0;
+  return plan.reached && plan.services.every(isQuietService);
 }
 
 function printPlan(plan: ProxyPlan, options: { colour: boolean; now: number }): string[] {
@@ -31,18 +31,25 @@ function printPlan(plan: ProxyPlan, options: { colour: boolean; now: number }): 
       'services to reload for',
     ),
     counted(services.filter(({ blocked }) => blocked !== null).length, 'blocked service'),
+    counted(
+      sum(services, ({ overrides }) => overrides.length),
+      'override',
+    ),
   ].filter((text) => text !== null);
   const inSync = `${settled} ${settled === 1 ? 'service' : 'services'} in sync`;
   const head = `${printable(proxy)} (HAProxy ${printable(version)}, pid ${worker}): ${[...counts, inSync].join(', ')}`;
-  return [head, ...services.flatMap(serviceLines)];
+  return [head, ...services.flatMap((service) => serviceLines(service, options.now))];
 }
 
-function serviceLines({ service, commands, waiting, reload, blocked }: ServicePlan): string[] {
+function serviceLines({ service, commands, waiting, reload, blocked, overrides }: ServicePlan, now: number): string[] {
   const lines = [
     ...commands.map(({ command, reason }) => `    ${command}  # ${reason}`),
     ...waiting.map(({ server, reason }) => `    wait for ${server}  # ${reason}`),
     ...(reload === null ? [] : [`    reload  # ${reload}`]),
     ...(blocked === null ? [] : [`    blocked  # ${blocked}`]),
+    ...overrides.map(
+      ({ server, what, since }) => `    leave ${server}  # override: ${what}, set by hand on HAProxy, ${ageText(now - since)} ago`,
+    ),
   ];
   return [`  ${service}`, ...lines].map(printable);
 }

@@ -4,6 +4,7 @@
  */
 import type { BackendSnapshot } from '../../machines/backend.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { anothersStamp, anothersText } from '../../shared/haproxy/installation.ts';
 import { type ObservedProxy, observeProxy } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import { structureOf } from '../../shared/haproxy/render-service.ts';
@@ -17,6 +18,7 @@ import type { Ports } from '../../workers/app.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
 import { rejectionOf } from '../../workers/reconciler/reload-request.ts';
 import { look } from '../../workers/reconciler/service-pass.ts';
+import { type OverrideStatus, overridesStatus } from '../status/overrides.ts';
 import { type BackendStatus, backendStatus } from '../status/report.ts';
 import { readBreaker } from '../status/stored-breaker.ts';
 
@@ -30,6 +32,8 @@ export interface ServicePlan {
   /** Why HAProxy has to be reloaded for it. */
   readonly reload: string | null;
   readonly blocked: string | null;
+  /** What somebody set on HAProxy by hand, and is left so. */
+  readonly overrides: readonly OverrideStatus[];
 }
 
 export type ProxyPlan =
@@ -40,7 +44,7 @@ export type ProxyPlan =
       readonly worker: number;
       /** Services that it has and whose plan is empty. */
       readonly settled: number;
-      /** The others. */
+      /** The others, and those with overrides. */
       readonly services: readonly ServicePlan[];
     }
   | {
@@ -52,6 +56,11 @@ export type ProxyPlan =
       /** As the reconcile worker that reaches it saw them last; empty: nobody ever did. */
       readonly stored: readonly BackendStatus[];
     };
+
+/** Whether nothing is to be done for it, nor waited for. */
+export function isQuietService({ commands, waiting, reload, blocked }: ServicePlan): boolean {
+  return commands.length === 0 && waiting.length === 0 && reload === null && blocked === null;
+}
 
 /** Throws only what Redis throws. */
 export async function planProxy(config: ProxyConfig, ports: Ports): Promise<ProxyPlan> {
@@ -68,8 +77,9 @@ export async function planProxy(config: ProxyConfig, ports: Ports): Promise<Prox
       let settled = 0;
       for (const service of carried) {
         const plan = await planService(agent, connection, proxy, service);
-        if (plan === 'settled') settled += 1;
-        else if (plan !== 'gone') plans.push(plan);
+        if (plan === 'gone') continue;
+        if (plan === 'settled' || isQuietService(plan)) settled += 1;
+        if (plan !== 'settled') plans.push(plan);
       }
       const { version, identity } = proxy;
       return { proxy: config.id, reached: true, version, worker: identity.pid, settled, services: plans };
@@ -113,15 +123,21 @@ async function planService(
   service: ServiceName,
 ): Promise<ServicePlan | 'settled' | 'gone'> {
   const { config, ports } = agent;
-  const nothing = { service, commands: [], waiting: [], reload: null, blocked: null };
+  const nothing = { service, commands: [], waiting: [], reload: null, blocked: null, overrides: [] };
   const { known, backend: desired } = await ports.desired.read(service);
   if (!known) return 'settled';
-  if (!config.runtimeOnly && proxy.identity.stamp === null) {
-    return desired === null ? 'gone' : { ...nothing, blocked: `HAProxy was not started with -f ${config.managed}` };
+  const { stamp } = proxy.identity;
+  const others = anothersStamp(stamp, ports.keys.prefix);
+  if (!config.runtimeOnly && (stamp === null || others !== null)) {
+    const why = others === null ? `HAProxy was not started with -f ${config.managed}` : anothersText(others);
+    return desired === null ? 'gone' : { ...nothing, blocked: why };
   }
-  const { plan } = await look({ agent, connection, proxy }, service, desired);
+  const stored = await ports.proxies.backend(config.id, service);
+  const before = stored === null ? null : ((JSON.parse(stored) as BackendSnapshot).context.looked ?? null);
+  const { plan, looked } = await look({ agent, connection, proxy }, service, desired, before);
+  const overrides = overridesStatus(looked);
   const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
-  if (isEmpty(plan) && !restamped) return desired === null ? 'gone' : 'settled';
+  if (isEmpty(plan) && !restamped) return desired === null ? 'gone' : overrides.length === 0 ? 'settled' : { ...nothing, overrides };
   const reload = plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null);
   const refused =
     reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));
@@ -131,6 +147,7 @@ async function planService(
     waiting: plan.waiting,
     reload,
     blocked: plan.blocked ?? refused?.message ?? null,
+    overrides,
   };
 }
 

@@ -5,6 +5,7 @@
 import { ageText } from '../age.ts';
 import { printable } from '../printable.ts';
 import { type Cell, formatTable, type Tone } from '../table.ts';
+import { OVERRIDES_HEAD, overrideRows } from './override-rows.ts';
 import {
   type BackendStatus,
   counted,
@@ -87,6 +88,7 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
   );
   add('WATCHERS', ['watcher', 'role', 'heard of', 'zookeeper', 'services'], watcherRows(watchers, at));
   add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
+  add('OVERRIDES', OVERRIDES_HEAD, overrideRows(proxies, at, ROWS_MAX));
   add('QUEUES', ['queue', 'waiting', 'active', 'delayed', 'failed'], queues.map(queueRow));
   const question = whyText(report);
   if (question !== null) parts.push(`why: ${question}`);

@@ -11,6 +11,7 @@ import type { ServiceSnapshot } from '../../machines/service.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
 import { checkText } from './check-text.ts';
+import { type OverrideStatus, overridesStatus } from './overrides.ts';
 
 export const STATUS_FORMAT = 1;
 
@@ -122,6 +123,8 @@ export interface BackendStatus {
   readonly revision: number;
   readonly detail: string | null;
   readonly nextTry: number | null;
+  /** What somebody set on HAProxy by hand, and is left so. */
+  readonly overrides: readonly OverrideStatus[];
 }
 
 export interface QueueStatus {
@@ -185,8 +188,8 @@ export function instanceStatus(service: string, snapshot: InstanceSnapshot, last
 }
 
 export function backendStatus(service: string, { state, context }: BackendSnapshot): BackendStatus {
-  const { since, revision, detail, nextTry } = context;
-  return { service, state, since, revision, detail, nextTry };
+  const { since, revision, detail, nextTry, looked } = context;
+  return { service, state, since, revision, detail, nextTry, overrides: overridesStatus(looked) };
 }
 
 /** `unfolded`: ids of the events behind the cursor, oldest first. */

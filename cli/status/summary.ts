@@ -10,6 +10,7 @@ export function summary(report: StatusReport): string {
   const { services, instances, proxies } = report;
   const states = statesText(counted(instances.map(({ state }) => state)));
   const holds = services.filter(({ guard }) => guard.state !== 'open').length;
+  const overrides = proxies.flatMap(({ backends }) => backends).reduce((total, backend) => total + backend.overrides.length, 0);
   return [
     ...outages(services),
     ...watcherAlarms(report),
@@ -18,6 +19,7 @@ export function summary(report: StatusReport): string {
     `${count(instances.length, 'instance')}${states === '' ? '' : ` (${states})`}`,
     count(proxies.length, 'proxy', 'proxies'),
     backendsText(proxies),
+    ...(overrides > 0 ? [`${count(overrides, 'override')} by hand`] : []),
     ...(holds > 0 ? [`${count(holds, 'service')} HELD by the guard`] : []),
   ].join(' · ');
 }

@@ -6,6 +6,7 @@
 import type { Logged } from '../../shared/model/event.ts';
 import { compareEventIds, type EventId, type ProxyId } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
+import { OUTSIDE } from '../../shared/plan/overrides.ts';
 import { type Chapter, changesProxies } from './history.ts';
 import type { Action } from './report.ts';
 
@@ -16,9 +17,6 @@ export interface ProxyRecord {
   /** Whether it goes back as far as the chapters do. */
   readonly whole: boolean;
 }
-
-/** What was in place is not, and nothing was decided meanwhile. */
-const OUTSIDE = '; somebody changed it outside pointsman';
 
 type Look = ProxyEvent & { readonly type: 'patching' | 'synced' };
 
@@ -62,7 +60,15 @@ class Assignment {
         for (const { command, reason: why } of ours)
           this.#add(
             chapter,
-            { at: time, kind: 'command', text: command, reason: repairs ? `${why}${OUTSIDE}` : why, outcome: null, reply: null, ms: null },
+            {
+              at: time,
+              kind: 'command',
+              text: command,
+              reason: repairs && !why.endsWith(OUTSIDE) ? `${why}${OUTSIDE}` : why,
+              outcome: null,
+              reply: null,
+              ms: null,
+            },
             true,
           );
         this.#settled = false;

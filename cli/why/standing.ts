@@ -3,8 +3,10 @@ import { type BackendSnapshot, backendEvent, newBackend, stepBackend } from '../
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
+import { type Override, overrideSentence } from '../../shared/model/by-hand.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
+import { serverName } from '../../shared/znode/address.ts';
 import type { ProxyRecord } from './actions.ts';
 import type { VerdictSince } from './history.ts';
 import type { ProxyStanding, Reason } from './report.ts';
@@ -52,7 +54,7 @@ export function proxyStanding(facts: ProxyFacts, subject: Subject): ProxyStandin
   return {
     proxy: facts.proxy,
     carried,
-    rotation: subject.instance === null ? null : rotationOf(subject, backend, carried),
+    rotation: subject.instance === null ? null : isOutByHand(overrideOf(facts, subject)) ? 'out' : rotationOf(subject, backend, carried),
     state: backend.state,
     since: unseen ? null : since,
     detail,
@@ -76,6 +78,8 @@ export function proxyReasons(facts: ProxyFacts, standing: ProxyStanding, subject
   const text = BACKEND_TEXTS[state] ?? state;
   if (state !== 'in-sync') add(state, detail === null ? text : `${text}: ${detail}`, since, nextTry);
   else if (subject.behind) add('behind', 'it has not looked at the last change yet');
+  const override = overrideOf(facts, subject);
+  if (override !== null) add('override', overrideSentence(override), override.since);
   if (facts.silent)
     add(
       'silent',
@@ -85,12 +89,23 @@ export function proxyReasons(facts: ProxyFacts, standing: ProxyStanding, subject
   return reasons;
 }
 
+/** What somebody set of the instance's server by hand. */
+function overrideOf(facts: ProxyFacts, { instance }: Subject): Override | null {
+  if (instance === null) return null;
+  const name = serverName(instance.context.id);
+  return backendOf(facts).context.looked?.overrides.find(({ server }) => server === name) ?? null;
+}
+
 function backendOf({ stored, record }: ProxyFacts): BackendSnapshot {
   if (stored !== null) return stored;
   return record.events.reduce((snapshot, { event, time }) => {
     const means = backendEvent(event, time);
     return means === null ? snapshot : stepBackend(snapshot, means);
   }, newBackend());
+}
+
+function isOutByHand(override: Override | null): boolean {
+  return override !== null && (override.admin !== undefined || override.deleted === true || override.weight === 0);
 }
 
 function rotationOf(

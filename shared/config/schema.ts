@@ -40,6 +40,12 @@ const redis = value.map({
 const haproxy = value.map({
   binary: value.binary().prefault('haproxy').describe('The haproxy program, by name or path: validates files, and runs with `start`.'),
   drainTimeout: value.duration('0ms', '7d').prefault('30s').describe('How long a server that leaves may finish its requests.'),
+  override: value
+    .word(['respect', 'repair'])
+    .prefault('respect')
+    .describe(
+      'What somebody set on HAProxy by hand (drain, maint, weight, address, maxconn; a server added or deleted) is left so and shown, or put back.',
+    ),
   reload: value
     .map({
       minInterval: value.duration('0ms', '1h').prefault('2s').describe('At least this long between two reloads of one proxy.'),

@@ -47,7 +47,7 @@ export function linesOf(command: Command, capabilities: Capabilities): Line[] {
     case 'weight':
       return [line('weight', `set server ${at} weight ${whole(command.weight, 0, WEIGHT_MAX, 'weight')}`)];
     case 'max-conn':
-      return [line('max-conn', `set maxconn server ${at} ${whole(command.maxConn, 1, MAX_CONN_MAX, 'maxconn')}`)];
+      return [line('max-conn', `set maxconn server ${at} ${whole(command.maxConn, 0, MAX_CONN_MAX, 'maxconn')}`)];
     case 'check-target':
       return [line('health', `set server ${at} ${targetWords(command)}`)];
     case 'shutdown-sessions':

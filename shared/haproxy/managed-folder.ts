@@ -66,6 +66,12 @@ export async function writeManaged(folder: string, name: string, content: string
   return true;
 }
 
+/** One of our files; null: there is none of ours. */
+export async function readManagedFile(folder: string, name: string): Promise<string | null> {
+  const text = await readText(join(folder, name));
+  return text !== null && isOurs(name, text) ? text : null;
+}
+
 /** Keeps the refused contents beside as `<file>.rejected`, for people to look at, and removes those of files that are refused no longer. */
 export async function settleRejected(folder: string, rejected: ReadonlyMap<string, string>): Promise<void> {
   for (const name of await names(folder)) {

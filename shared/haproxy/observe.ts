@@ -8,6 +8,7 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { ObservedBackend, WorkerIdentity } from '../model/observed.ts';
 import { askedCapabilities } from './asked-capabilities.ts';
 import type { RuntimeConnection } from './connection.ts';
+import { isOthers } from './installation.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseLoaded, parseVariable } from './parse-process.ts';
 import { parseServersState } from './parse-servers.ts';
 import { parseServerConnections, parseStatisticLimits, parseStatisticSessions } from './parse-sessions.ts';
@@ -38,7 +39,7 @@ export interface ObservedProxy extends Worker {
   readonly capabilities: Capabilities;
   /** Every backend there is, ours or not. */
   readonly backends: ReadonlySet<string>;
-  /** Of the backends that there are: the structure that each was loaded with, when pointsman declared it. */
+  /** Of the backends that there are: the structure that each was loaded with, when the pointsman declared it whose stamp it is. */
   readonly structures: ReadonlyMap<string, string>;
 }
 
@@ -66,7 +67,7 @@ function readable<T>(read: () => T): T | null {
   }
 }
 
-const NOT_LOADED = { structure: null, form: null };
+const NOT_LOADED = { structure: null, form: null, owner: null };
 
 const OF_PROXY = [READ.info, READ.environment, READ.backends];
 
@@ -77,7 +78,9 @@ async function proxyOf(
   const { stamp, structures: loaded } = parseEnvironment(environment);
   const backends = new Set(parseBackends(names));
   const structures = new Map(
-    [...loaded].flatMap(([backend, { structure }]) => (backends.has(backend) ? [[backend, structure] as const] : [])),
+    [...loaded].flatMap(([backend, { structure, owner }]) =>
+      backends.has(backend) && !isOthers(owner, stamp) ? [[backend, structure] as const] : [],
+    ),
   );
   const answered = worker(info, stamp);
   return { ...answered, capabilities: await askedCapabilities(connection, answered), backends, structures };
@@ -96,8 +99,8 @@ function backendOf(backend: string, [state, variable]: readonly [string, string]
   const backends = parseServersState(state);
   if (backends === null) return null;
   const value = parseVariable(variable);
-  const { structure, form } = value === null ? NOT_LOADED : parseLoaded(value);
-  return { name: backend, structure, form, servers: backends.get(backend) ?? new Map() };
+  const loaded = value === null ? NOT_LOADED : parseLoaded(value);
+  return { name: backend, ...loaded, servers: backends.get(backend) ?? new Map() };
 }
 
 /** The worker, and those of these backends that it has. */
@@ -137,8 +140,7 @@ function backendsOf(state: string, environment: string, names: string): Map<stri
   const { structures } = parseEnvironment(environment);
   const observed = new Map<string, ObservedBackend>();
   for (const name of parseBackends(names)) {
-    const { structure, form } = structures.get(name) ?? NOT_LOADED;
-    observed.set(name, { name, structure, form, servers: servers.get(name) ?? new Map() });
+    observed.set(name, { name, ...(structures.get(name) ?? NOT_LOADED), servers: servers.get(name) ?? new Map() });
   }
   return observed;
 }

@@ -39,15 +39,17 @@ export interface ProcessEnvironment {
   readonly structures: ReadonlyMap<string, Loaded>;
 }
 
-/** What a service's variable says: `<structure>.<form>`; before there were forms, `<structure>`. */
+/** What a service's variable says: `<structure>.<form>.<prefix>`; of earlier versions without the last, or the last two. */
 export interface Loaded {
   readonly structure: string;
   readonly form: string | null;
+  /** The prefix of the installation that declared it, which may have dots. */
+  readonly owner: string | null;
 }
 
 export function parseLoaded(value: string): Loaded {
-  const [structure = '', form = null] = value.split('.');
-  return { structure, form };
+  const [structure = '', form = null, ...owner] = value.split('.');
+  return { structure, form, owner: owner.length === 0 ? null : owner.join('.') };
 }
 
 export function parseEnvironment(text: string): ProcessEnvironment {

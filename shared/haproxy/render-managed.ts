@@ -21,7 +21,7 @@ export function managedFiles(input: ManagedInput): Map<string, string> {
   const services = [...input.services].sort((a, b) => (a.config.name < b.config.name ? -1 : 1));
   for (const { config, servers } of services) {
     const structure = structureOf(config, proxy.defaults);
-    files.set(serviceFileName(config.name), renderService({ config, structure, servers }));
+    files.set(serviceFileName(config.name), renderService({ config, structure, prefix, servers }));
   }
   return files;
 }

@@ -38,22 +38,28 @@ export interface RenderedServer {
   readonly up: boolean;
   /** It takes no new requests and is on its way out. */
   readonly draining?: boolean;
+  /** Somebody took it out by hand; not with `up`. */
+  readonly byHand?: boolean;
 }
 
 export interface ServiceInput {
   readonly config: ServiceConfig;
   /** From `structureOf`. */
   readonly structure: string;
+  /** `redis.prefix`, so that another installation leaves the backend alone; missing: the file does not say. */
+  readonly prefix?: string;
   readonly servers: readonly RenderedServer[];
 }
 
 const STRUCTURE = /^[0-9a-z]{1,64}$/;
+const PREFIX = /^[A-Za-z0-9_.:-]{1,200}$/;
 const RETRIES_MAX = 100;
 const COOKIE = /^[A-Za-z0-9!*+.^_|~-]{1,64}$/;
 
 /** The content of the service's file. Servers are ordered by id, so that a change is one line of a diff. */
 export function renderService(input: ServiceInput): string {
-  const { config, structure } = input;
+  const { config, structure, prefix } = input;
+  assert(prefix === undefined || PREFIX.test(prefix), `a prefix must be plain, not ${JSON.stringify(prefix)}`);
   assert(STRUCTURE.test(structure), `a structure must be a hash, not ${JSON.stringify(structure)}`);
   const name = nameWord(config.name);
   const servers = [...input.servers].sort((a, b) => a.id - b.id);
@@ -63,7 +69,7 @@ export function renderService(input: ServiceInput): string {
     `# Service ${name}. The line of each server ends with the instance that it stands for and what pointsman made of it.`,
     '',
     'global',
-    `    setenv ${STRUCTURE_VARIABLE_PREFIX}${name} ${structure}.${formOf(config)}`,
+    `    setenv ${STRUCTURE_VARIABLE_PREFIX}${name} ${structure}.${formOf(config)}${prefix === undefined ? '' : `.${prefix}`}`,
     '',
     ...frontendLines(config),
     ...backendLines(config),
@@ -208,7 +214,7 @@ function serverLine(config: ServiceConfig, server: RenderedServer): string {
   const words = serverWords(config, server);
   if (server.draining === true) return `    # server ${name} id ${server.id} ${ledgerComment(server.instance, 'draining')}`;
   const line = ['server', name, addressWord(server.address, server.port), ...words, ...(server.up ? [] : ['disabled'])].join(' ');
-  return `    ${line} ${ledgerComment(server.instance, server.up ? 'ready' : 'joining')}`;
+  return `    ${line} ${ledgerComment(server.instance, server.up ? 'ready' : server.byHand === true ? 'by-hand' : 'joining')}`;
 }
 
 function assertDistinct(service: ServiceName, servers: readonly RenderedServer[]): void {

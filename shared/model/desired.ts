@@ -1,4 +1,5 @@
 /** PURE. What a proxy should have: the projection of the instance machines, written by the transition worker. */
+import type { ByHand } from './by-hand.ts';
 import type { EventId, InstanceId, ServiceName } from './ids.ts';
 import type { ServiceConfig } from './service-config.ts';
 
@@ -24,6 +25,8 @@ export interface DesiredServer {
    * instance that is gone is not listed.
    */
   readonly admin: 'ready' | 'drain' | 'out';
+  /** Of what somebody set on HAProxy, what is kept up in place of the above (shared/plan/overrides.ts). Never stored. */
+  readonly byHand?: Pick<ByHand, 'admin' | 'maxConn'>;
 }
 
 export interface DesiredBackend {

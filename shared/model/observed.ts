@@ -32,6 +32,8 @@ export interface ObservedBackend {
   readonly name: string;
   /** `POINTSMAN_SERVICE_<name>` of the worker's environment: the structure it was loaded with; null: not ours. */
   readonly structure: string | null;
+  /** The prefix of the installation that declared it; null or missing: it does not say. */
+  readonly owner?: string | null;
   /** The options that its servers were loaded with (`formOf`); null: not known. */
   readonly form: string | null;
   /** By server name. */

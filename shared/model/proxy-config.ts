@@ -65,6 +65,8 @@ export interface ProxyConfig {
   readonly pool: PoolName;
   /** Names or globs (`*`) of the services that this proxy carries. */
   readonly services: readonly string[];
+  /** What becomes of a server that somebody set otherwise on HAProxy by hand. */
+  readonly override: 'respect' | 'repair';
   readonly defaults: ProxyDefaults;
   readonly reloadPolicy: ReloadPolicy;
 }

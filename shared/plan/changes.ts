@@ -25,8 +25,9 @@ export function changesOf(
   }
   if (seen.weight !== wanted.weight)
     changes.push({ command: { kind: 'weight', ...at, weight: wanted.weight }, reason: `its weight is ${seen.weight}` });
-  if (options.maxConn !== null && maxConn !== undefined && maxConn !== options.maxConn)
-    changes.push({ command: { kind: 'max-conn', ...at, maxConn: options.maxConn }, reason: `its maxconn is ${maxConn}` });
+  const limit = wanted.byHand?.maxConn ?? options.maxConn;
+  if (limit !== null && maxConn !== undefined && maxConn !== limit)
+    changes.push({ command: { kind: 'max-conn', ...at, maxConn: limit }, reason: `its maxconn is ${maxConn}` });
   // HAProxy changes the target only of a check that is on.
   if (check.type === 'none' || !seen.checking) return changes;
   const port = check.port !== undefined && check.port !== seen.checkPort ? check.port : null;

@@ -35,6 +35,8 @@ export interface BackendInput {
   readonly capabilities: Capabilities;
   /** Why servers that nobody has heard of stay (null: they may go), if that is known already; else it is judged by what is observed. */
   readonly strangersStay?: string | null;
+  /** The prefix of another installation that declared the backend; missing: none did. */
+  readonly anothers?: string | null;
   /** No files and no reloads: what a reload would do is `blocked`, and every backend of a service counts as ours. */
   readonly runtimeOnly: boolean;
 }
@@ -42,6 +44,9 @@ export interface BackendInput {
 export function planBackend(input: BackendInput): BackendPlan {
   const { backend, desired, observed, runtimeOnly } = input;
   const nothing: BackendPlan = { backend, commands: [], waiting: [], reload: null, blocked: null };
+  if (observed !== null && input.anothers) {
+    return desired === null ? nothing : { ...nothing, blocked: `another pointsman installation (prefix ${input.anothers}) declared it` };
+  }
   if (desired === null) {
     const loaded = observed !== null && observed.structure !== null && !runtimeOnly;
     return loaded ? { ...nothing, reload: { reason: RELOADS.removed.reason } } : nothing;
@@ -106,7 +111,7 @@ class ServerPlanner {
     } else if (seen === undefined) {
       if (wanted.admin === 'ready') this.#add(wanted);
     } else if (wanted.admin === 'out') {
-      this.#takeOut(seen);
+      this.#takeOut(wanted, seen);
     } else if (wanted.admin === 'drain') {
       this.#drain(seen);
     } else {
@@ -143,8 +148,11 @@ class ServerPlanner {
   }
 
   /** No new requests for now; whatever else it needs it gets when it comes in again. */
-  #takeOut(seen: ObservedServer): void {
-    if (seen.admin === 'ready') this.#drains.push({ command: { kind: 'drain', ...this.#at(seen.name) }, reason: 'it is taken out' });
+  #takeOut({ byHand }: DesiredServer, seen: ObservedServer): void {
+    const set = byHand?.admin;
+    const reason = set === undefined ? 'it is taken out' : `somebody had set it to ${set}`;
+    if (seen.admin !== (set ?? seen.admin) || seen.admin === 'ready')
+      this.#drains.push({ command: { kind: set ?? 'drain', ...this.#at(seen.name) }, reason });
   }
 
   /** No new requests, then gone when its sessions have ended. */

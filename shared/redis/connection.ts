@@ -36,10 +36,25 @@ export function connectRedis(settings: RedisSettings, logger: Logger): Redis {
     down = true;
   });
   redis.on('ready', () => {
+    noteRun(redis);
     if (down) logger.info('redis connection is back');
     down = false;
   });
   return redis;
+}
+
+const runs = new WeakMap<Redis, string>();
+
+/** First on each connection, so that it is known before anything that is read over it. */
+function noteRun(redis: Redis): void {
+  runs.delete(redis);
+  const keep = (info: string): void => void runs.set(redis, /run_id:(\w+)/.exec(info)?.[1] ?? '');
+  redis.info('server').then(keep, () => undefined);
+}
+
+/** Which run of Redis is at the other end: one that was started again, or took over, may have lost what was written last. Empty: not known. */
+export function runOf(redis: Redis): string {
+  return runs.get(redis) ?? '';
 }
 
 /** Waits for the first connection, at most `deadlineMs`. */

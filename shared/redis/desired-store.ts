@@ -9,6 +9,7 @@ import type { EventId, ServiceName } from '../model/ids.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import { serverName } from '../znode/address.ts';
 import { noteDamage } from './damage.ts';
+import { DesiredNews } from './desired-news.ts';
 import type { Keys } from './keys.ts';
 import { runScript } from './script.ts';
 import { DESIRED } from './scripts.ts';
@@ -24,6 +25,7 @@ interface Cached {
   readonly released: number | null;
   readonly byInstance: Map<string, DesiredServer>;
   readonly servers: Map<string, DesiredServer>;
+  readonly news: DesiredNews;
 }
 
 /** What the service's snapshot says that proxies need. */
@@ -79,11 +81,12 @@ export class DesiredStore {
       return { revision: Number(revision), cursor, known: false, backend: null };
     }
     // Readings may overlap; their answers come in the order in which they were asked for, each at least as new as the one before.
-    const base = kind === 'delta' && known !== undefined ? known : { byInstance: new Map(), servers: new Map() };
+    const base = kind === 'delta' && known !== undefined ? known : emptyAt(Number(revision));
     const head = headOf(snapshot);
     const released = at === '' ? null : Number(at);
-    const next: Cached = { revision: Number(revision), cursor, released, byInstance: base.byInstance, servers: base.servers };
-    for (const [instance, server] of changes.read) update(next, instance, server);
+    const { byInstance, servers, news } = base;
+    const next: Cached = { revision: Number(revision), cursor, released, byInstance, servers, news };
+    for (const [instance, server] of changes.read) update(next, instance, server, kind === 'delta');
     this.#keep(service, next);
     return {
       revision: next.revision,
@@ -103,10 +106,10 @@ export class DesiredStore {
     const known = this.#cache.get(service);
     if (known === undefined || known.revision !== commit.readRevision) return null;
     if (this.#landing.has(service) || this.#reading.has(service)) return null;
-    const { byInstance, servers } = known;
+    const { byInstance, servers, news } = known;
     const released = commit.released ?? known.released;
-    const next: Cached = { revision: commit.readRevision + 1, cursor: commit.cursor, released, byInstance, servers };
-    for (const [instance, json] of commit.desired) update(next, instance, json === null ? null : (JSON.parse(json) as DesiredServer));
+    const next: Cached = { revision: commit.readRevision + 1, cursor: commit.cursor, released, byInstance, servers, news };
+    for (const [instance, json] of commit.desired) update(next, instance, json === null ? null : (JSON.parse(json) as DesiredServer), true);
     this.#keep(service, next);
     const landing = committed.then(
       () => undefined,
@@ -115,6 +118,26 @@ export class DesiredStore {
     this.#landing.set(service, landing);
     void landing.then(() => this.#landing.delete(service));
     return backendOf(service, next, JSON.parse(commit.service) as Head);
+  }
+
+  /**
+   * Whether something else is desired of a server than at that revision, or it may be. No trip, but for what changed before this process read the
+   * service first.
+   */
+  async newsSince(service: ServiceName, revision: number): Promise<(server: string) => boolean> {
+    const known = this.#cache.get(service);
+    // Of a service that was built anew, revisions begin again.
+    if (known === undefined || revision > known.revision) return () => true;
+    const remembered = known.news.since(revision);
+    if (remembered !== null) return remembered;
+    const { meta, changed } = this.#keys.service(service);
+    const [floor, instances] = await Promise.all([
+      this.#redis.hget(meta, 'floor'),
+      this.#redis.zrangebyscore(changed, `(${revision}`, '+inf'),
+    ]);
+    if (Number(floor ?? 0) > revision) return () => true;
+    const names = new Set(instances.map(serverName));
+    return (server) => names.has(server);
   }
 
   /** Nothing is remembered of any service: after an outage of Redis. */
@@ -155,10 +178,17 @@ function changesOf(
   return { read };
 }
 
-function update(cached: Cached, instance: string, server: DesiredServer | null): void {
+function emptyAt(revision: number): Pick<Cached, 'byInstance' | 'servers' | 'news'> {
+  return { byInstance: new Map(), servers: new Map(), news: new DesiredNews(revision) };
+}
+
+/** `isNews`: it was not so at the revision before. */
+function update(cached: Cached, instance: string, server: DesiredServer | null, isNews: boolean): void {
   const before = cached.byInstance.get(instance);
   if (before !== undefined) cached.servers.delete(before.name);
   cached.byInstance.delete(instance);
+  if (isNews) cached.news.note(server?.name ?? before?.name ?? serverName(instance), cached.revision);
+  cached.news.prune(cached.servers.size, cached.revision);
   if (server === null) return;
   cached.byInstance.set(instance, server);
   cached.servers.set(server.name, server);

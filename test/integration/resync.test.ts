@@ -23,7 +23,11 @@ interface Found {
 
 /** Without an observer: nobody but a resync (or the reconciler's own full pass, every 30 s) notices what is done by hand. */
 beforeAll(async () => {
-  system = await System.start({ services: WEB, roles: ['watcher', 'transition', 'reconciler'] });
+  system = await System.start({
+    services: WEB,
+    haproxy: '  override: repair\n  drainTimeout: 2s',
+    roles: ['watcher', 'transition', 'reconciler'],
+  });
   file = await configFile(system.folder, system.text(WEB));
   for (let count = 0; count < 2; count += 1) {
     const name = `127.0.0.1:${await freePort()}`;

@@ -26,7 +26,7 @@ export class TestHaproxy {
   readonly configFile: string;
   readonly logFile: string;
   #process: StartedProcess | null = null;
-  readonly #argv: readonly string[];
+  #argv: readonly string[];
 
   private constructor(folder: TempFolder, argv: readonly string[]) {
     this.folder = folder;
@@ -61,6 +61,11 @@ ${options.global ?? ''}
 ${options.sections}
 `;
     await writeFile(this.configFile, text);
+  }
+
+  /** Another file or folder, behind all others, from the next start on. */
+  alsoLoad(path: string): void {
+    this.#argv = [...this.#argv, '-f', path];
   }
 
   async run(): Promise<void> {

@@ -66,6 +66,7 @@ export class Pipeline {
       runtimeOnly: false,
       pool: 'edge',
       services: ['*'],
+      override: 'respect',
       defaults: {
         timeouts: { connect: 1_000, client: 10_000, server: 3_000, check: 1_000 },
         retries: 3,

@@ -23,6 +23,7 @@ export function proxyConfig(differs: Partial<ProxyConfig>): ProxyConfig {
     pool: 'local',
     services: ['*'],
     defaults: DEFAULTS,
+    override: 'respect',
     reloadPolicy: { minInterval: 2_000, jitter: 0.2, hardStopAfter: 300_000, maxReloads: 50 },
     ...differs,
   };

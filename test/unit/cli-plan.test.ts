@@ -4,7 +4,7 @@ import { printPlans } from '../../cli/plan/print-plan.ts';
 import type { ProxyPlan } from '../../cli/plan/proxy-plan.ts';
 
 it('counts a service that waits for a reload and is refused once', () => {
-  const nothing = { commands: [], waiting: [], reload: null, blocked: null };
+  const nothing = { commands: [], waiting: [], overrides: [], reload: null, blocked: null };
   const plan: ProxyPlan = {
     proxy: 'edge',
     reached: true,

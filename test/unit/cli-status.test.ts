@@ -161,7 +161,7 @@ describe('the text', () => {
             unreachable: hostile,
             breaker: { state: 'open', detail: hostile, since: NOW, nextTry: null },
             dirty: 0,
-            backends: [{ service: hostile, state: 'blocked', since: NOW, revision: 1, detail: hostile, nextTry: null }],
+            backends: [{ service: hostile, state: 'blocked', since: NOW, revision: 1, detail: hostile, nextTry: null, overrides: [] }],
             lastReload: { at: NOW, reason: hostile, failed: hostile },
           },
         ],

@@ -9,7 +9,7 @@ const WELL = '1 service · 0 instances · 1 proxy · every backend in sync';
 const NOTHING = { snapshot: null, revision: 0, instances: [], lag: { events: 0, more: false, ms: 0 } };
 
 function proxy(changes: Partial<ProxyStatus> = {}): ProxyStatus {
-  const backends = [{ service: 'web', state: 'in-sync', since: NOW, revision: 1, detail: null, nextTry: null }];
+  const backends = [{ service: 'web', state: 'in-sync', since: NOW, revision: 1, detail: null, nextTry: null, overrides: [] }];
   const known = {
     proxy: 'edge',
     pool: 'edge',

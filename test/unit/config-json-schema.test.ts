@@ -48,7 +48,7 @@ describe('the JSON Schema', () => {
     'services: { "a b": { path: /a } }',
     'proxies: { a: {} }',
     'metrics: {}',
-    'haproxy: { override: respect }',
+    'haproxy: { override: keep }',
   ])('refuses, as the config does, %s', (line) => {
     const text = `${LEAST}${line}\n`;
     expect(valid(parse(text))).toBe(false);

@@ -45,6 +45,7 @@ describe('defaults', () => {
         runtimeOnly: false,
         pool: 'local',
         services: ['*'],
+        override: 'respect',
         defaults: {
           timeouts: { connect: 5_000, client: 50_000, server: 50_000, check: 1_000 },
           retries: 3,

@@ -94,9 +94,9 @@ describe('keys whose function is not there', () => {
   });
 
   it('in the middle of sections', () => {
-    const text = 'haproxy: { override: respect }\nlog: { retention: {} }\ndashboard: { listen: "127.0.0.1:1", auth: {} }\n';
+    const text = 'haproxy: { oversee: respect }\nlog: { retention: {} }\ndashboard: { listen: "127.0.0.1:1", auth: {} }\n';
     expect(told(text).map((line) => line.split(' found')[0])).toEqual([
-      '3:12 haproxy.override:',
+      '3:12 haproxy.oversee:',
       '4:8 log.retention:',
       '5:37 dashboard.auth:',
     ]);

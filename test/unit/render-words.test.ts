@@ -175,6 +175,11 @@ describe('a service file', () => {
     ]);
   });
 
+  it('can be read back of servers with the names that instances have, and of those that somebody took out', () => {
+    const named = renderedServer(5, '10.0.0.5', { name: '10.0.0.5:8080', up: false, byHand: true });
+    expect(readLedger(rendered({}, [named]))).toEqual([{ name: '10.0.0.5:8080', id: 5, instance: '10.0.0.5:8080', state: 'by-hand' }]);
+  });
+
   it('refuses two servers of one name or id', () => {
     expect(() => rendered({}, [renderedServer(1, '10.0.0.1', {}), renderedServer(1, '10.0.0.2', { name: 'other' })])).toThrow(/assertion/);
     expect(() => rendered({}, [renderedServer(1, '10.0.0.1', {}), renderedServer(2, '10.0.0.2', { name: 's1' })])).toThrow(/assertion/);

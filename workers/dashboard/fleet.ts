@@ -16,6 +16,8 @@ export interface ProxyState {
   readonly unreachable: boolean;
   /** Backends by state. */
   readonly backends: Readonly<Record<string, number>>;
+  /** Servers that somebody set otherwise by hand, and that are left so. */
+  readonly overrides: number;
   /** ms since the epoch; null: never. */
   readonly lastReload: number | null;
   readonly reloadFailed: boolean;
@@ -50,15 +52,18 @@ export async function readFleet(ports: Pick<Ports, 'redis' | 'keys' | 'proxies'>
 async function readProxy({ proxies }: Pick<Ports, 'proxies'>, proxy: ProxyId, live: boolean): Promise<ProxyState> {
   const [state, stored] = await Promise.all([proxies.state(proxy), proxies.backends(proxy)]);
   const backends: Record<string, number> = {};
+  let overrides = 0;
   for (const json of stored.values()) {
-    const word = (JSON.parse(json) as BackendSnapshot).state;
+    const { state: word, context } = JSON.parse(json) as BackendSnapshot;
     backends[word] = (backends[word] ?? 0) + 1;
+    overrides += context.looked?.overrides.length ?? 0;
   }
   return {
     proxy,
     live,
     unreachable: (state['unreachable'] ?? '') !== '',
     backends,
+    overrides,
     lastReload: state['lastReload'] === undefined ? null : Number(state['lastReload']),
     reloadFailed: (state['lastReloadFailed'] ?? '') !== '',
     reloads: { done: Number(state['reloadsDone'] ?? 0), failed: Number(state['reloadsFailed'] ?? 0) },

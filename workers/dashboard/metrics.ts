@@ -51,6 +51,9 @@ function gaugeFleet(gauge: MakeGauge, { watchers, proxies, queues }: Fleet): voi
   ]);
   for (const state of ['live', 'connected', 'leading'] as const) known.set({ state }, watchers[state]);
   const backends = gauge('pointsman_proxy_backends', 'Backends of a proxy by state, as last looked at.', ['proxy', 'state']);
+  const overrides = gauge('pointsman_proxy_overrides', 'Servers of a proxy that somebody set otherwise by hand, and that are left so.', [
+    'proxy',
+  ]);
   const live = gauge('pointsman_proxy_live', '1: a reconciler works on the proxy.', ['proxy']);
   const unreachable = gauge('pointsman_proxy_unreachable', '1: its HAProxy cannot be worked on.', ['proxy']);
   const reloaded = gauge('pointsman_proxy_last_reload_timestamp_seconds', 'When pointsman reloaded it last.', ['proxy']);
@@ -59,6 +62,7 @@ function gaugeFleet(gauge: MakeGauge, { watchers, proxies, queues }: Fleet): voi
   for (const one of proxies) {
     const { proxy } = one;
     for (const state of BACKEND_STATES) backends.set({ proxy, state }, one.backends[state] ?? 0);
+    overrides.set({ proxy }, one.overrides);
     live.set({ proxy }, Number(one.live));
     unreachable.set({ proxy }, Number(one.unreachable));
     failed.set({ proxy }, Number(one.reloadFailed));

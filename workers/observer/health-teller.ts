@@ -2,6 +2,7 @@
  * Tells a service's log what one proxy's checks say of it, where that is news: one event for all that one look found. Who folds in this process is told at once;
  * the job follows all the same.
  */
+import { anothersPrefix } from '../../shared/haproxy/installation.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { HealthChange } from '../../shared/model/event.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
@@ -39,8 +40,9 @@ export class HealthTeller {
     this.#signal = signal;
   }
 
-  async tell(service: ServiceName, observed: ObservedBackend | null): Promise<Reading> {
-    const { log, desired: store } = this.#ports;
+  async tell(service: ServiceName, found: ObservedBackend | null): Promise<Reading> {
+    const { log, desired: store, keys } = this.#ports;
+    const observed = anothersPrefix(found, null, keys.prefix) === null ? found : null;
     for (let attempt = 1; ; attempt += 1) {
       const [{ revision, backend: desired }, known] = await Promise.all([store.read(service), log.verdicts(service, this.#proxy.id)]);
       const news = desired === null ? [] : healthNews(known, desired, observed);

@@ -29,8 +29,11 @@ export function renderedServers(desired: DesiredBackend, observed: ObservedBacke
 }
 
 /** `healthy`: it may take requests before anybody has checked it. */
-export function renderedServer({ name, id, instance, address, port, weight, admin }: DesiredServer, healthy: boolean): RenderedServer {
-  return { name, id, instance, address, port, weight, up: healthy && admin === 'ready', draining: admin !== 'ready' };
+export function renderedServer(desired: DesiredServer, healthy: boolean): RenderedServer {
+  const { name, id, instance, address, port, weight, admin, byHand } = desired;
+  const server = { name, id, instance, address, port, weight, up: healthy && admin === 'ready' };
+  // What somebody took out by hand is there after a restart, for him to bring in again.
+  return byHand?.admin === undefined ? { ...server, draining: admin !== 'ready' } : { ...server, byHand: true };
 }
 
 /** Servers that nobody has heard of and that the plan leaves in rotation (plan-backend.ts): a reload or a restart must leave them there too. */
@@ -59,7 +62,7 @@ function isRenderable({ name, id, address, port, weight }: ObservedServer): bool
 /** The file of a service: its servers as desired, in sections of `config` (what is wanted, or what runs until that can be loaded). */
 export function renderDesired(agent: ProxyAgent, desired: DesiredBackend, config: ServiceConfig, observed: ObservedBackend | null): string {
   const structure = structureOf(config, agent.config.defaults);
-  return renderService({ config, structure, servers: renderedServers(desired, observed) });
+  return renderService({ config, structure, prefix: agent.ports.keys.prefix, servers: renderedServers(desired, observed) });
 }
 
 /** What cannot be rendered is one service's affair. */

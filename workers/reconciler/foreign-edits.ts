@@ -4,6 +4,7 @@
  * a worker has of them is put right at runtime.
  */
 import { errorFields, PointsmanError } from '../../shared/errors.ts';
+import { anothersStamp } from '../../shared/haproxy/installation.ts';
 import { readManaged } from '../../shared/haproxy/managed-folder.ts';
 import { type ObservedProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { shortHash } from '../../shared/haproxy/render-global.ts';
@@ -25,7 +26,7 @@ const NONE: Edits = { global: false, services: new Set() };
 /** Looks at the files that a worker was started with that is not one of our own reloads', keeps what was changed in them, and asks for a reload. */
 export async function noteEdits(agent: ProxyAgent, proxy: ObservedProxy): Promise<void> {
   const { config, ports } = agent;
-  if (config.managed === null || proxy.identity.stamp === null) return;
+  if (config.managed === null || proxy.identity.stamp === null || anothersStamp(proxy.identity.stamp, ports.keys.prefix) !== null) return;
   const { ownWorker } = await ports.proxies.state(config.id);
   if (ownWorker !== undefined && sameWorker(JSON.parse(ownWorker) as WorkerIdentity, proxy.identity)) return;
   const { global, services } = await editsIn(agent, proxy, config.managed);
@@ -62,7 +63,10 @@ async function editsIn(agent: ProxyAgent, proxy: ObservedProxy, folder: string):
     const { backend } = await ports.desired.read(service);
     if (text === undefined || structure === undefined || backend === null) continue;
     const running = await agent.running(backend, structure);
-    if (running !== null && sectionsOf(text) !== sectionsOf(renderService({ config: running, structure, servers: [] })))
+    if (
+      running !== null &&
+      sectionsOf(text) !== sectionsOf(renderService({ config: running, structure, prefix: ports.keys.prefix, servers: [] }))
+    )
       services.add(service);
   }
   const text = files.ours.get(GLOBAL_FILE);

@@ -2,7 +2,8 @@
  * What happens on a proxy, written down: events to its stream, and the backend machines folded over them, stored together.
  * One writer per proxy (the claim), so no compare is needed. A backend is loaded before it is written of.
  */
-import { type BackendSnapshot, backendEvent, newBackend, stepBackend } from '../../machines/backend.ts';
+import { type BackendSnapshot, backendEvent, lookedAt, newBackend, stepBackend } from '../../machines/backend.ts';
+import type { Looked } from '../../shared/model/by-hand.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { EventId, ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
@@ -38,6 +39,22 @@ export class Journal {
   causedBy(service: ServiceName, event: EventId | null): void {
     if (event === null) this.#causes.delete(service);
     else this.#causes.set(service, event);
+  }
+
+  /** How the last look left it; null: none is on record. */
+  looked(service: ServiceName): Looked | null {
+    return this.#snapshots.get(service)?.context.looked ?? null;
+  }
+
+  /** Keeps what was found without a look of its own. */
+  async note(found: ReadonlyMap<ServiceName, Looked>): Promise<void> {
+    const changed = new Map<ServiceName, string>();
+    for (const [service, looked] of found) {
+      const after = lookedAt(this.#snapshots.get(service) ?? newBackend(), looked);
+      this.#snapshots.set(service, after);
+      changed.set(service, canonical(after));
+    }
+    if (changed.size > 0) await this.#store.record(this.#proxy, [], changed);
   }
 
   /** Appends the events and what follows from them. What would repeat the present state is not written again. */
@@ -76,7 +93,9 @@ export class Journal {
   }
 }
 
-/** Whether a person would see no difference. */
+/** Whether neither a person nor the next look would see a difference. */
 function standsAs(a: BackendSnapshot, b: BackendSnapshot): boolean {
-  return a.state === b.state && a.context.detail === b.context.detail && a.context.revision === b.context.revision;
+  const [before, after] = [a.context, b.context];
+  const stands = a.state === b.state && before.detail === after.detail && before.revision === after.revision;
+  return stands && (before.looked === after.looked || canonical(before.looked ?? null) === canonical(after.looked ?? null));
 }

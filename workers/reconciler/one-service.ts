@@ -32,7 +32,7 @@ export async function oneService(context: PassContext, service: ServiceName, res
     if (!pass.known) return { revision: pass.revision, commands: 0, state: 'not known', waiting: false, stuck: false, unwritten: 0 };
     const event = await standing(context, pass, restamped);
     if (event === null) await forget(context, service);
-    else await journal.write([event], Date.now());
+    else await journal.write([pass.looked === null ? event : { ...event, looked: pass.looked }], Date.now());
     const unwritten = await writeServiceFile(agent, service);
     const waiting = pass.plan.waiting.length > 0 || pass.plan.commands.length > 0;
     const stuck = pass.commands > 0 && pass.plan.commands.length > 0;
@@ -71,8 +71,10 @@ function isOfOneBackend(error: unknown): boolean {
   return ours || (error instanceof Error && error.name === 'ReplyError');
 }
 
+type Standing = ProxyEvent & { readonly type: 'synced' | 'patching' | 'drifted' | 'reload-wanted' | 'blocked' };
+
 /** How the backend stands after the look; null: the proxy has nothing of it. */
-async function standing(context: PassContext, pass: ServicePass, restamped: boolean): Promise<ProxyEvent | null> {
+async function standing(context: PassContext, pass: ServicePass, restamped: boolean): Promise<Standing | null> {
   const { agent } = context;
   const { service, revision, cursor, plan } = pass;
   const config = agent.seen.get(service)?.desired.config ?? null;

@@ -3,6 +3,7 @@
  * backend, write down how each stands, and take the marks away that are done. One bad backend never stops the others.
  */
 import { errorFields, errorText, PointsmanError } from '../../shared/errors.ts';
+import { anothersStamp, anothersText } from '../../shared/haproxy/installation.ts';
 import { type ObservedProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import { debianLine } from '../../shared/haproxy/start-line.ts';
@@ -82,7 +83,8 @@ async function passProxy(
     const marked = new Set([...(ahead === null ? [] : [ahead.service]), ...dirty.keys()]);
     const mine = [...marked].filter((service) => matchesAny(agent.config.services, service));
     const services = options.full || news ? await everything(agent, journal, mine, proxy) : mine;
-    if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
+    const unmanaged = agent.config.runtimeOnly ? null : whyNotManaged(agent, proxy);
+    if (unmanaged !== null) return await notManaged(agent, journal, services, unmanaged);
     if (agent.unmanaged) agent.ports.logger.info({ proxy: agent.config.id }, 'haproxy runs with our folder now');
     agent.unmanaged = false;
     return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt, ahead }, services, dirty);
@@ -178,8 +180,15 @@ async function again(agent: ProxyAgent, left: { waiting: boolean; stuck: boolean
   await agent.later(delay, left.stuck ? 'a backend that could not be brought in sync' : 'servers that leave');
 }
 
-async function notManaged(agent: ProxyAgent, journal: Journal, services: readonly ServiceName[]): Promise<PassReport> {
-  const detail = `not started with -f ${agent.config.managed}: add it to HAProxy's arguments (Debian: ${debianLine(agent.config.managed ?? '')}) and restart HAProxy`;
+function whyNotManaged(agent: ProxyAgent, { identity: { stamp } }: ObservedProxy): string | null {
+  const { managed } = agent.config;
+  if (stamp === null)
+    return `not started with -f ${managed}: add it to HAProxy's arguments (Debian: ${debianLine(managed ?? '')}) and restart HAProxy`;
+  const others = anothersStamp(stamp, agent.ports.keys.prefix);
+  return others === null ? null : anothersText(others);
+}
+
+async function notManaged(agent: ProxyAgent, journal: Journal, services: readonly ServiceName[], detail: string): Promise<PassReport> {
   if (!agent.unmanaged) {
     agent.ports.logger.error({ proxy: agent.config.id, code: 'HAPROXY_NOT_MANAGED', error: detail }, 'haproxy runs without our folder');
   }

@@ -5,6 +5,7 @@
  * tried again in turn (reload-turn.ts). Nothing is reloaded when the running worker already has what is wanted.
  */
 import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { anothersStamp, anothersText } from '../../shared/haproxy/installation.ts';
 import { syncManaged } from '../../shared/haproxy/managed-folder.ts';
 import { type ObservedProxy, observeBackends, observeProxy } from '../../shared/haproxy/observe.ts';
 import { awaitWorker, isThere, reload } from '../../shared/haproxy/reload.ts';
@@ -70,7 +71,9 @@ async function reloadOnce(
     backends: await observeBackends(connection),
   })).catch(pointsmanError);
   if (running instanceof PointsmanError) return unobserved(agent, running);
-  const wanted = await wantedFiles(agent, running.proxy, running.backends);
+  const others = anothersStamp(running.proxy.identity.stamp, ports.keys.prefix);
+  if (others !== null) return { outcome: 'not-needed', reasons: [], detail: anothersText(others) };
+  const wanted = await wantedFiles(agent, running.proxy, running.backends, journal);
   if (wanted.reasons.length === 0) {
     for (const [service, desired] of wanted.services) {
       if (!wanted.unrendered.has(service)) await noteLoaded(agent, desired, running.proxy.structures.get(service) ?? null);

@@ -5,8 +5,10 @@
 import { PointsmanError } from '../../shared/errors.ts';
 import { applyCommands, type CommandResult } from '../../shared/haproxy/apply.ts';
 import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
-import { type ObservedProxy, observeBackend, observeMaxConns, observeSessions } from '../../shared/haproxy/observe.ts';
+import { anothersPrefix } from '../../shared/haproxy/installation.ts';
+import { type ObservedProxy, observeBackend, observeSessions } from '../../shared/haproxy/observe.ts';
 import { formOf, structureOf } from '../../shared/haproxy/render-service.ts';
+import type { Looked } from '../../shared/model/by-hand.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { EventId, ServiceName } from '../../shared/model/ids.ts';
@@ -21,6 +23,7 @@ import type { Ahead } from './contact.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
+import { limits, recognise, settled } from './recognition.ts';
 import { withdrawVerdicts } from './withdrawal.ts';
 
 const NOTHING_MADE: ReadonlyMap<string, string> = new Map();
@@ -52,10 +55,15 @@ export interface ServicePass {
   readonly known: boolean;
   readonly commands: number;
   readonly plan: BackendPlan;
+  /** For the next look; null: nothing can be said. */
+  readonly looked: Looked | null;
 }
 
 export interface Look {
   readonly plan: BackendPlan;
+  readonly looked: Looked | null;
+  /** With what somebody set by hand in its place. */
+  readonly desired: DesiredBackend | null;
   readonly observed: ObservedBackend | null;
   readonly running: ServiceConfig | null;
 }
@@ -76,24 +84,24 @@ export async function passService(context: PassContext, service: ServiceName): P
   }
   // A service that the proxy carries no longer is taken away, whatever it should have elsewhere.
   const desired = matchesAny(agent.config.services, service) ? backend : null;
-  const first = await judge(context, service, desired, observed, true);
+  const first = await judge(context, service, desired, { found: observed, looked: journal.looked(service), keepsStrangers: true });
   if (first.plan.commands.length === 0) {
     if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, 0);
-    await remember(agent, service, desired, first);
-    return { service, revision, cursor, known, commands: 0, plan: first.plan };
+    await remember(agent, service, first);
+    return { service, revision, cursor, known, commands: 0, plan: first.plan, looked: first.looked };
   }
-  const results = await apply(context, { service, revision, cursor }, first.plan);
+  const results = await apply(context, { service, revision, cursor }, first);
   if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, first.plan.commands.length);
   const seen = await observeBackend(context.connection, service);
   if (seen !== null) await keepForms(agent, results, seen);
-  const second = await judge(context, service, desired, seen, false);
-  await remember(agent, service, desired, second);
-  return { service, revision, cursor, known, commands: first.plan.commands.length, plan: second.plan };
+  const second = await judge(context, service, desired, { found: seen, looked: journal.looked(service), keepsStrangers: false });
+  await remember(agent, service, second);
+  return { service, revision, cursor, known, commands: first.plan.commands.length, plan: second.plan, looked: second.looked };
 }
 
 function unknown(service: ServiceName, revision: number, commands: number): ServicePass {
   const plan = { backend: service, commands: [], waiting: [], reload: null, blocked: null };
-  return { service, revision, cursor: null, known: false, commands, plan };
+  return { service, revision, cursor: null, known: false, commands, plan, looked: null };
 }
 
 /**
@@ -114,51 +122,52 @@ export async function look(
   context: Pick<PassContext, 'agent' | 'connection' | 'proxy'>,
   service: ServiceName,
   desired: DesiredBackend | null,
+  looked: Looked | null,
 ): Promise<Look> {
-  return judge(context, service, desired, await observeBackend(context.connection, service), false);
+  return judge(context, service, desired, { found: await observeBackend(context.connection, service), looked, keepsStrangers: false });
 }
 
+/** `looked`: how the last look left it. */
 async function judge(
   context: Pick<PassContext, 'agent' | 'connection' | 'proxy'>,
   service: ServiceName,
-  desired: DesiredBackend | null,
-  found: ObservedBackend | null,
-  keepsStrangers: boolean,
+  wanted: DesiredBackend | null,
+  { found, looked, keepsStrangers }: { found: ObservedBackend | null; looked: Looked | null; keepsStrangers: boolean },
 ): Promise<Look> {
   const { agent, connection, proxy } = context;
-  const { observed, made } = found === null ? { observed: null, made: NOTHING_MADE } : agent.forms.of(found);
-  const running = desired === null || observed === null ? null : await agent.running(desired, observed.structure);
+  const { observed: seen, made } = found === null ? { observed: null, made: NOTHING_MADE } : agent.forms.of(found);
+  const running = wanted === null || seen === null ? null : await agent.running(wanted, seen.structure);
   // Until a reload has loaded new options, servers are made with those that their backend runs with.
-  const current = desired === null || running === null ? desired : { ...desired, config: running };
-  const forms = { wanted: current === null ? null : formOf(current.config), made };
-  const leaving = current === null || observed === null ? [] : leavingServers(current, observed, forms);
+  const current = wanted === null || running === null ? wanted : { ...wanted, config: running };
+  const hand =
+    current === null || seen === null
+      ? null
+      : await recognise(agent, proxy.identity, {
+          desired: current,
+          observed: seen,
+          looked,
+          maxConns: await limits(connection, service, current, seen),
+        });
+  const { desired, observed, maxConns } = hand ?? { desired: current, observed: seen };
+  const forms = { wanted: desired === null ? null : formOf(desired.config), made };
+  const leaving = desired === null || observed === null ? [] : leavingServers(desired, observed, forms);
   const sessions = leaving.length > 0 ? await countSessions(agent, connection, service, leaving) : new Map<string, ServerSessions>();
   if (leaving.length === 0) agent.sessions.delete(service);
   const plan = planBackend({
     backend: service,
-    desired: current,
-    structure: agent.config.runtimeOnly || desired === null ? null : structureOf(desired.config, agent.config.defaults),
+    desired,
+    structure: agent.config.runtimeOnly || wanted === null ? null : structureOf(wanted.config, agent.config.defaults),
     observed,
     sessions,
     forms,
-    ...(await limits(connection, service, current, observed)),
+    ...(maxConns === undefined ? {} : { maxConns }),
     strangersStay: desired === null || observed === null ? null : await agent.strangers.why(desired, observed, Date.now(), keepsStrangers),
+    anothers: anothersPrefix(found, proxy.identity.stamp, agent.ports.keys.prefix),
     capabilities: proxy.capabilities,
     runtimeOnly: agent.config.runtimeOnly,
   });
-  return { plan, observed, running };
-}
-
-/** What HAProxy lets in at once is asked only where that can be changed. */
-async function limits(
-  connection: RuntimeConnection,
-  service: ServiceName,
-  desired: DesiredBackend | null,
-  observed: ObservedBackend | null,
-): Promise<{ maxConns?: ReadonlyMap<string, number> }> {
-  if (desired === null || observed === null || desired.config.server.maxConn === null || observed.servers.size === 0) return {};
-  const maxConns = await observeMaxConns(connection, service);
-  return maxConns === null ? {} : { maxConns };
+  const looks = hand === null ? { plan, looked: null } : settled(agent, proxy.identity, plan, hand);
+  return { ...looks, desired: wanted === null ? null : { ...(desired ?? wanted), config: wanted.config }, observed: seen, running };
 }
 
 async function keepForms(agent: ProxyAgent, results: readonly CommandResult[], seen: ObservedBackend): Promise<void> {
@@ -190,12 +199,14 @@ async function countSessions(
 async function apply(
   context: PassContext,
   of: Pick<ServicePass, 'service' | 'revision' | 'cursor'>,
-  plan: BackendPlan,
+  { plan, looked }: Pick<Look, 'plan' | 'looked'>,
 ): Promise<readonly CommandResult[]> {
   const { service } = of;
   const { agent, journal, connection, proxy } = context;
   const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
-  const recorded = journal.write([{ type: 'patching', ...of, commands: announced }], Date.now());
+  // The revision may come to nothing yet: what is desired since the one before is not taken for done.
+  const left = looked === null ? {} : { looked: { ...looked, revision: looked.revision - 1 } };
+  const recorded = journal.write([{ type: 'patching', ...of, commands: announced, ...left }], Date.now());
   recorded.catch(() => undefined);
   const { results, failed } = await applyCommands(connection, plan.commands, {
     capabilities: proxy.capabilities,
@@ -224,12 +235,7 @@ async function apply(
   return results;
 }
 
-async function remember(
-  agent: ProxyAgent,
-  service: ServiceName,
-  desired: DesiredBackend | null,
-  { observed, running }: Look,
-): Promise<void> {
+async function remember(agent: ProxyAgent, service: ServiceName, { desired, observed, running }: Look): Promise<void> {
   if (desired === null) {
     agent.seen.delete(service);
     return;

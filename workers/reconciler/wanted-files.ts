@@ -1,15 +1,19 @@
 /** The managed files that a proxy should have now, why a reload is needed for them, and what stands in for a file that is refused. */
 import { AssertionFailure, errorText } from '../../shared/errors.ts';
+import { anothersPrefix } from '../../shared/haproxy/installation.ts';
 import type { ObservedProxy } from '../../shared/haproxy/observe.ts';
 import { GLOBAL_FILE, globalFile, proxyStamp } from '../../shared/haproxy/render-managed.ts';
 import { serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
+import type { Looked } from '../../shared/model/by-hand.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { renderDesired, rendered } from './files.ts';
 import { notedEdits } from './foreign-edits.ts';
+import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
+import { recognise } from './recognition.ts';
 
 const REASONS_MAX = 10;
 
@@ -38,6 +42,7 @@ export async function wantedFiles(
   agent: ProxyAgent,
   proxy: ObservedProxy,
   backends: ReadonlyMap<string, ObservedBackend>,
+  journal: Journal,
 ): Promise<Wanted> {
   const { config, ports } = agent;
   const edits = notedEdits(await ports.proxies.state(config.id), proxy.identity);
@@ -53,12 +58,14 @@ export async function wantedFiles(
     changed: new Map<ServiceName, string>(),
     removed: [] as ServiceName[],
   };
+  const found = new Map<ServiceName, Looked>();
   for (const service of await agent.carried()) {
-    const { backend } = await ports.desired.read(service);
-    if (backend === null) continue;
+    const read = (await ports.desired.read(service)).backend;
+    const observed = backends.get(service) ?? null;
+    if (read === null || anothersPrefix(observed, proxy.identity.stamp, ports.keys.prefix) !== null) continue;
+    const backend = await asLeftByHand(agent, proxy, read, observed, { journal, found });
     wanted.services.set(service, backend);
     const loaded = proxy.structures.get(service) ?? null;
-    const observed = backends.get(service) ?? null;
     const file = serviceFileName(service);
     const text = rendered(() => renderDesired(agent, backend, backend.config, observed));
     if (text instanceof AssertionFailure) {
@@ -84,8 +91,24 @@ export async function wantedFiles(
       wanted.why.set(service, `${service}: no longer configured`);
     } else wanted.unknown.add(service);
   }
+  await journal.note(found);
   const ofAll = restamped ? ['the managed defaults changed'] : edits.global ? [`others changed ${GLOBAL_FILE}`] : [];
   return { ...wanted, reasons: shortened([...ofAll, ...wanted.why.values()]) };
+}
+
+/** What was set by hand just before a reload is not lost by it: it is recorded, and the files have it. */
+async function asLeftByHand(
+  agent: ProxyAgent,
+  { identity }: ObservedProxy,
+  desired: DesiredBackend,
+  observed: ObservedBackend | null,
+  { journal, found }: { journal: Journal; found: Map<ServiceName, Looked> },
+): Promise<DesiredBackend> {
+  const looked = journal.looked(desired.service);
+  if (observed === null || agent.config.override === 'repair') return desired;
+  const hand = await recognise(agent, identity, { desired, observed, looked, maxConns: undefined });
+  if (looked !== null) found.set(desired.service, { ...looked, overrides: hand.overrides });
+  return hand.desired;
 }
 
 /** They are kept with the job, with the proxy, and in its log: as many as a person reads. */
