@@ -11,6 +11,7 @@ import type { ServiceSnapshot } from '../../machines/service.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
 import { checkText } from './check-text.ts';
+import type { RolloutStatus } from './rollout.ts';
 
 export const STATUS_FORMAT = 1;
 
@@ -24,6 +25,7 @@ export interface StatusReport {
   /** Those that were heard of last come first. */
   readonly watchers: readonly WatcherStatus[];
   readonly queues: readonly QueueStatus[];
+  readonly rollout: RolloutStatus;
 }
 
 export interface ServiceStatus {

@@ -63,6 +63,7 @@ function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): 
     services: [...proxy.services].sort(),
     defaults: haproxy.defaults,
     reloadPolicy: haproxy.reload,
+    rollout: haproxy.rollout,
   };
 }
 
