@@ -123,6 +123,7 @@ describe('options that HAProxy refuses', () => {
     const web = service('web');
     await on.tell(app, 'web', { type: 'configured', config: web });
     await until('all have web', async () => (await on.having(web)).length === 3, LONG);
+    await until('nobody reloads', async () => (await status(app)).rollout.reloading.length === 0, LONG);
     await on.rest(elsewhere);
     const api = service('api', { extra: { frontend: [], backend: ['http-request deny unless { http_auth(ours) }'] } });
     await on.tell(app, 'api', { type: 'configured', config: api });
