@@ -16,7 +16,7 @@ import { planBackend } from '../shared/plan/plan-backend.ts';
 import { HTTP_DEFAULTS, TestHaproxy } from '../test/support/haproxy.ts';
 import { serviceConfig } from '../test/support/service-events.ts';
 import type { Endings } from './endings.ts';
-import { round, type Target } from './results.ts';
+import { round, type Target, target } from './results.ts';
 import { type Summary, summary } from './statistics.ts';
 
 const TOTALS = [10, 1_000, 10_000];
@@ -89,10 +89,6 @@ export async function measureApply(
       target(`event loop held up, ${ADDS} adds, ms`, round(blockedAdds), BLOCKED_MOST_MS),
     ],
   };
-}
-
-function target(what: string, found: number, most: number): Target {
-  return { what, found, most, met: found <= most };
 }
 
 /** b0 has 10 servers, the other backends up to 100 each. */

@@ -19,7 +19,7 @@ import { serviceConfig } from '../test/support/service-events.ts';
 import { App } from '../workers/app.ts';
 import { clock } from './clock.ts';
 import type { Endings } from './endings.ts';
-import { round } from './results.ts';
+import { round, type Target, target } from './results.ts';
 import { SimulatedFleet } from './simulated-fleet.ts';
 import { type Summary, summary } from './statistics.ts';
 
@@ -48,6 +48,7 @@ export interface FleetFound {
   readonly status: Summary;
   readonly plan: Summary;
   readonly statusLines: number;
+  readonly targets: readonly Target[];
 }
 
 export async function measureFleet(
@@ -160,6 +161,12 @@ export async function measureFleet(
     status: { ...rounded(summary(status)) },
     plan: rounded(summary(plan)),
     statusLines,
+    targets: [
+      target('p99 of the others with one that refuses, to all well', round(of('one refuses').p99 / of('all well').p99), 1.1),
+      target('p99 of the others with one that hangs, to all well', round(of('one hangs').p99 / of('all well').p99), 1.1),
+      target('jobs to catch up', jobsToCatchUp, 1),
+      target('status of the fleet, p99, ms', rounded(summary(status)).p99, 3_000),
+    ],
   };
 }
 
