@@ -23,12 +23,15 @@ event loop held up at most: ${blocked.one} ms for one change, ${blocked.adds} ms
 ${targetsTable({ targets })}`;
 }
 
-export function fleetTable({ proxies, services, applied, jobsToCatchUp, status, plan, statusLines, targets }: FleetFound): string {
+export function fleetTable({ proxies, services, applied, blocks, jobsToCatchUp, status, plan, statusLines, targets }: FleetFound): string {
   const rows = [['', 'n', 'p50', 'p90', 'p99', 'max']];
   for (const [condition, ms] of Object.entries(applied)) rows.push([condition, ...numbers(ms)]);
   rows.push(['status', ...numbers(status)], ['plan, with one that hangs', ...numbers(plan)]);
   return `${proxies} proxies with ${services} services: from the event to the command on each of those that are well (ms)
 ${table(rows)}
+p99 of each ten changes, median of those: ${Object.entries(blocks)
+    .map(([condition, p99]) => `${condition} ${p99}`)
+    .join(', ')}
 jobs that bring one up to date that comes back: ${jobsToCatchUp}; lines of status with one that hangs: ${statusLines}
 
 ${targetsTable({ targets })}`;
