@@ -8,8 +8,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { measureApply } from './apply.ts';
 import { Endings } from './endings.ts';
 import { type EventLogFound, measureEventLog } from './event-log.ts';
+import { measureFleet } from './fleet.ts';
+import { applyTable, fleetTable } from './fleet-report.ts';
 import { measureLatency } from './latency.ts';
 import { measureLoss } from './loss.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
@@ -23,13 +26,20 @@ import { World } from './world.ts';
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
+/** Parts that need nothing of the world of the others. */
+const ALONE: ReadonlySet<string> = new Set(['log', 'apply', 'fleet']);
+
 const options = readOptions();
 const endings = new Endings();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endings.run().finally(() => process.exit(130)));
 const before = round(loadavg()[0] ?? 0);
 try {
   const log = options.parts.includes('log') ? await measureLog(options) : null;
-  const found = options.parts.every((part) => part === 'log') ? {} : await measure(endings.add(await World.start()), options);
+  const apply = options.parts.includes('apply') ? await measureApply(endings, options, progress) : null;
+  const fleet = options.parts.includes('fleet') ? await measureFleet(endings, options, progress) : null;
+  if (apply !== null) told(applyTable(apply));
+  if (fleet !== null) told(fleetTable(fleet));
+  const found = options.parts.every((part) => ALONE.has(part)) ? {} : await measure(endings.add(await World.start()), options);
   const machine = {
     cores: availableParallelism(),
     node: process.version,
@@ -41,8 +51,11 @@ try {
   if (results.targets.length > 0) console.log(targetsTable(results));
   console.log(`${machine.cores} cores, load ${machine.load.join(' before and ')} after; HAProxy ${machine.haproxy}, Node ${machine.node}`);
   if (options.out !== null && Object.keys(found).length > 0) write(options.out, results);
-  if (options.out !== null && log !== null) writeLog(options.out, { format: 1, date, machine, ...log });
-  process.exitCode = results.targets.every(({ met }) => met) && log?.target.met !== false ? 0 : 1;
+  if (options.out !== null && log !== null) writePart(options.out, 'event-log', { format: 1, date, machine, ...log });
+  if (options.out !== null && apply !== null) writePart(options.out, 'apply', { format: 1, date, machine, ...apply });
+  if (options.out !== null && fleet !== null) writePart(options.out, 'fleet', { format: 1, date, machine, ...fleet });
+  const targets = [...results.targets, ...(apply?.targets ?? []), ...(fleet?.targets ?? [])];
+  process.exitCode = targets.every(({ met }) => met) && log?.target.met !== false ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
@@ -116,10 +129,10 @@ function haproxyVersion(): string {
   return /version (\S+)/.exec(execFileSync('haproxy', ['-v'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
 }
 
-function writeLog(folder: string, results: { readonly date: string } & EventLogFound & Pick<Results, 'format' | 'machine'>): void {
+function writePart(folder: string, name: string, results: Pick<Results, 'format' | 'date' | 'machine'>): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `event-log-${results.date}.json`), `${JSON.stringify(results)}\n`);
-  console.log(`written: event-log-${results.date}.json`);
+  writeFileSync(join(folder, `${name}-${results.date}.json`), `${JSON.stringify(results)}\n`);
+  console.log(`written: ${name}-${results.date}.json`);
 }
 
 function write(folder: string, results: Results): void {

@@ -81,7 +81,7 @@ function ofSent({ failed, requests }: LoadCount): string {
 }
 
 /** Numbers to the right, the column of names to the left. */
-function table(rows: readonly (readonly string[])[], nameColumn = 0): string {
+export function table(rows: readonly (readonly string[])[], nameColumn = 0): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     row.map((cell, column) => (column === nameColumn ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ');

@@ -102,7 +102,7 @@ function ratio(
   return [target(`${change}: p50 of pointsman to p50 of ${other}${how}`, round(ours / theirs), most)];
 }
 
-function target(what: string, found: number, most: number): Target {
+export function target(what: string, found: number, most: number): Target {
   return { what, found, most, met: found <= most };
 }
 

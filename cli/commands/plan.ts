@@ -3,14 +3,12 @@
  * when it is only waited for), 1 when a proxy cannot be looked at from here: that one is answered from what is stored.
  */
 import type { Command } from 'commander';
-import type { Config } from '../../shared/config/config.ts';
-import { PointsmanError } from '../../shared/errors.ts';
 import type { ProxyId } from '../../shared/model/ids.ts';
-import type { Ports } from '../../workers/app.ts';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
+import { planAll } from '../plan/plan-all.ts';
 import { isQuiet, printPlans } from '../plan/print-plan.ts';
-import { PLAN_FORMAT, type ProxyPlan, planProxy, storedPlan } from '../plan/proxy-plan.ts';
+import { PLAN_FORMAT } from '../plan/proxy-plan.ts';
 import { withPorts } from '../redis-ports.ts';
 import { wantsColour } from '../table.ts';
 
@@ -22,9 +20,6 @@ const JSON_HELP = `
              overrides[] { server, instance, what, since } (set by hand on HAProxy, and left so)
           or proxy, reached: false, error, hint, stored[] service, state, since, revision, detail, nextTry
 Exit code 0: nothing to do. 3: something to do, or to wait for. 1: a proxy cannot be looked at from here.`;
-
-/** A proxy that was announced by another host, and is not in this host's config. */
-const ELSEWHERE = { error: 'it is not in this config', hint: 'run `pointsman plan` on a host whose config has it' };
 
 export function register(command: Command, context: CliContext): void {
   command
@@ -42,26 +37,4 @@ async function plan(context: CliContext, only: ProxyId | null, json: boolean): P
   else context.print(printPlans(plans, { colour: wantsColour(process.stdout, process.env), now }));
   if (plans.some((one) => !one.reached)) context.exitCode = 1;
   else if (!plans.every(isQuiet)) context.exitCode = 3;
-}
-
-/** Those of the config; without any there, those that other hosts announced. */
-async function planAll(config: Config, ports: Ports, only: ProxyId | null): Promise<ProxyPlan[]> {
-  const here = new Map(config.proxies.map((proxy) => [proxy.id, proxy]));
-  const elsewhere = (await ports.proxies.announced()).map(({ id }) => id).filter((id) => !here.has(id));
-  const all = [...here.keys(), ...elsewhere].sort();
-  if (only !== null && !all.includes(only))
-    throw usage(`no proxy is called ${JSON.stringify(only)}`, all.length === 0 ? 'there is none yet' : `there are: ${all.join(', ')}`);
-  const chosen = only !== null ? [only] : here.size > 0 ? [...here.keys()] : all;
-  if (chosen.length === 0)
-    throw usage('the config has no proxy, and none was announced', 'add one under `proxies`, or run this where there is one');
-  const plans: ProxyPlan[] = [];
-  for (const id of chosen) {
-    const proxy = here.get(id);
-    plans.push(proxy === undefined ? await storedPlan(id, ports, ELSEWHERE) : await planProxy(proxy, ports));
-  }
-  return plans;
-}
-
-function usage(message: string, hint: string): PointsmanError {
-  return new PointsmanError('USAGE', message, { hint, retry: 'terminal' });
 }

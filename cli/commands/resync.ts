@@ -1,6 +1,6 @@
 /**
  * `pointsman resync [SERVICE]`: the leading watcher reads Zookeeper again, past any stale server; then every proxy looks at all that it
- * carries of it. Exit 0 when that is under way, 1 when no watcher did it.
+ * carries of it, and what a rollout stopped at is tried again. Exit 0 when that is under way, 1 when no watcher did it.
  */
 import type { Command } from 'commander';
 import { PointsmanError } from '../../shared/errors.ts';
@@ -10,6 +10,7 @@ import type { EventId, ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { type ResyncAnswer, requestResync } from '../../shared/redis/resync-channel.ts';
 import type { Ports } from '../../workers/app.ts';
+import { goOn } from '../../workers/reconciler/rollout.ts';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
 import { operator } from '../operator.ts';
@@ -56,7 +57,7 @@ async function resync(context: CliContext, only: ServiceName | null, options: { 
     if (options.trust === true)
       for (const { service } of answer.services)
         await ports.log.appendPlain(service, [{ type: 'trusted', by: operator() }], `operator:${operator()}`);
-    return reconcile(ports, answer, before);
+    return reconcile(ports, answer, before, only);
   });
   context.print(options.json === true ? jsonText(found) : foundText(found));
 }
@@ -80,9 +81,15 @@ function leading(answers: readonly ResyncAnswer[], service: ServiceName | null):
 }
 
 /** Marks first, so that whoever is woken has something to look at. */
-async function reconcile(ports: Ports, answer: ResyncAnswer, before: ReadonlyMap<ServiceName, EventId>): Promise<Found> {
+async function reconcile(
+  ports: Ports,
+  answer: ResyncAnswer,
+  before: ReadonlyMap<ServiceName, EventId>,
+  only: ServiceName | null,
+): Promise<Found> {
   const { log, store, proxies, queues } = ports;
   const cause = { why: 'resync', time: Date.now() };
+  await goOn(ports, only === null ? null : [only]);
   const revisions = new Map<ServiceName, number>();
   const services: Found['services'][number][] = [];
   for (const { service, children, missing } of answer.services) {

@@ -20,6 +20,7 @@ const JSON_HELP = `
                backends[] service, state, since, revision, detail, nextTry, overrides[] { server, instance, what, since }
   watchers[]   watcher, leader, lastSeen, live, connected, since, problem, services, troubled[] { service, why (path | stale), detail }
   queues[]     queue, waiting, active, delayed, failed
+  rollout      reloading[] (proxies that reload, or have yet to prove it), stopped[] what (a service; null: the managed defaults), proxy, reason, at, done, of
 Exit code 0; 1 when Redis does not answer.`;
 
 export function register(command: Command, context: CliContext): void {

@@ -4,19 +4,13 @@
  */
 import { ageText } from '../age.ts';
 import { printable } from '../printable.ts';
-import { type Cell, formatTable, type Tone } from '../table.ts';
+import { type Cell, formatTable } from '../table.ts';
 import { OVERRIDES_HEAD, overrideRows } from './override-rows.ts';
-import {
-  type BackendStatus,
-  counted,
-  type InstanceStatus,
-  type ProxyStatus,
-  type QueueStatus,
-  type ServiceStatus,
-  type StatusReport,
-  type WatcherStatus,
-} from './report.ts';
+import { backendRows, proxyRows } from './proxy-rows.ts';
+import type { InstanceStatus, QueueStatus, ServiceStatus, StatusReport, WatcherStatus } from './report.ts';
+import type { RolloutStatus } from './rollout.ts';
 import { statesText, summary } from './summary.ts';
+import { type Row, TONES, toned } from './tones.ts';
 
 /** States that ask for no explanation. */
 const WELL: ReadonlySet<string> = new Set(['serving', 'joining', 'draining']);
@@ -26,36 +20,14 @@ const TYPABLE = /^[A-Za-z0-9_.:[\]-]+$/;
 
 /** Instances, and backends, listed in an overview. */
 const ROWS_MAX = 100;
+/** With more queues than this, those that are empty are only counted. */
+const QUEUES_SHOWN = 12;
+const GO_ON = 'the others go on with another config, when the proxy has it after all, or by `pointsman resync`';
 /** Proxies named that see an instance down. */
 const WITNESSES_SHOWN = 3;
 
-/** Old workers: each reload leaves one, mostly for a moment. */
-const OLD_WORKERS_MANY = 5;
-
-type Row = readonly (string | Cell)[];
-
-const TONES: Readonly<Record<string, Tone>> = {
-  serving: 'good',
-  'in-sync': 'good',
-  up: 'good',
-  joining: 'warning',
-  held: 'warning',
-  mixed: 'warning',
-  patching: 'warning',
-  'awaiting-reload': 'warning',
-  reloading: 'warning',
-  drifted: 'warning',
-  draining: 'faint',
-  unknown: 'faint',
-  failing: 'bad',
-  rejected: 'bad',
-  down: 'bad',
-  unreachable: 'bad',
-  blocked: 'bad',
-};
-
 export function printReport(report: StatusReport, options: { colour: boolean; only: string | null }): string {
-  const { at, services, instances, proxies, watchers, queues } = report;
+  const { at, services, instances, proxies, watchers, queues, rollout } = report;
   const { colour, only } = options;
   const parts = [printable(summary(report))];
   const add = (title: string, head: readonly string[], rows: readonly Row[], note: string | null = null): void => {
@@ -81,15 +53,22 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
     note,
   );
   if (listed.length === 0 && note !== null) parts.push(note);
-  add(
-    'PROXIES',
-    ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'checks by', 'backends', 'to look at', 'last reload'],
-    proxies.map((proxy) => proxyRow(proxy, at)),
-  );
+  if (rollout.stopped.length > 0)
+    add(
+      'ROLLOUT',
+      ['what', 'stopped at', 'since', 'has it', 'why'],
+      rollout.stopped.map((stop) => stopRow(stop, at)),
+      GO_ON,
+    );
+  const { rows, note: others } = proxyRows(proxies, at);
+  add('PROXIES', ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'checks by', 'backends', 'to look at', 'last reload'], rows, others);
+  if (rows.length === 0 && others !== null) parts.push(`PROXIES: ${others}`);
   add('WATCHERS', ['watcher', 'role', 'heard of', 'zookeeper', 'services'], watcherRows(watchers, at));
   add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
   add('OVERRIDES', OVERRIDES_HEAD, overrideRows(proxies, at, ROWS_MAX));
-  add('QUEUES', ['queue', 'waiting', 'active', 'delayed', 'failed'], queues.map(queueRow));
+  const busy = queues.length <= QUEUES_SHOWN ? queues : queues.filter(isBusy);
+  const idle = queues.length - busy.length;
+  add('QUEUES', ['queue', 'waiting', 'active', 'delayed', 'failed'], busy.map(queueRow), idle > 0 ? `${idle} more queues are empty` : null);
   const question = whyText(report);
   if (question !== null) parts.push(`why: ${question}`);
   return parts.join('\n\n');
@@ -158,48 +137,6 @@ function witnessText({ health, witnesses }: InstanceStatus, now: number): string
   return `: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function proxyRow(proxy: ProxyStatus, now: number): Row {
-  const { lastReload, lastSeen } = proxy;
-  const seen = lastSeen === null ? 'never' : `${ageText(now - lastSeen)} ago`;
-  return [
-    proxy.proxy,
-    proxy.pool === proxy.proxy ? '' : proxy.pool,
-    proxy.version?.split('-')[0] ?? { text: 'unknown', tone: 'faint' },
-    workerCell(proxy, now),
-    { text: seen, tone: proxy.live ? 'plain' : 'bad' },
-    hearingCell(proxy.hearing),
-    statesText(counted(proxy.backends.map(({ state }) => state))),
-    proxy.dirty === 0 ? '' : String(proxy.dirty),
-    lastReload === null ? '' : reloadCell(lastReload, now),
-  ];
-}
-
-function hearingCell(hearing: ProxyStatus['hearing']): Cell {
-  if (hearing === null) return { text: '', tone: 'plain' };
-  return hearing.by === 'ring' ? { text: 'ring', tone: 'plain' } : { text: hearing.by, tone: 'warning' };
-}
-
-function reloadCell({ at, reason, failed }: NonNullable<ProxyStatus['lastReload']>, now: number): string | Cell {
-  const when = `${ageText(now - at)} ago`;
-  if (failed !== null) return { text: `FAILED ${when}: ${failed}`, tone: 'bad' };
-  return reason === null ? when : `${when}: ${reason}`;
-}
-
-function workerCell({ unreachable, breaker, worker, oldWorkers }: ProxyStatus, now: number): string | Cell {
-  if (breaker !== null) {
-    const next =
-      breaker.nextTry === null ? 'is tried now' : `next try ${breaker.nextTry <= now ? 'is due' : `in ${ageText(breaker.nextTry - now)}`}`;
-    return {
-      text: `HANGS${breaker.since === null ? '' : ` for ${ageText(now - breaker.since)}`}, ${next}: ${breaker.detail ?? ''}`,
-      tone: 'bad',
-    };
-  }
-  if (unreachable !== null) return { text: `unreachable: ${unreachable}`, tone: 'bad' };
-  if (worker === null) return '';
-  const old = oldWorkers ?? 0;
-  return { text: `pid ${worker}${old > 0 ? `, ${old} old` : ''}`, tone: old >= OLD_WORKERS_MANY ? 'warning' : 'plain' };
-}
-
 /** Those that are heard of; when there is none, the one that was last. */
 function watcherRows(watchers: readonly WatcherStatus[], now: number): Row[] {
   const live = watchers.filter((watcher) => watcher.live);
@@ -217,19 +154,12 @@ function watcherRows(watchers: readonly WatcherStatus[], now: number): Row[] {
   });
 }
 
-/** Those that are not in sync, and with `all` the others too. */
-function backendRows(proxies: readonly ProxyStatus[], now: number, all: boolean): Row[] {
-  return proxies
-    .flatMap(({ proxy, backends }) => backends.map((backend) => ({ proxy, backend })))
-    .filter(({ backend }) => all || backend.state !== 'in-sync')
-    .slice(0, ROWS_MAX)
-    .map(({ proxy, backend }) => backendRow(proxy, backend, now));
+function stopRow({ what, proxy, at, done, of, reason }: RolloutStatus['stopped'][number], now: number): Row {
+  return [what ?? 'the managed defaults', { text: proxy, tone: 'bad' }, ageText(now - at), `${done} of ${of}`, reason];
 }
 
-function backendRow(proxy: string, backend: BackendStatus, now: number): Row {
-  const { service, state, since, nextTry, detail } = backend;
-  const next = nextTry === null ? '' : nextTry <= now ? 'due' : `in ${ageText(nextTry - now)}`;
-  return [proxy, service, toned(state), ageText(now - since), next, detail ?? ''];
+function isBusy({ waiting, active, delayed, failed }: QueueStatus): boolean {
+  return waiting + active + delayed + failed > 0;
 }
 
 function queueRow({ queue, waiting, active, delayed, failed }: QueueStatus): Row {
@@ -238,8 +168,4 @@ function queueRow({ queue, waiting, active, delayed, failed }: QueueStatus): Row
 
 function textOf(cell: string | Cell | undefined): string {
   return typeof cell === 'object' ? cell.text : (cell ?? '');
-}
-
-function toned(state: string): Cell {
-  return { text: state, tone: TONES[state] ?? 'plain' };
 }

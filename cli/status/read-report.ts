@@ -8,6 +8,7 @@ import type { WorkerIdentity } from '../../shared/model/observed.ts';
 import { proxiesQueue, reloadsQueue, SERVICES_QUEUE } from '../../shared/redis/keys.ts';
 import { ANNOUNCE_FRESH_MS, type Announcement } from '../../shared/redis/proxy-store.ts';
 import { queueCounts } from '../../shared/redis/queue-counts.ts';
+import { RolloutStore } from '../../shared/redis/rollout-store.ts';
 import { type WatcherBeat, WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../../workers/app.ts';
 import { unknownService } from '../unknown-service.ts';
@@ -24,6 +25,7 @@ import {
   serviceStatus,
   type WatcherStatus,
 } from './report.ts';
+import { rolloutStatus } from './rollout.ts';
 import { readBreaker } from './stored-breaker.ts';
 
 /** Reads in hand at once: a service's instances may be megabytes. */
@@ -40,6 +42,8 @@ export async function readReport(config: Config, ports: Ports, only: ServiceName
   const waits = pathsWaitedFor(watchers);
   const read = await inTurns(only === null ? known : [only], (service) => readOne(ports, service, waits.get(service) ?? null, now));
   const announced = await ports.proxies.announced();
+  const proxies = await inTurns(proxiesOf(config, announced), (proxy) => readProxy(ports, proxy, only, now));
+  const rollout = new RolloutStore(ports.redis, ports.keys);
   return {
     format: STATUS_FORMAT,
     at: now,
@@ -48,9 +52,10 @@ export async function readReport(config: Config, ports: Ports, only: ServiceName
       .map(({ status }) => status)
       .filter((status) => only !== null || status.config !== 'retired' || Object.keys(status.states).length > 0),
     instances: read.flatMap(({ instances }) => instances),
-    proxies: await inTurns(proxiesOf(config, announced), (proxy) => readProxy(ports, proxy, only, now)),
+    proxies,
     watchers,
     queues: only === null ? await readQueues(config, ports, announced) : [],
+    rollout: rolloutStatus(await rollout.reloading(), await rollout.stops(), proxies),
   };
 }
 

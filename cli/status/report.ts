@@ -12,6 +12,7 @@ import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
 import { checkText } from './check-text.ts';
 import { type OverrideStatus, overridesStatus } from './overrides.ts';
+import type { RolloutStatus } from './rollout.ts';
 
 export const STATUS_FORMAT = 1;
 
@@ -25,6 +26,7 @@ export interface StatusReport {
   /** Those that were heard of last come first. */
   readonly watchers: readonly WatcherStatus[];
   readonly queues: readonly QueueStatus[];
+  readonly rollout: RolloutStatus;
 }
 
 export interface ServiceStatus {

@@ -2,6 +2,7 @@
 import { outageText } from '../../machines/rotation.ts';
 import { ageText } from '../age.ts';
 import { counted, type ProxyStatus, type ServiceStatus, type StatusReport } from './report.ts';
+import { rolloutAlarms } from './rollout.ts';
 
 /** Proxies that are named; the rest is counted. */
 const NAMED_MAX = 3;
@@ -15,6 +16,7 @@ export function summary(report: StatusReport): string {
     ...outages(services),
     ...watcherAlarms(report),
     ...proxyAlarms(report),
+    ...rolloutAlarms(report.rollout),
     count(services.length, 'service'),
     `${count(instances.length, 'instance')}${states === '' ? '' : ` (${states})`}`,
     count(proxies.length, 'proxy', 'proxies'),

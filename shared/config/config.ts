@@ -64,6 +64,7 @@ function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): 
     override: haproxy.override,
     defaults: haproxy.defaults,
     reloadPolicy: haproxy.reload,
+    rollout: haproxy.rollout,
   };
 }
 

@@ -63,6 +63,16 @@ const haproxy = value.map({
     })
     .prefault({})
     .describe('How reloads are paced.'),
+  rollout: value
+    .map({
+      maxUnavailable: value
+        .countOrShare(1, 10_000)
+        .prefault(1)
+        .describe('Proxies that reload at once: a count, or below 1 a share of the proxies that are heard of (at least one).'),
+      stopOnFailure: value.truth().prefault(true).describe('What failed at one proxy is not loaded by the others.'),
+    })
+    .prefault({})
+    .describe('How options that need a reload go over a fleet. A change of instances never waits for it.'),
   defaults: value
     .map({
       timeouts: value

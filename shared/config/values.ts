@@ -68,6 +68,13 @@ export function share() {
   return z.number({ error }).min(0, { error }).max(1, { error });
 }
 
+export function countOrShare(min: number, max: number) {
+  const error = `a whole number from ${min} to ${max}, or a share between 0 and 1`;
+  return z.union([z.int({ error }).min(min, { error }).max(max, { error }), z.number({ error }).gt(0, { error }).lt(1, { error })], {
+    error,
+  });
+}
+
 export function truth() {
   return z.boolean({ error: 'true or false' });
 }

@@ -10,9 +10,9 @@ import { askedCapabilities } from './asked-capabilities.ts';
 import type { RuntimeConnection } from './connection.ts';
 import { isOthers } from './installation.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseLoaded, parseVariable } from './parse-process.ts';
-import { parseServersState } from './parse-servers.ts';
 import { parseServerConnections, parseStatisticLimits, parseStatisticSessions } from './parse-sessions.ts';
 import { READ, withoutNotices } from './protocol.ts';
+import { serversInParts } from './servers-in-parts.ts';
 
 async function ask(connection: RuntimeConnection, lines: readonly string[]): Promise<string[]> {
   return (await connection.send(lines)).map(withoutNotices);
@@ -55,16 +55,12 @@ export async function observeProxyAndBackend(
   const replies = await ask(connection, [...OF_PROXY, ...ofBackend(backend)]);
   const [info, environment, names, state, variable] = replies as [string, string, string, string, string];
   const proxy = await proxyOf(connection, [info, environment, names]);
-  return { proxy, backend: readable(() => backendOf(backend, [state, variable])) };
+  return { proxy, backend: await backendOf(backend, [state, variable]).catch(unreadable) };
 }
 
-function readable<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof PointsmanError) return null;
-    throw error;
-  }
+function unreadable(error: unknown): null {
+  if (error instanceof PointsmanError) return null;
+  throw error;
 }
 
 const NOT_LOADED = { structure: null, form: null, owner: null };
@@ -95,8 +91,8 @@ function ofBackend(backend: string): string[] {
   return [READ.serversOf(backend), READ.structureOf(backend)];
 }
 
-function backendOf(backend: string, [state, variable]: readonly [string, string]): ObservedBackend | null {
-  const backends = parseServersState(state);
+async function backendOf(backend: string, [state, variable]: readonly [string, string]): Promise<ObservedBackend | null> {
+  const backends = await serversInParts(state);
   if (backends === null) return null;
   const value = parseVariable(variable);
   const loaded = value === null ? NOT_LOADED : parseLoaded(value);
@@ -115,7 +111,7 @@ export async function observeSome(
   ];
   const observed = new Map<string, ObservedBackend>();
   for (const [index, backend] of backends.entries()) {
-    const found = backendOf(backend, [replies[index * 2] ?? '', replies[index * 2 + 1] ?? '']);
+    const found = await backendOf(backend, [replies[index * 2] ?? '', replies[index * 2 + 1] ?? '']);
     if (found !== null) observed.set(backend, found);
   }
   return { worker: worker(info, parseVariable(stamp)), backends: observed };
@@ -126,7 +122,7 @@ export async function observeAll(
   connection: RuntimeConnection,
 ): Promise<{ worker: ObservedProxy; backends: ReadonlyMap<string, ObservedBackend> }> {
   const [info, environment, names, state] = (await ask(connection, [...OF_PROXY, READ.servers])) as [string, string, string, string];
-  return { worker: await proxyOf(connection, [info, environment, names]), backends: backendsOf(state, environment, names) };
+  return { worker: await proxyOf(connection, [info, environment, names]), backends: await backendsOf(state, environment, names) };
 }
 
 /** Every backend in one reply: for a full pass. */
@@ -135,8 +131,8 @@ export async function observeBackends(connection: RuntimeConnection): Promise<Re
   return backendsOf(state, environment, names);
 }
 
-function backendsOf(state: string, environment: string, names: string): Map<string, ObservedBackend> {
-  const servers = parseServersState(state) ?? new Map();
+async function backendsOf(state: string, environment: string, names: string): Promise<Map<string, ObservedBackend>> {
+  const servers = (await serversInParts(state)) ?? new Map();
   const { structures } = parseEnvironment(environment);
   const observed = new Map<string, ObservedBackend>();
   for (const name of parseBackends(names)) {

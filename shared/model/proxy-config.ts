@@ -48,6 +48,14 @@ export interface ReloadPolicy {
   readonly maxReloads: number;
 }
 
+/** How new options go over the proxies that share a Redis prefix. */
+export interface RolloutPolicy {
+  /** Proxies that reload at once: a count, or below 1 a share of those that are heard of (at least one). */
+  readonly maxUnavailable: number;
+  /** What failed at a proxy goes no further. */
+  readonly stopOnFailure: boolean;
+}
+
 export interface ProxyConfig {
   readonly id: ProxyId;
   readonly binary: string;
@@ -69,4 +77,5 @@ export interface ProxyConfig {
   readonly override: 'respect' | 'repair';
   readonly defaults: ProxyDefaults;
   readonly reloadPolicy: ReloadPolicy;
+  readonly rollout: RolloutPolicy;
 }

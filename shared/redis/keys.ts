@@ -90,6 +90,12 @@ export class Keys {
     return `${this.prefix}:silence`;
   }
 
+  /** Hashes of the fleet's rollout, as told in rollout-scripts.ts. */
+  get rollout(): { readonly slots: string; readonly stops: string } {
+    const base = `{${this.prefix}:rollout}`;
+    return { slots: `${base}:slots`, stops: `${base}:stops` };
+  }
+
   /** Pub/sub: requests to re-read Zookeeper. */
   get resync(): string {
     return `${this.prefix}:resync`;

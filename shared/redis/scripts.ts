@@ -3,6 +3,7 @@
  * All keys of one call carry one hash tag.
  */
 import { NOTE_DAMAGE } from './damage.ts';
+import { HOLD_SLOT, SETTLE_SLOT, TAKE_SLOT } from './rollout-scripts.ts';
 import { HEALTH, LOOKED, WITHDRAW } from './verdict-scripts.ts';
 
 /**
@@ -232,4 +233,7 @@ export const SCRIPTS = [
   DESIRED,
   NEXT_EPOCH,
   NOTE_DAMAGE,
+  TAKE_SLOT,
+  HOLD_SLOT,
+  SETTLE_SLOT,
 ];

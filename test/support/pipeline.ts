@@ -74,6 +74,7 @@ export class Pipeline {
         retryOn: 'conn-failure',
       },
       reloadPolicy: { minInterval: 300, jitter: 0, hardStopAfter: 10_000, maxReloads: 50 },
+      rollout: { maxUnavailable: 1, stopOnFailure: true },
       ...options.proxy,
     };
     pipeline.app = pipeline.newApp(options.roles ?? ['transition', 'reconciler', 'observer']);

@@ -25,6 +25,7 @@ export function proxyConfig(differs: Partial<ProxyConfig>): ProxyConfig {
     defaults: DEFAULTS,
     override: 'respect',
     reloadPolicy: { minInterval: 2_000, jitter: 0.2, hardStopAfter: 300_000, maxReloads: 50 },
+    rollout: { maxUnavailable: 1, stopOnFailure: true },
     ...differs,
   };
 }

@@ -19,7 +19,17 @@ import { Story, serviceConfig } from '../support/service-events.ts';
 const NOW = 1_700_000_000_000;
 
 function report(changes: Partial<StatusReport> = {}): StatusReport {
-  return { format: STATUS_FORMAT, at: NOW, services: [], instances: [], proxies: [], watchers: [], queues: [], ...changes };
+  return {
+    format: STATUS_FORMAT,
+    at: NOW,
+    services: [],
+    instances: [],
+    proxies: [],
+    watchers: [],
+    queues: [],
+    rollout: { reloading: [], stopped: [] },
+    ...changes,
+  };
 }
 
 function instance(changes: Partial<InstanceStatus> = {}): InstanceStatus {

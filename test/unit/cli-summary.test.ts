@@ -40,6 +40,7 @@ function line(changes: Partial<StatusReport> = {}): string {
     proxies: [proxy()],
     watchers: [watcher()],
     queues: [],
+    rollout: { reloading: [], stopped: [] },
   };
   return summary({ ...report, ...changes } as StatusReport);
 }

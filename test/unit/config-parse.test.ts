@@ -53,6 +53,7 @@ describe('defaults', () => {
           retryOn: 'conn-failure',
         },
         reloadPolicy: { minInterval: 2_000, jitter: 0.2, hardStopAfter: 300_000, maxReloads: 50 },
+        rollout: { maxUnavailable: 1, stopOnFailure: true },
       },
     ]);
   });

@@ -6,6 +6,7 @@ import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { needsFile } from './adopted.ts';
 import { writeServiceFile } from './files.ts';
 import { rejectionOf, stampRejection, wantReload } from './reload-request.ts';
+import { stoppedService } from './rollout.ts';
 import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
 import { withdrawService } from './withdrawal.ts';
 
@@ -20,31 +21,42 @@ export interface Looked {
   readonly waiting: boolean;
   /** What was sent did not help, or it could not be worked on: again, but ever more slowly. */
   readonly stuck: boolean;
+  /** in sync: it runs with its options, and at most waits for sessions to end · waiting: for a reload, and is in sync with those that it runs with. */
+  readonly options: 'in sync' | 'waiting' | 'neither';
   /** ms until its file may be written; 0: it is. */
   readonly unwritten: number;
 }
+
+const NOTHING_LEFT = { waiting: false, stuck: false, unwritten: 0 };
 
 /** What goes wrong with one backend is its own affair (I10); what goes wrong with the proxy or the claim ends the pass. */
 export async function oneService(context: PassContext, service: ServiceName, restamped: boolean): Promise<Looked> {
   const { agent, journal } = context;
   try {
     const pass = await passService(context, service);
-    if (!pass.known) return { revision: pass.revision, commands: 0, state: 'not known', waiting: false, stuck: false, unwritten: 0 };
+    if (!pass.known) return { revision: pass.revision, commands: 0, state: 'not known', options: 'in sync', ...NOTHING_LEFT };
     const event = await standing(context, pass, restamped);
     if (event === null) await forget(context, service);
     else await journal.write([pass.looked === null ? event : { ...event, looked: pass.looked }], Date.now());
     const unwritten = await writeServiceFile(agent, service);
     const waiting = pass.plan.waiting.length > 0 || pass.plan.commands.length > 0;
     const stuck = pass.commands > 0 && pass.plan.commands.length > 0;
-    return { revision: pass.revision, commands: pass.commands, state: event?.type ?? 'not ours', waiting, stuck, unwritten };
+    const options = optionsOf(pass, event, restamped);
+    return { revision: pass.revision, commands: pass.commands, state: event?.type ?? 'not ours', options, waiting, stuck, unwritten };
   } catch (error) {
     if (!isOfOneBackend(error)) throw error;
     const detail = errorText(error);
     agent.ports.logger.error({ proxy: agent.config.id, service, ...errorFields(error) }, 'a backend could not be worked on');
     await journal.write([{ type: 'blocked', service, detail, nextTry: Date.now() + FULL_PASS_MS }], Date.now());
     // Its mark stays: a change that comes meanwhile is not lost, and the next full pass looks again.
-    return { revision: -1, commands: 0, state: 'blocked', waiting: false, stuck: true, unwritten: 0 };
+    return { revision: -1, commands: 0, state: 'blocked', options: 'neither', ...NOTHING_LEFT, stuck: true };
   }
+}
+
+function optionsOf({ plan }: ServicePass, event: ProxyEvent | null, restamped: boolean): Looked['options'] {
+  if (plan.commands.length > 0 || plan.blocked !== null) return 'neither';
+  if (event === null || event.type === 'synced' || event.type === 'patching') return 'in sync';
+  return plan.reload !== null || restamped ? 'waiting' : 'neither';
 }
 
 /** That it is known goes last: a crash before leaves the rest to the next pass. */
@@ -85,6 +97,8 @@ async function standing(context: PassContext, pass: ServicePass, restamped: bool
     const rejected = own ?? (restamped ? await stampRejection(agent) : null);
     if (rejected !== null && rejected.nextTry > Date.now())
       return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
+    const stop = config === null ? null : await stoppedService(agent, service, structureOf(config, agent.config.defaults), restamped);
+    if (stop !== null) return { type: 'blocked', service, detail: stop.message, nextTry: stop.nextTry };
     await wantReload(agent, `${service}: ${reason}`);
     return { type: 'reload-wanted', service, detail: reason };
   }

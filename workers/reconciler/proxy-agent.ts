@@ -59,6 +59,8 @@ export class ProxyAgent {
   waits = 0;
   /** Contacts in a row that failed. */
   failures = 0;
+  /** It may have a slot of a rollout, or be where one stopped. */
+  rolling = true;
   /** HAProxy was seen to run without our folder. */
   unmanaged = false;
   readonly #teller: BackendTeller;

@@ -14,8 +14,9 @@ import { type About, begin, type Start } from './contact.ts';
 import { writeMissingFiles } from './files.ts';
 import { noteEdits } from './foreign-edits.ts';
 import type { Journal } from './journal.ts';
-import { oneService } from './one-service.ts';
+import { type Looked, oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
+import { settle } from './rollout.ts';
 import type { PassContext } from './service-pass.ts';
 
 const WAIT_FIRST_MS = 110;
@@ -107,6 +108,7 @@ async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedPr
   agent.worker = proxy.identity;
   if (before !== null && sameWorker(before, proxy.identity)) return unknownHere;
   agent.sessions.clear();
+  agent.rolling = true;
   agent.written.clear();
   await journal.write(
     [{ type: 'worker', worker: proxy.identity, detail: before === null ? 'first seen' : 'HAProxy was started or reloaded' }],
@@ -139,6 +141,7 @@ async function passServices(
   const { agent, proxy } = context;
   const applied = new Map<ServiceName, number>();
   const report: PassReport['services'][number][] = [];
+  const options = new Map<ServiceName, Looked['options']>();
   const restamped = !agent.config.runtimeOnly && proxy.identity.stamp !== proxyStamp(agent.ports.keys.prefix, agent.config);
   let waiting = 0;
   let stuck = 0;
@@ -153,9 +156,11 @@ async function passServices(
     stuck += Number(looked.stuck);
     unwritten = Math.max(unwritten, looked.unwritten);
     if (!looked.waiting && looked.unwritten === 0) applied.set(service, looked.revision);
+    options.set(service, looked.options);
     report.push({ service, commands: looked.commands, state: looked.state });
   }
   await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty, context.ahead?.service));
+  await settle(agent, options, restamped);
   await again(agent, { waiting: waiting > 0, stuck: stuck > 0, unwritten });
   return { outcome: 'done', services: report, detail: null };
 }

@@ -15,7 +15,7 @@ import type { Turn } from './reload-turn.ts';
 import type { Wanted } from './wanted-files.ts';
 
 export interface ReloadReport {
-  readonly outcome: 'reloaded' | 'not-needed' | 'refused' | 'failed' | 'taken' | 'too-soon';
+  readonly outcome: 'reloaded' | 'not-needed' | 'refused' | 'failed' | 'taken' | 'too-soon' | 'stopped' | 'waits';
   readonly reasons: readonly string[];
   readonly detail: string | null;
   readonly ms: number;

@@ -9,6 +9,7 @@ import { isGone, whoStays } from '../../shared/haproxy/reload.ts';
 import { startAgain } from '../../shared/haproxy/reload-command.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
+import { DEFAULTS } from '../../shared/model/rollout.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { type Attempt, type Outcome, reloadInput } from './reload-attempt.ts';
 import { noteRejections, RETRY_REJECTED_MS, type Rejected, wantReload } from './reload-request.ts';
@@ -64,6 +65,8 @@ export async function failed({ agent, journal, wanted, turn, refused, stamp, sig
   await noteRejections(agent, blamed.services, blamed.stamp);
   const reason = { structure: stamp, message: reasonText(error), nextTry: blamed.stamp?.nextTry ?? now + RETRY_REJECTED_MS };
   await journal.write(blockedEvents(new Map([...concerned(wanted, reason), ...refused, ...blamed.services])), now);
+  for (const [service, rejected] of blamed.services) refused.set(service, rejected);
+  if (blamed.stamp !== undefined && wanted.restamped) refused.set(DEFAULTS, blamed.stamp);
   if (blamed.again || turn.left) await wantReload(agent, 'services to be tried one at a time');
   return { outcome: 'failed', reasons: wanted.reasons, detail: error.message };
 }

@@ -15,6 +15,7 @@ import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ReloadWay } from '../../shared/model/proxy-config.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
+import { type Changes, DEFAULTS } from '../../shared/model/rollout.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
 import { noteOldWorkers } from './old-workers.ts';
@@ -23,7 +24,8 @@ import { type Attempt, lost, type Outcome, type ReloadReport, reloadInput, runs,
 import { blockedEvents, failed, putBack, refuseAll, unobserved } from './reload-failure.ts';
 import { noteRejections, RETRY_REJECTED_MS, type Rejected, wantReload } from './reload-request.ts';
 import { takeTurn } from './reload-turn.ts';
-import { wantedFiles } from './wanted-files.ts';
+import { askAgainMs, beginReload, endReload, giveUpSlot, isFull, stopped, takeSlot } from './rollout.ts';
+import { type Wanted, wantedFiles } from './wanted-files.ts';
 
 /** For the order to be carried out. */
 const ORDER_DEADLINE_MS = 30_000;
@@ -42,6 +44,7 @@ export async function reloadProxy(agent: ProxyAgent, way: ReloadWay, signal: Abo
     await wantReload(agent, why);
     return { outcome: 'too-soon', reasons: [why], detail: 'minInterval is not over', ms: 0 };
   }
+  if (await isFull(agent)) return waits(agent, why);
   const done = await agent.exclusively(async (claim) => {
     const journal = agent.newJournal();
     await journal.loadAll();
@@ -51,8 +54,16 @@ export async function reloadProxy(agent: ProxyAgent, way: ReloadWay, signal: Abo
     await agent.ports.queues.wakeReload(agent.config.pool, agent.config.id, 200, { why, time: Date.now() });
     return { outcome: 'taken', reasons: [why], detail: 'another worker has the proxy', ms: 0 };
   }
+  if (done.value.outcome === 'waits') return waits(agent, why);
   await agent.ports.queues.wakeProxy(agent.config.pool, agent.config.id, { why: `reload: ${done.value.outcome}`, time: Date.now() });
   return { ...done.value, ms: Math.round(performance.now() - started) };
+}
+
+/** As many others as may reload now do, or have yet to prove themselves. */
+async function waits(agent: ProxyAgent, why: string): Promise<ReloadReport> {
+  const { id, pool } = agent.config;
+  await agent.ports.queues.wakeReload(pool, id, Math.round(await askAgainMs(agent)), { why, time: Date.now() });
+  return { outcome: 'waits', reasons: [why], detail: 'other proxies of the fleet reload first', ms: 0 };
 }
 
 async function reloadOnce(
@@ -80,26 +91,38 @@ async function reloadOnce(
     }
     return { outcome: 'not-needed', reasons: [], detail: null };
   }
+  const slot = await takeSlot(agent);
+  if (!slot.taken) return { outcome: 'waits', reasons: wanted.reasons, detail: null };
+  return withSlot({ agent, way, journal, signal, stillClaimed, folder, before: running.proxy }, wanted, slot.before);
+}
+
+async function withSlot(of: Omit<Attempt, 'wanted' | 'stamp' | 'turn' | 'refused'>, wanted: Wanted, before: Changes): Promise<Outcome> {
+  const { agent, journal } = of;
+  const { config, ports } = agent;
+  const stops = await stopped(agent, wanted.changed);
+  const stop = stops.get(DEFAULTS);
+  if (wanted.restamped && stop !== undefined) {
+    await giveUpSlot(agent, before);
+    await journal.write(blockedEvents(new Map([...wanted.services.keys()].map((service) => [service, stop]))), Date.now());
+    return { outcome: 'stopped', reasons: wanted.reasons, detail: stop.message };
+  }
   const stamp = proxyStamp(ports.keys.prefix, config);
   const state = await ports.proxies.state(config.id);
-  const turn = takeTurn({ changed: wanted.changed, restamped: wanted.restamped, stamp, state, now: Date.now() });
-  const attempt: Attempt = {
-    agent,
-    way,
-    journal,
-    signal,
-    stillClaimed,
-    folder,
-    before: running.proxy,
-    wanted,
-    stamp,
-    turn,
-    refused: new Map(turn.held),
-  };
+  const turn = takeTurn({ changed: wanted.changed, restamped: wanted.restamped, stamp, state, now: Date.now(), stopped: stops });
+  const attempt: Attempt = { ...of, wanted, stamp, turn, refused: new Map(turn.held) };
   if (turn.refused !== null) {
+    await giveUpSlot(agent, before);
     await refuseAll(attempt, turn.refused);
     return { outcome: 'refused', reasons: wanted.reasons, detail: turn.refused.message };
   }
+  await beginReload(attempt, before);
+  const outcome = await attemptReload(attempt);
+  await endReload(attempt, outcome, before);
+  return outcome;
+}
+
+async function attemptReload(attempt: Attempt): Promise<Outcome> {
+  const { agent, turn } = attempt;
   const outcome = await tryReload(attempt).catch(pointsmanError);
   if (!(outcome instanceof PointsmanError)) {
     if (turn.left && outcome.outcome !== 'taken') await wantReload(agent, 'services to be tried one at a time');
@@ -119,7 +142,10 @@ async function tryReload(attempt: Attempt): Promise<Outcome> {
   for (const [service, message] of wanted.unrendered) refused.set(service, { structure: '', message, nextTry });
   const detail = candidate.baseInvalid ?? candidate.globalRejected ?? lost(wanted, before, candidate.accepted);
   if (detail !== null) {
-    await refuseAll(attempt, { structure: attempt.stamp, message: detail, nextTry });
+    const reason = { structure: attempt.stamp, message: detail, nextTry };
+    await refuseAll(attempt, reason);
+    // The operator's own file is this host's affair.
+    if (candidate.baseInvalid === null && wanted.restamped) refused.set(DEFAULTS, reason);
     return { outcome: 'refused', reasons: wanted.reasons, detail };
   }
   await noteRejections(attempt.agent, new Map([...refused].filter(([service]) => turn.tried.has(service))));

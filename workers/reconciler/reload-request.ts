@@ -3,7 +3,7 @@
  * reasons join it. And what was refused, so that the same file is not tried again and again.
  */
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
-import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 /** Changes that come together share a reload. */
@@ -11,6 +11,7 @@ const SETTLE_MS = 100;
 /** A refused file is tried again after this even when it is the same: a port may be free, the base file mended. */
 export const RETRY_REJECTED_MS = 60_000;
 
+const REJECTED = 'rejected:';
 /** Beside the services' fields, which have a colon. */
 const STAMP_FIELD = 'rejectedStamp';
 
@@ -70,6 +71,13 @@ export async function noteRejections(
   if (fields.length > 0) await agent.ports.proxies.setState(agent.config.id, Object.fromEntries(fields) as Record<string, string>);
 }
 
+/** They are tried again at once. `service` null: all of the proxy's. */
+export async function dropRejections(proxies: ProxyAgent['ports']['proxies'], proxy: ProxyId, service: ServiceName | null): Promise<void> {
+  const known = Object.keys(await proxies.state(proxy)).filter((field) => field.startsWith(REJECTED) || field === STAMP_FIELD);
+  const fields = service === null ? known : known.filter((field) => field === rejectedField(service));
+  if (fields.length > 0) await proxies.setState(proxy, Object.fromEntries(fields.map((field) => [field, ''])));
+}
+
 function rejectedAs(json: string | undefined, structure: string): Rejected | null {
   if (json === undefined || json === '') return null;
   const rejected = JSON.parse(json) as Rejected;
@@ -77,5 +85,5 @@ function rejectedAs(json: string | undefined, structure: string): Rejected | nul
 }
 
 function rejectedField(service: ServiceName): string {
-  return `rejected:${service}`;
+  return `${REJECTED}${service}`;
 }

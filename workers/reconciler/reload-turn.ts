@@ -17,6 +17,8 @@ export interface TurnInput {
   /** What is stored of the proxy. */
   readonly state: Readonly<Record<string, string>>;
   readonly now: number;
+  /** What goes no further in the fleet. */
+  readonly stopped?: ReadonlyMap<ServiceName, Rejected>;
 }
 
 export interface Turn {
@@ -30,13 +32,15 @@ export interface Turn {
   readonly left: boolean;
 }
 
-export function takeTurn({ changed, restamped, stamp, state, now }: TurnInput): Turn {
+export function takeTurn({ changed, restamped, stamp, state, now, stopped }: TurnInput): Turn {
   const tried = new Map<ServiceName, string>();
   const held = new Map<ServiceName, Rejected>();
   const suspects = new Map<ServiceName, Rejected>();
   for (const [service, structure] of changed) {
     const rejected = rejectionIn(state, service, structure);
-    if (rejected !== null && rejected.nextTry > now) held.set(service, rejected);
+    const stop = stopped?.get(service);
+    if (stop !== undefined) held.set(service, stop);
+    else if (rejected !== null && rejected.nextTry > now) held.set(service, rejected);
     else if (rejected?.alone === true) suspects.set(service, rejected);
     else tried.set(service, structure);
   }

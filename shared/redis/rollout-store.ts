@@ -1,0 +1,82 @@
+/**
+ * A rollout of new options over the fleet: who may reload now (slots, each for a bounded time), and what goes no further because it failed at a proxy
+ * (stops). A slot is taken by proxy, not by process: whoever takes over the job of a worker that died has its slot.
+ */
+import type { Redis } from 'ioredis';
+import type { ProxyId, ServiceName } from '../model/ids.ts';
+import type { Changes, RolloutStop } from '../model/rollout.ts';
+import type { Keys } from './keys.ts';
+import { HOLD_SLOT, SETTLE_SLOT, TAKE_SLOT } from './rollout-scripts.ts';
+import { runScript } from './script.ts';
+
+const EXPIRED = 'it was not in sync in time after its reload, or its worker is gone';
+
+export type Slot =
+  | { readonly taken: false; readonly by: readonly ProxyId[] }
+  /** `before`: what an earlier reload of this proxy loaded and is not in sync yet. */
+  | { readonly taken: true; readonly before: Changes };
+
+export class RolloutStore {
+  readonly #redis: Redis;
+  readonly #slots: string;
+  readonly #stops: string;
+
+  constructor(redis: Redis, keys: Keys) {
+    this.#redis = redis;
+    ({ slots: this.#slots, stops: this.#stops } = keys.rollout);
+  }
+
+  async take(proxy: ProxyId, most: number, ms: number): Promise<Slot> {
+    const answer = await runScript(this.#redis, TAKE_SLOT, [this.#slots, this.#stops], [proxy, String(most), String(ms), EXPIRED]);
+    const [what, ...rest] = answer as [string, ...string[]];
+    if (what === 'full') return { taken: false, by: rest.sort() };
+    return { taken: true, before: new Map(Object.entries(JSON.parse(rest[0] || '{}') as Record<string, string>)) };
+  }
+
+  /** Who has a slot besides this proxy, now that those whose time is over have given theirs up. */
+  async others(proxy: ProxyId): Promise<readonly ProxyId[]> {
+    const slot = await this.take(proxy, 0, 0);
+    return slot.taken ? [] : slot.by;
+  }
+
+  /** `stops`: whether the rest stops when the slot's time is over before this is in sync. */
+  async hold(proxy: ProxyId, changes: Changes, { ms, stops }: { ms: number; stops: boolean }): Promise<void> {
+    await runScript(this.#redis, HOLD_SLOT, [this.#slots], [proxy, String(ms), stops ? '1' : '', ...[...changes].flat()]);
+  }
+
+  async release(proxy: ProxyId): Promise<void> {
+    await this.#redis.hdel(this.#slots, proxy);
+  }
+
+  /**
+   * `waiting`: what waits for other options than those that were loaded. `heldMs`: a slot is not free earlier than that after it was last held. Whether
+   * anything of this proxy is left.
+   */
+  async settle(
+    proxy: ProxyId,
+    found: { inSync: readonly ServiceName[]; waiting: readonly ServiceName[] },
+    heldMs: number,
+  ): Promise<boolean> {
+    const args = [proxy, String(heldMs), String(found.inSync.length), ...found.inSync, ...found.waiting];
+    return (await runScript(this.#redis, SETTLE_SLOT, [this.#slots, this.#stops], args)) === 1;
+  }
+
+  /** Who reloads now, or has yet to prove that its reload did well; sorted. */
+  async reloading(): Promise<ProxyId[]> {
+    return (await this.#redis.hkeys(this.#slots)).sort();
+  }
+
+  async stop(proxy: ProxyId, changes: ReadonlyMap<ServiceName, { structure: string; reason: string }>, at: number): Promise<void> {
+    const fields = [...changes].map(([what, of]) => [what, JSON.stringify({ proxy, ...of, at } satisfies RolloutStop)] as const);
+    if (fields.length > 0) await this.#redis.hset(this.#stops, Object.fromEntries(fields));
+  }
+
+  async stops(): Promise<Map<ServiceName, RolloutStop>> {
+    const all = await this.#redis.hgetall(this.#stops);
+    return new Map(Object.entries(all).map(([what, json]) => [what, JSON.parse(json) as RolloutStop]));
+  }
+
+  async clear(what: readonly ServiceName[]): Promise<void> {
+    if (what.length > 0) await this.#redis.hdel(this.#stops, ...what);
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * New options go over a fleet a few proxies at a time: a reload needs one of `rollout.maxUnavailable` slots, and gives it back when all that it loaded is
+ * in sync with a worker that stayed. Where that fails, the same options go no further until the proxy that failed has them, an operator resyncs, or there are
+ * others. What needs no reload never asks. A proxy that cannot be reached takes no slot.
+ */
+import { stampOf } from '../../shared/haproxy/render-global.ts';
+import type { ServiceName } from '../../shared/model/ids.ts';
+import { type Changes, DEFAULTS, type RolloutStop } from '../../shared/model/rollout.ts';
+import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
+import { RolloutStore, type Slot } from '../../shared/redis/rollout-store.ts';
+import type { Looked } from './one-service.ts';
+import type { ProxyAgent } from './proxy-agent.ts';
+import type { Attempt, Outcome } from './reload-attempt.ts';
+import { dropRejections, type Rejected } from './reload-request.ts';
+
+/** For the files to be checked, the order, and the new worker to come: more than the deadlines of those together. */
+const RELOAD_MS = 120_000;
+/** From the reload until all that it loaded is in sync. */
+const SYNC_MS = 60_000;
+/** A worker that lived so long after its reload stays. */
+const STAYS_MS = 1_000;
+/** Each that waits asks again after this, and a little more for each other one, so that a large fleet asks no more often than a small one. */
+const ASK_MS = { first: 250, each: 20, most: 10_000 };
+/** What is stopped is looked at again with every full pass. */
+const STOPPED_MS = 30_000;
+
+function storeOf({ ports }: ProxyAgent): RolloutStore {
+  return new RolloutStore(ports.redis, ports.keys);
+}
+
+/** Takes a slot, or says who has them. */
+export async function takeSlot(agent: ProxyAgent): Promise<Slot> {
+  return storeOf(agent).take(agent.config.id, await slots(agent), RELOAD_MS);
+}
+
+/** Whether there is none for this proxy as far as can be seen: asked before anything is looked at for a reload. */
+export async function isFull(agent: ProxyAgent): Promise<boolean> {
+  const others = await storeOf(agent).others(agent.config.id);
+  return others.length > 0 && others.length >= (await slots(agent));
+}
+
+/** A count, or below 1 a share of the proxies that are heard of. */
+async function slots({ config, ports }: ProxyAgent): Promise<number> {
+  const { maxUnavailable } = config.rollout;
+  if (maxUnavailable >= 1) return maxUnavailable;
+  const now = Date.now();
+  const heard = (await ports.proxies.announced()).filter(({ at }) => now - at <= ANNOUNCE_FRESH_MS);
+  return Math.max(1, Math.floor(maxUnavailable * heard.length));
+}
+
+/** ms until a proxy without a slot asks again. */
+export async function askAgainMs({ ports }: ProxyAgent): Promise<number> {
+  const all = (await ports.proxies.announced()).length;
+  return Math.min(ASK_MS.most, ASK_MS.first + ASK_MS.each * all) * (0.75 + Math.random() / 2);
+}
+
+/** What goes no further and is wanted here, but for what stopped at this proxy itself: that is tried again in its own time. */
+export async function stopped(agent: ProxyAgent, changed: Changes): Promise<Map<ServiceName, Rejected>> {
+  const stops = await storeOf(agent).stops();
+  const wanted = new Map([...changed, [DEFAULTS, defaultsId(agent)]]);
+  return new Map(
+    [...stops].flatMap(([what, stop]) =>
+      stop.proxy !== agent.config.id && wanted.get(what) === stop.structure ? [[what, held(stop)] as const] : [],
+    ),
+  );
+}
+
+/** Of one service that waits for a reload; null: nothing stops it. */
+export async function stoppedService(
+  agent: ProxyAgent,
+  service: ServiceName,
+  structure: string,
+  restamped: boolean,
+): Promise<Rejected | null> {
+  const stops = await stopped(agent, new Map([[service, structure]]));
+  return stops.get(service) ?? (restamped ? (stops.get(DEFAULTS) ?? null) : null);
+}
+
+function held({ proxy, structure, reason }: RolloutStop): Rejected {
+  return { structure, message: `rollout stopped at ${proxy}: ${reason}`, nextTry: Date.now() + STOPPED_MS };
+}
+
+/** The managed defaults, the same for every proxy that has them. */
+function defaultsId({ config, ports }: ProxyAgent): string {
+  return stampOf(ports.keys.prefix, 'fleet', config.defaults, config.reloadPolicy, { socket: null, logs: true });
+}
+
+/** Before the files are touched: should this host be gone with the reload, it is known what for. */
+export async function beginReload({ agent, turn, wanted }: Attempt, before: Changes): Promise<void> {
+  const changes = new Map([...before, ...turn.tried, ...(wanted.restamped ? [[DEFAULTS, defaultsId(agent)] as const] : [])]);
+  await storeOf(agent).hold(agent.config.id, changes, { ms: RELOAD_MS, stops: agent.config.rollout.stopOnFailure });
+}
+
+/** What failed goes no further; what was loaded has to be in sync before the slot is free. */
+export async function endReload(attempt: Attempt, { outcome }: Outcome, before: Changes): Promise<void> {
+  const { agent, turn, wanted, refused, signal } = attempt;
+  const { id, rollout } = agent.config;
+  const store = storeOf(agent);
+  const failed = new Map([...refused].filter(([service, { structure }]) => !turn.held.has(service) && structure !== ''));
+  const ids = [...failed].map(([what, { structure, message }]) => {
+    return [what, { structure: what === DEFAULTS ? defaultsId(agent) : structure, reason: message }] as const;
+  });
+  if (rollout.stopOnFailure) await store.stop(id, new Map(ids), Date.now());
+  // Nobody knows how it ended: whoever takes over has the slot, until its time is over.
+  if (outcome === 'taken' || signal.aborted) return;
+  agent.rolling = true;
+  const loaded = new Map([...turn.tried, ...(wanted.restamped ? [[DEFAULTS, defaultsId(agent)] as const] : [])]);
+  for (const what of failed.keys()) loaded.delete(what);
+  const left = outcome === 'reloaded' ? new Map([...before, ...loaded]) : before;
+  if (left.size === 0) await store.release(id);
+  else await store.hold(id, left, { ms: SYNC_MS, stops: rollout.stopOnFailure });
+}
+
+/** A reload was not needed after all. */
+export async function giveUpSlot(agent: ProxyAgent, before: Changes): Promise<void> {
+  if (before.size === 0) await storeOf(agent).release(agent.config.id);
+}
+
+/** After a pass: what is in sync now. A worker that has yet to show that it stays is looked at again. */
+export async function settle(agent: ProxyAgent, looked: ReadonlyMap<ServiceName, Looked['options']>, restamped: boolean): Promise<void> {
+  if (!agent.rolling) return;
+  const those = (options: Looked['options']): ServiceName[] => [...looked].filter(([, is]) => is === options).map(([service]) => service);
+  const found = { inSync: those('in sync'), waiting: those('waiting') };
+  (restamped ? found.waiting : found.inSync).push(DEFAULTS);
+  agent.rolling = await storeOf(agent).settle(agent.config.id, found, STAYS_MS);
+  if (agent.rolling && (await storeOf(agent).reloading()).includes(agent.config.id))
+    await agent.later(STAYS_MS, 'its reload has to prove itself');
+}
+
+/** By an operator: what stopped is tried again, at once also where it failed. */
+export async function goOn(
+  ports: Pick<ProxyAgent['ports'], 'redis' | 'keys' | 'proxies'>,
+  services: readonly ServiceName[] | null,
+): Promise<void> {
+  const store = new RolloutStore(ports.redis, ports.keys);
+  const chosen = [...(await store.stops())].filter(([what]) => services === null || services.includes(what));
+  for (const [what, { proxy }] of chosen) await dropRejections(ports.proxies, proxy, what === DEFAULTS ? null : what);
+  await store.clear(chosen.map(([what]) => what));
+}
