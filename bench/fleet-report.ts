@@ -18,7 +18,7 @@ ${table(rows)}
 ${adds.servers} servers added at once (servers a second)
 ${table(added)}
 time of pointsman to that of the script: ${adds.toBare}
-event loop held up at most: ${blocked.one} ms for one change, ${blocked.adds} ms for the adds
+event loop held up at most, ms by own work (by the clock): one change ${blocked.one.own} (${blocked.one.clock}), the adds ${blocked.adds.own} (${blocked.adds.clock})
 
 ${targetsTable({ targets })}`;
 }

@@ -141,6 +141,7 @@ describe('options that HAProxy refuses', () => {
       await app.ports.proxies.mark([config.id], new Map([['api', 0]]));
       await app.ports.queues.wakeProxy(config.pool, config.id, { why: 'resync', time: Date.now() });
     }
-    await until('all have api', async () => (await on.having(api)).length === 3, LONG);
+    // Sooner than the next look at everything.
+    await until('all have api', async () => (await on.having(api)).length === 3, { timeoutMs: 15_000 });
   }, 90_000);
 });
