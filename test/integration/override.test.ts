@@ -35,17 +35,19 @@ interface Story {
   readonly names: readonly string[];
 }
 
-/** `count` instances in rotation, and everything as it should be. */
+/** `count` instances in rotation, and everything as it should be. `begin`: before anything is told. */
 async function story(
   count: number,
   options: Parameters<typeof Pipeline.start>[0] = {},
   changes: Partial<ServiceConfig> = {},
+  begin: (on: Pipeline) => Promise<void> = async () => {},
 ): Promise<Story> {
   const [on, services] = await Promise.all([Pipeline.start(options), startHttpServices(count)]);
   cleanups.push(
     () => on.stop(),
     () => Promise.all(services.map((service) => service.stop())),
   );
+  await begin(on);
   const config = serviceConfig({ check: QUICK, drainTimeout: 2_000, guard: GUARD, listen: `127.0.0.1:${await freePort()}`, ...changes });
   const ports = services.map(({ port }) => port);
   const names = ports.map((port) => `127.0.0.1:${port}`);
@@ -260,36 +262,37 @@ it('what a crash left half made is finished, and is nobody else', async () => {
   let path = '/nowhere/admin.sock';
   const relay = await RuntimeRelay.start(() => path);
   cleanups.push(async () => relay.close());
-  const on = await Pipeline.start({ proxy: { runtime: { kind: 'tcp', host: '127.0.0.1', port: relay.port } }, managedBy: 'others' });
-  cleanups.push(() => on.stop());
-  path = on.haproxy.runtime.path;
-  await on.startHaproxy();
-  const [one, two] = await startHttpServices(2);
-  cleanups.push(() => Promise.all([one?.stop(), two?.stop()]));
-  const [first, second] = [`127.0.0.1:${one?.port}`, `127.0.0.1:${two?.port}`];
-  await on.configure(serviceConfig({ check: QUICK, guard: GUARD }));
-  await on.tell('web', on.registered(one?.port ?? 0), { type: 'complete' });
-  await until('the first to serve', async () => isUp((await servers(on)).get(first)), { timeoutMs: 20_000 });
-  await inSync(on);
-  // The connection dies within the recipe, before the server is let in; so does the worker, without another look.
+  const { on, names, config } = await story(
+    2,
+    { proxy: { runtime: { kind: 'tcp', host: '127.0.0.1', port: relay.port } }, managedBy: 'others' },
+    {},
+    async (pipeline) => {
+      path = pipeline.haproxy.runtime.path;
+      await pipeline.startHaproxy();
+    },
+  );
+  // A server is made anew, and nothing else is desired of it: the connection dies once it is in drain, and so does the worker, without another look.
   let isCut = false;
   relay.toHaproxy = (text) => {
-    const at = isCut ? 0 : text.search(/[^\n;]*(?:state ready|enable server)/);
-    if (at < 0) return text;
-    isCut = true;
-    return text.slice(0, at);
+    if (isCut) return '';
+    const line = /[^\n]*set server web\/[\d.:]+ state drain[^\n]*\n/.exec(text);
+    isCut = line !== null;
+    return line === null ? text : text.slice(0, line.index + line[0].length);
   };
-  await on.tell('web', on.registered(two?.port ?? 0));
-  await until('the half of it', () => isCut);
+  await on.configure({ ...config, check: { ...QUICK, fall: 3 } });
+  await until('the half of it', () => isCut, { timeoutMs: 20_000 });
   await on.app.stop();
   relay.toHaproxy = (text) => text;
-  expect((await servers(on)).get(second)?.admin).not.toBe('ready');
+  const left = await until('one in drain', async () => [...(await servers(on)).values()].find(({ admin }) => admin === 'drain')?.name);
   on.app = on.newApp(ROLES);
   await on.app.start();
-  await until('it to serve', async () => isUp((await servers(on)).get(second)), { timeoutMs: 15_000 });
+  await until('it to serve again', async () => isUp((await servers(on)).get(left)), { timeoutMs: 20_000 });
+  await until('only the two', async () => [...(await servers(on)).keys()].sort().join() === [...names].sort().join(), {
+    timeoutMs: 20_000,
+  });
   await inSync(on);
   expect(await overrides(on)).toEqual([]);
-}, 60_000);
+}, 90_000);
 
 it('one whose instance deregisters drains and is deleted; a cordon on top changes nothing of it', async () => {
   const { on, names, ports } = await story(3);

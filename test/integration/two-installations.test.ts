@@ -150,6 +150,7 @@ backend api from pointsman-http
     server theirs 127.0.0.1:${theirs} id 5
 `;
   await writeFile(join(beside, 'service-api.cfg'), text);
+  await writeFile(join(beside, 'service-zed.cfg'), text.replaceAll('api', 'zed'));
   on.haproxy.alsoLoad(beside);
   await on.startHaproxy();
   await on.configure(plain('web'));
@@ -163,6 +164,11 @@ backend api from pointsman-http
   });
   expect((JSON.parse(json) as BackendSnapshot).context.detail).toBe('another pointsman installation (prefix my.other-1) declared it');
   expect(await servers(on, 'api')).toEqual(['theirs ready 1']);
+  // Nor do backends of which we know nothing stand in the way of a reload.
+  const pid = await on.haproxy.workerPid();
+  await on.configure({ ...plain('web'), timeouts: { ...plain('web').timeouts, queue: 1_500 } });
+  await until('a reload', async () => (await on.haproxy.workerPid()) !== pid, { timeoutMs: 15_000 });
+  expect(await servers(on, 'zed')).toEqual(['theirs ready 1']);
   expect(await readdir(on.managed)).not.toContain('service-api.cfg');
   expect(await readFile(join(beside, 'service-api.cfg'), 'utf8')).toBe(text);
 }, 60_000);
