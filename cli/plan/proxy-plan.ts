@@ -16,6 +16,7 @@ import { commandText } from '../../shared/plan/command-text.ts';
 import type { Ports } from '../../workers/app.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
 import { rejectionOf } from '../../workers/reconciler/reload-request.ts';
+import { RoutePass } from '../../workers/reconciler/route-pass.ts';
 import { look } from '../../workers/reconciler/service-pass.ts';
 import { type BackendStatus, backendStatus } from '../status/report.ts';
 import { readBreaker } from '../status/stored-breaker.ts';
@@ -64,10 +65,11 @@ export async function planProxy(config: ProxyConfig, ports: Ports): Promise<Prox
       if (proxy.stopping) throw stopping(config.id, proxy.identity.pid);
       agent.forms.read((await ports.proxies.state(config.id))['forms'] ?? '', proxy.identity);
       const carried = await services(agent, proxy);
+      const routes = RoutePass.of(agent, connection, proxy.identity, true);
       const plans: ServicePlan[] = [];
       let settled = 0;
       for (const service of carried) {
-        const plan = await planService(agent, connection, proxy, service);
+        const plan = await planService({ agent, connection, proxy, routes }, service);
         if (plan === 'settled') settled += 1;
         else if (plan !== 'gone') plans.push(plan);
       }
@@ -107,11 +109,10 @@ async function services(agent: ProxyAgent, proxy: ObservedProxy): Promise<Servic
 
 /** settled: nothing is to be done · gone: there is nothing of it, neither desired nor in HAProxy. */
 async function planService(
-  agent: ProxyAgent,
-  connection: Parameters<typeof look>[0]['connection'],
-  proxy: ObservedProxy,
+  context: Parameters<typeof look>[0] & { readonly routes: RoutePass | null },
   service: ServiceName,
 ): Promise<ServicePlan | 'settled' | 'gone'> {
+  const { agent, proxy, routes } = context;
   const { config, ports } = agent;
   const nothing = { service, commands: [], waiting: [], reload: null, blocked: null };
   const { known, backend: desired } = await ports.desired.read(service);
@@ -119,18 +120,20 @@ async function planService(
   if (!config.runtimeOnly && proxy.identity.stamp === null) {
     return desired === null ? 'gone' : { ...nothing, blocked: `HAProxy was not started with -f ${config.managed}` };
   }
-  const { plan } = await look({ agent, connection, proxy }, service, desired);
+  const { plan, observed } = await look(context, service, desired);
+  const routed = await routes?.changes(service, observed === null ? null : (desired?.config ?? null));
+  const routing = (routed?.changes ?? []).map((change) => ({ command: routes?.command(change) ?? '', reason: 'its route' }));
   const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
-  if (isEmpty(plan) && !restamped) return desired === null ? 'gone' : 'settled';
+  if (isEmpty(plan) && !restamped && routing.length === 0 && !routed?.blocked) return desired === null ? 'gone' : 'settled';
   const reload = plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null);
   const refused =
     reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));
   return {
     service,
-    commands: plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })),
+    commands: [...plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })), ...routing],
     waiting: plan.waiting,
     reload,
-    blocked: plan.blocked ?? refused?.message ?? null,
+    blocked: plan.blocked ?? refused?.message ?? routed?.blocked ?? null,
   };
 }
 

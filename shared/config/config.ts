@@ -61,6 +61,7 @@ function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): 
     runtimeOnly: proxy.runtimeOnly,
     pool: proxy.pool ?? id,
     services: [...proxy.services].sort(),
+    ...(proxy.http === undefined || proxy.runtimeOnly ? {} : { http: { listen: proxy.http.listen } }),
     defaults: haproxy.defaults,
     reloadPolicy: haproxy.reload,
   };

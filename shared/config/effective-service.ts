@@ -16,6 +16,7 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
     path: service.path,
     format: service.format,
     listen: service.listen ?? null,
+    ...said<Pick<ServiceConfig, 'host' | 'pathPrefix'>>({ host: service.host, pathPrefix: service.pathPrefix }),
     mode: service.mode,
     balance: service.balance,
     check: checkConfig(service.check),

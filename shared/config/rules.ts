@@ -7,6 +7,7 @@ import { posix } from 'node:path';
 import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, parseListen } from './address.ts';
 import { needsHttp } from './balance.ts';
 import { ListenClaims } from './listen-claims.ts';
+import { routes, sharedFrontend } from './route-rules.ts';
 import { type DashboardSection, type ProxySection, proxySchema } from './schema.ts';
 import { child, type PartialSections, validKeys } from './sections.ts';
 import { serviceOptions } from './service-rules.ts';
@@ -23,8 +24,10 @@ type Entries<T> = ReadonlyMap<string, T>;
 /** `raw` is the plain value of the file, `valid` its sections that are valid by themselves. */
 export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
   const proxies = validKeys(proxySchema, child(raw, 'proxies'));
+  const services = validKeys(serviceSchema, child(raw, 'services'));
   return [
-    ...listeners(valid.dashboard, validKeys(serviceSchema, child(raw, 'services'))),
+    ...listeners(valid.dashboard, services, proxies),
+    ...routes(services),
     ...dashboardOffLoopback(valid.dashboard),
     ...[...valid.services].flatMap(([name, service]) => twoChecks(name, service)),
     ...[...valid.services].flatMap(([name, service]) => httpHash(name, service)),
@@ -34,13 +37,18 @@ export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
       ...files(id, proxy),
       ...ownSocket(id, proxy),
       ...tlsKeys(id, proxy),
+      ...sharedFrontend(id, proxy),
     ]),
     ...sharedSockets(proxies),
     ...sharedFolders(proxies),
   ];
 }
 
-function listeners(dashboard: DashboardSection | null, services: Entries<Partial<ServiceSection>>): RuleBreach[] {
+function listeners(
+  dashboard: DashboardSection | null,
+  services: Entries<Partial<ServiceSection>>,
+  proxies: Entries<Partial<ProxySection>>,
+): RuleBreach[] {
   const taken = new ListenClaims();
   const found: RuleBreach[] = [];
   const claim = (address: ListenAddress, owner: string, path: readonly string[]): void => {
@@ -53,6 +61,10 @@ function listeners(dashboard: DashboardSection | null, services: Entries<Partial
   for (const [name, service] of services) {
     const address = service.listen === undefined ? null : parseListen(service.listen);
     if (address !== null) claim(address, `service ${name}`, ['services', name, 'listen']);
+  }
+  for (const [id, { http, runtimeOnly }] of proxies) {
+    const address = http === undefined || runtimeOnly === true ? null : parseListen(http.listen);
+    if (address !== null) claim(address, `the shared frontend of proxy ${id}`, ['proxies', id, 'http', 'listen']);
   }
   return found;
 }

@@ -117,6 +117,10 @@ export const proxySchema = value.map({
     .prefault(false)
     .describe('No files and no reloads: only the runtime socket. The keys for those are then not used.'),
   pool: value.nameText().optional().describe("The workers that reach this proxy. Default: the proxy's id."),
+  http: value
+    .map({ listen: value.listen().describe('Its address and port.') })
+    .optional()
+    .describe('The shared HTTP frontend: where the services with `host` or `pathPrefix` are reached.'),
   services: value.list(value.nameGlob(), 1, GLOBS_MAX).prefault(['*']).describe('The services that this proxy carries, by name or glob.'),
 });
 

@@ -8,6 +8,7 @@ import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, sta
 import { join } from 'node:path';
 import { assert, PointsmanError } from '../errors.ts';
 import { MANAGED_HEADER } from './render-global.ts';
+import { ROUTES_FILE } from './render-http.ts';
 import { GLOBAL_FILE, serviceOfFile } from './render-managed.ts';
 
 /** Owner and group: the files name addresses, never secrets, but are nobody else's business. */
@@ -64,6 +65,12 @@ export async function writeManaged(folder: string, name: string, content: string
   await replace(folder, name, content);
   await syncFolder(folder);
   return true;
+}
+
+/** Whether the folder has a file of ours of this name. */
+export async function isThere(folder: string, name: string): Promise<boolean> {
+  const text = await readText(join(folder, name));
+  return text !== null && isOurs(name, text);
 }
 
 /** Keeps the refused contents beside as `<file>.rejected`, for people to look at, and removes those of files that are refused no longer. */
@@ -133,7 +140,7 @@ function isOurs(name: string, text: string): boolean {
 }
 
 function hasOurName(name: string): boolean {
-  return name === GLOBAL_FILE || serviceOfFile(name) !== null;
+  return name === GLOBAL_FILE || name === ROUTES_FILE || serviceOfFile(name) !== null;
 }
 
 async function configFiles(folder: string): Promise<string[]> {

@@ -48,6 +48,12 @@ export interface ReloadPolicy {
   readonly maxReloads: number;
 }
 
+/** One frontend for all services that have a host or a path prefix. */
+export interface SharedFrontend {
+  /** `address:port` */
+  readonly listen: string;
+}
+
 export interface ProxyConfig {
   readonly id: ProxyId;
   readonly binary: string;
@@ -65,6 +71,8 @@ export interface ProxyConfig {
   readonly pool: PoolName;
   /** Names or globs (`*`) of the services that this proxy carries. */
   readonly services: readonly string[];
+  /** The shared HTTP frontend; missing: there is none. */
+  readonly http?: SharedFrontend;
   readonly defaults: ProxyDefaults;
   readonly reloadPolicy: ReloadPolicy;
 }

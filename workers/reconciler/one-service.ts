@@ -6,6 +6,7 @@ import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
 import { needsFile } from './adopted.ts';
 import { writeServiceFile } from './files.ts';
 import { rejectionOf, stampRejection, wantReload } from './reload-request.ts';
+import type { Routed } from './route-pass.ts';
 import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
 import { withdrawService } from './withdrawal.ts';
 
@@ -30,13 +31,25 @@ export async function oneService(context: PassContext, service: ServiceName, res
   try {
     const pass = await passService(context, service);
     if (!pass.known) return { revision: pass.revision, commands: 0, state: 'not known', waiting: false, stuck: false, unwritten: 0 };
-    const event = await standing(context, pass, restamped);
+    const routed = await routeService(context, pass);
+    const standsAs = await standing(context, pass, restamped);
+    const event: ProxyEvent | null =
+      standsAs?.type === 'synced' && routed.blocked !== null
+        ? { type: 'blocked', service, detail: routed.blocked, nextTry: Date.now() + FULL_PASS_MS }
+        : standsAs;
     if (event === null) await forget(context, service);
     else await journal.write([event], Date.now());
     const unwritten = await writeServiceFile(agent, service);
     const waiting = pass.plan.waiting.length > 0 || pass.plan.commands.length > 0;
     const stuck = pass.commands > 0 && pass.plan.commands.length > 0;
-    return { revision: pass.revision, commands: pass.commands, state: event?.type ?? 'not ours', waiting, stuck, unwritten };
+    return {
+      revision: pass.revision,
+      commands: pass.commands + routed.results.length,
+      state: event?.type ?? 'not ours',
+      waiting,
+      stuck,
+      unwritten,
+    };
   } catch (error) {
     if (!isOfOneBackend(error)) throw error;
     const detail = errorText(error);
@@ -45,6 +58,28 @@ export async function oneService(context: PassContext, service: ServiceName, res
     // Its mark stays: a change that comes meanwhile is not lost, and the next full pass looks again.
     return { revision: -1, commands: 0, state: 'blocked', waiting: false, stuck: true, unwritten: 0 };
   }
+}
+
+/** A service is reached while its backend is there. */
+async function routeService(
+  { agent, journal, routes, stillClaimed }: PassContext,
+  { service, revision, cursor }: ServicePass,
+): Promise<Routed> {
+  if (routes === null) return { results: [], blocked: null };
+  const seen = agent.seen.get(service);
+  const reached = seen === undefined || seen.observed === null ? null : seen.desired.config;
+  const routed = await routes.settle(service, reached, stillClaimed);
+  if (routed.results.length === 0) return routed;
+  const reason = reached === null ? 'it is not to be reached any more' : 'it is to be reached by its host and path';
+  const results = routed.results.map(({ command, outcome, reply }) => ({ command, reason, outcome, reply, ms: 0 }));
+  await journal.write(
+    [
+      { type: 'patching', service, revision, cursor, commands: results },
+      { type: 'commands', service, results },
+    ],
+    Date.now(),
+  );
+  return routed;
 }
 
 /** That it is known goes last: a crash before leaves the rest to the next pass. */

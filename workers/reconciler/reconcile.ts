@@ -15,6 +15,7 @@ import { noteEdits } from './foreign-edits.ts';
 import type { Journal } from './journal.ts';
 import { oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
+import { RoutePass } from './route-pass.ts';
 import type { PassContext } from './service-pass.ts';
 
 const WAIT_FIRST_MS = 110;
@@ -85,7 +86,8 @@ async function passProxy(
     if (!agent.config.runtimeOnly && proxy.identity.stamp === null) return await notManaged(agent, journal, services);
     if (agent.unmanaged) agent.ports.logger.info({ proxy: agent.config.id }, 'haproxy runs with our folder now');
     agent.unmanaged = false;
-    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt, ahead }, services, dirty);
+    const routes = RoutePass.of(agent, connection, proxy.identity, options.full || news);
+    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, routes, provenAt, ahead }, services, dirty);
   } catch (error) {
     if (!(error instanceof PointsmanError)) throw error;
     return await failed(agent, journal, [...dirty.keys()], error);
@@ -153,6 +155,7 @@ async function passServices(
     if (!looked.waiting && looked.unwritten === 0) applied.set(service, looked.revision);
     report.push({ service, commands: looked.commands, state: looked.state });
   }
+  await context.routes?.finish();
   await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty, context.ahead?.service));
   await again(agent, { waiting: waiting > 0, stuck: stuck > 0, unwritten });
   return { outcome: 'done', services: report, detail: null };

@@ -21,6 +21,7 @@ import type { Ahead } from './contact.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
+import type { RoutePass } from './route-pass.ts';
 import { withdrawVerdicts } from './withdrawal.ts';
 
 const NOTHING_MADE: ReadonlyMap<string, string> = new Map();
@@ -36,6 +37,8 @@ export interface PassContext {
   readonly journal: Journal;
   readonly stillClaimed: () => boolean;
   readonly signal: AbortSignal;
+  /** null: the proxy has no shared frontend. */
+  readonly routes: RoutePass | null;
   /** When the connection was last proven to be to the living worker (performance.now()). */
   readonly provenAt?: number;
   /** What was asked of Redis beforehand. */
