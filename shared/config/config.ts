@@ -1,11 +1,13 @@
 /** PURE. The effective config: every default filled in, times in ms, lists sorted by name. What the program runs on. */
 
+import type { DiscoverConfig } from '../model/discover.ts';
 import type { ProxyConfig, ReloadWay, RuntimeAddress } from '../model/proxy-config.ts';
 import type { Retain } from '../model/retain.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { LogLevel } from '../observability/logger.ts';
 import type { ListenAddress } from './address.ts';
-import { serviceConfig } from './effective-service.ts';
+import type { DiscoverSection } from './discover-schema.ts';
+import { discoverConfig, serviceConfig } from './effective-service.ts';
 import type { DashboardSection, HaproxySection, LogSection, ProxySection, RedisSection, ZookeeperSection } from './schema.ts';
 import type { ServiceSection } from './service-schema.ts';
 
@@ -21,6 +23,8 @@ export interface Config {
   readonly redis: { readonly url: string; readonly prefix: string };
   readonly proxies: readonly ProxyConfig[];
   readonly services: readonly ServiceConfig[];
+  /** Where services are found by themselves. */
+  readonly discover: readonly DiscoverConfig[];
   readonly dashboard: { readonly listen: ListenAddress } | null;
   readonly log: { readonly level: LogLevel; readonly retain: Retain };
 }
@@ -32,6 +36,7 @@ export interface Sections {
   readonly haproxy: HaproxySection;
   readonly proxies: ReadonlyMap<string, ProxySection>;
   readonly services: ReadonlyMap<string, ServiceSection>;
+  readonly discover: readonly DiscoverSection[];
   readonly dashboard: DashboardSection | null;
   readonly log: LogSection;
 }
@@ -44,6 +49,7 @@ export function effectiveConfig(file: string | null, sections: Sections): Config
     redis: { url: redis.url, prefix: redis.prefix },
     proxies: byName(sections.proxies).map(([id, proxy]) => proxyConfig(id, proxy, haproxy)),
     services: byName(sections.services).map(([name, service]) => serviceConfig(name, service, haproxy)),
+    discover: sections.discover.map((entry) => discoverConfig(entry, haproxy)),
     dashboard: sections.dashboard === null ? null : { listen: sections.dashboard.listen },
     log: { level: sections.log.level, retain: sections.log.retain },
   };
