@@ -120,17 +120,22 @@ async function planService(
   if (!config.runtimeOnly && proxy.identity.stamp === null) {
     return desired === null ? 'gone' : { ...nothing, blocked: `HAProxy was not started with -f ${config.managed}` };
   }
-  const { plan, observed } = await look(context, service, desired);
+  const { plan, observed, section } = await look(context, service, desired);
   const routed = await routes?.changes(service, observed === null ? null : (desired?.config ?? null));
-  const routing = (routed?.changes ?? []).map((change) => ({ command: routes?.command(change) ?? '', reason: 'its route' }));
+  const whole = [
+    ...(section === undefined
+      ? []
+      : [{ command: section, reason: desired === null ? 'the service is no longer configured' : 'it is not there' }]),
+    ...(routed?.changes ?? []).map((change) => ({ command: routes?.command(change) ?? '', reason: 'its route' })),
+  ];
   const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
-  if (isEmpty(plan) && !restamped && routing.length === 0 && !routed?.blocked) return desired === null ? 'gone' : 'settled';
+  if (isEmpty(plan) && !restamped && whole.length === 0 && !routed?.blocked) return desired === null ? 'gone' : 'settled';
   const reload = plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null);
   const refused =
     reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));
   return {
     service,
-    commands: [...plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })), ...routing],
+    commands: [...plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })), ...whole],
     waiting: plan.waiting,
     reload,
     blocked: plan.blocked ?? refused?.message ?? routed?.blocked ?? null,

@@ -1,7 +1,7 @@
 /** PURE. The effective config: every default filled in, times in ms, lists sorted by name. What the program runs on. */
 
 import type { DiscoverConfig } from '../model/discover.ts';
-import type { ProxyConfig, ReloadWay, RuntimeAddress } from '../model/proxy-config.ts';
+import type { ProxyConfig, ReloadWay, RuntimeAddress, SharedFrontend } from '../model/proxy-config.ts';
 import type { Retain } from '../model/retain.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { LogLevel } from '../observability/logger.ts';
@@ -43,19 +43,20 @@ export interface Sections {
 
 export function effectiveConfig(file: string | null, sections: Sections): Config {
   const { zookeeper, redis, haproxy } = sections;
+  const discover = sections.discover.map((entry) => discoverConfig(entry, haproxy));
   return {
     file,
     zookeeper: { connect: zookeeper.connect, root: zookeeper.root, sessionTimeout: zookeeper.sessionTimeout, auth: zookeeper.auth ?? null },
     redis: { url: redis.url, prefix: redis.prefix },
-    proxies: byName(sections.proxies).map(([id, proxy]) => proxyConfig(id, proxy, haproxy)),
+    proxies: byName(sections.proxies).map(([id, proxy]) => proxyConfig(id, proxy, haproxy, discover)),
     services: byName(sections.services).map(([name, service]) => serviceConfig(name, service, haproxy)),
-    discover: sections.discover.map((entry) => discoverConfig(entry, haproxy)),
+    discover,
     dashboard: sections.dashboard === null ? null : { listen: sections.dashboard.listen },
     log: { level: sections.log.level, retain: sections.log.retain },
   };
 }
 
-function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): ProxyConfig {
+function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection, discover: readonly DiscoverConfig[]): ProxyConfig {
   return {
     id,
     binary: haproxy.binary,
@@ -67,10 +68,15 @@ function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): 
     runtimeOnly: proxy.runtimeOnly,
     pool: proxy.pool ?? id,
     services: [...proxy.services].sort(),
-    ...(proxy.http === undefined || proxy.runtimeOnly ? {} : { http: { listen: proxy.http.listen } }),
+    ...(proxy.http === undefined || proxy.runtimeOnly ? {} : { http: sharedFrontend(proxy.http.listen, discover) }),
     defaults: haproxy.defaults,
     reloadPolicy: haproxy.reload,
   };
+}
+
+function sharedFrontend(listen: string, discover: readonly DiscoverConfig[]): SharedFrontend {
+  const likes = discover.flatMap(({ like, host }) => (host === null ? [] : [{ ...like, listen: null, host }]));
+  return likes.length === 0 ? { listen } : { listen, likes };
 }
 
 function runtimeAddress({ runtime, runtimeTls }: ProxySection): RuntimeAddress {

@@ -3,6 +3,7 @@
  * (`map_beg`), and without one, by the longest that its `<path>/` begins with.
  */
 import { assert } from '../errors.ts';
+import { MADE_MAP } from './protocol.ts';
 import { isPlainPath, listenWord } from './render-words.ts';
 
 export const ROUTES_FILE = 'routes.map';
@@ -40,6 +41,10 @@ export function httpFrontendLines({ listen, folder }: HttpInput): string[] {
     `    default_backend ${NOWHERE}`,
     '',
     `backend ${NOWHERE} from pointsman-http`,
+    '    # What is made at runtime is noted in a map in memory, which HAProxy has when something refers to it.',
+    '    .if version_atleast(3.4)',
+    `    http-request set-var(txn.pointsman_made) var(txn.pointsman_route),map(${MADE_MAP})`,
+    '    .endif',
     `    http-request return status 503 ${plain} "The service of this host and path is not loaded yet.\\n"`,
     '',
   ];

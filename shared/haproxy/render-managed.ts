@@ -5,6 +5,7 @@ import type { ProxyConfig } from '../model/proxy-config.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import { type Alone, type GlobalInput, renderGlobal, stampOf } from './render-global.ts';
 import { type RenderedServer, renderService, serviceFileName, structureOf } from './render-service.ts';
+import { renderShapes, SHAPES_FILE } from './render-shapes.ts';
 
 export const GLOBAL_FILE = '00-pointsman.cfg';
 
@@ -17,13 +18,25 @@ export interface ManagedInput {
 
 export function managedFiles(input: ManagedInput): Map<string, string> {
   const { prefix, proxy } = input;
-  const files = new Map([[GLOBAL_FILE, globalFile(prefix, proxy)]]);
+  const files = sharedFiles(
+    prefix,
+    proxy,
+    input.services.map(({ config }) => config),
+  );
   const services = [...input.services].sort((a, b) => (a.config.name < b.config.name ? -1 : 1));
   for (const { config, servers } of services) {
     const structure = structureOf(config, proxy.defaults);
     files.set(serviceFileName(config.name), renderService({ config, structure, servers }));
   }
   return files;
+}
+
+/** The files that are no service's, in the order in which HAProxy loads them. */
+export function sharedFiles(prefix: string, proxy: ManagedInput['proxy'], configs: readonly ServiceConfig[]): Map<string, string> {
+  const files = new Map([[GLOBAL_FILE, globalFile(prefix, proxy)]]);
+  const { http } = proxy;
+  if (http === undefined) return files;
+  return files.set(SHAPES_FILE, renderShapes([...configs, ...(http.likes ?? [])], proxy.defaults));
 }
 
 /** `00-pointsman.cfg` of this proxy. */

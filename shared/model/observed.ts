@@ -32,6 +32,8 @@ export interface ObservedBackend {
   readonly name: string;
   /** `POINTSMAN_SERVICE_<name>` of the worker's environment: the structure it was loaded with; null: not ours. */
   readonly structure: string | null;
+  /** It was made at runtime. */
+  readonly made?: true;
   /** The options that its servers were loaded with (`formOf`); null: not known. */
   readonly form: string | null;
   /** By server name. */

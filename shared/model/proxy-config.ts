@@ -1,5 +1,6 @@
 /** PURE. A proxy's effective config: how it is reached, where its files are, how it is reloaded. Times in ms. */
 import type { PoolName, ProxyId } from './ids.ts';
+import type { ServiceConfig } from './service-config.ts';
 
 export type SocketAddress =
   | { readonly kind: 'unix'; readonly path: string }
@@ -52,6 +53,8 @@ export interface ReloadPolicy {
 export interface SharedFrontend {
   /** `address:port` */
   readonly listen: string;
+  /** How services are configured that may be found: what their backends are made from is loaded before there is one. */
+  readonly likes?: readonly Omit<ServiceConfig, 'name' | 'path'>[];
 }
 
 export interface ProxyConfig {

@@ -62,6 +62,8 @@ export class ProxyAgent {
   readonly forms = new KeptForms();
   /** The map of the shared frontend as it was last read. */
   routes: KeptRoutes | null = null;
+  /** Backends made at runtime that this process has published. */
+  published: { readonly worker: WorkerIdentity; readonly services: Set<ServiceName> } | null = null;
   readonly written = new Map<ServiceName, number>();
   /** Looks in a row that ended waiting. */
   waits = 0;

@@ -1,7 +1,7 @@
 /** The managed files that a proxy should have now, why a reload is needed for them, and what stands in for a file that is refused. */
 import { AssertionFailure, errorText } from '../../shared/errors.ts';
 import type { ObservedProxy } from '../../shared/haproxy/observe.ts';
-import { GLOBAL_FILE, globalFile, proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { GLOBAL_FILE, proxyStamp, sharedFiles } from '../../shared/haproxy/render-managed.ts';
 import { serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
@@ -44,7 +44,7 @@ export async function wantedFiles(
   const restamped = proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
   const wanted = {
     services: new Map<ServiceName, DesiredBackend>(),
-    files: new Map([[GLOBAL_FILE, globalFile(ports.keys.prefix, config)]]),
+    files: new Map<string, string>(),
     lastGood: new Map<string, string>(),
     unrendered: new Map<ServiceName, string>(),
     unknown: new Set<ServiceName>(),
@@ -84,6 +84,8 @@ export async function wantedFiles(
       wanted.why.set(service, `${service}: no longer configured`);
     } else wanted.unknown.add(service);
   }
+  const configs = [...wanted.services.values()].map((backend) => backend.config);
+  for (const [name, text] of sharedFiles(ports.keys.prefix, config, configs)) wanted.files.set(name, text);
   const ofAll = restamped ? ['the managed defaults changed'] : edits.global ? [`others changed ${GLOBAL_FILE}`] : [];
   return { ...wanted, reasons: shortened([...ofAll, ...wanted.why.values()]) };
 }
