@@ -58,11 +58,11 @@ describe('a child of the root', () => {
     await session.close();
     await plain.removeAll('/services/web');
     await said('a service is gone; it goes when its servers have');
-    // It still answers its checks: the last server stays, and so does the service. (The other one takes longer than a look at what has drained.)
-    const other = await HttpService.start();
-    cleanups.push(() => other.stop());
-    await system.register('later', `127.0.0.1:${other.port}`);
-    await until('a request', async () => (await asked(port, 'later.local')) === `200 ${other.port}`);
+    // It still answers its checks: the last server stays, and so does the service. Another one that left after it, with nothing to drain, has gone.
+    await plain.ensure('/services/brief');
+    await until('the other one', () => configured('brief'));
+    await plain.removeAll('/services/brief');
+    await until('the other one has gone', async () => !(await configured('brief')), { timeoutMs: 20_000 });
     expect(await configured('web')).toBe(true);
     expect(await asked(port, 'web.local')).toBe(`200 ${one.port}`);
     await one.stop();

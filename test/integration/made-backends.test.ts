@@ -83,7 +83,7 @@ describe.skipIf(!MAKES)('a new service', () => {
     await plain.removeAll('/services/web');
     await system.app.ports.queues.wakeService('web', { why: 'test', time: 0 });
     await one.stop();
-    await system.reconfigure('  none: { path: /none, check: none }');
+    await system.reconfigure('');
     await until('its backend is gone', async () => !(await system.backends()).includes('web'), { timeoutMs: 20_000 });
     await until('its file is gone', () =>
       access(fileOf('web')).then(

@@ -90,6 +90,10 @@ describe('what is rendered', () => {
         "    default_backend pointsman:nowhere",
         "",
         "backend pointsman:nowhere from pointsman-http",
+        "    # What is made at runtime is noted in a map in memory, which HAProxy has when something refers to it.",
+        "    .if version_atleast(3.4)",
+        "    http-request set-var(txn.pointsman_made) var(txn.pointsman_route),map(virt@pointsman-made)",
+        "    .endif",
         "    http-request return status 503 content-type text/plain string "The service of this host and path is not loaded yet.\\n"",
         "",
       ]
