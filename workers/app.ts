@@ -88,7 +88,7 @@ export async function closePorts(ports: Ports): Promise<void> {
 /** The roles that a config asks for when none are named. */
 export function rolesOf(config: Config): RoleName[] {
   const roles: RoleName[] = ['transition'];
-  if (config.services.length > 0) roles.unshift('watcher');
+  if (config.services.length > 0 || config.discover.length > 0) roles.unshift('watcher');
   if (config.proxies.length > 0) roles.push('reconciler', 'observer');
   if (config.dashboard !== null) roles.push('dashboard');
   return roles;
@@ -156,9 +156,9 @@ export class App {
 
   /** Takes the services of another config and how much it retains; everything else in it counts from the next start. */
   async reconfigure(config: Config): Promise<void> {
-    this.#config = { ...this.#config, services: config.services, log: config.log };
+    this.#config = { ...this.#config, services: config.services, discover: config.discover, log: config.log };
     if (this.#transition !== null) this.#transition.retain = config.log.retain;
-    await this.#watcher?.reconfigure(config.services);
+    await this.#watcher?.reconfigure(config);
   }
 
   /** Those that bring news stop first, then those that act on them. In bounded time. */

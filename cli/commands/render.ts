@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../../shared/config/config.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { ROUTES_FILE } from '../../shared/haproxy/render-http.ts';
 import { managedFiles } from '../../shared/haproxy/render-managed.ts';
+import { renderRoutes, routesOf } from '../../shared/haproxy/render-routes.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import type { CliContext } from '../context.ts';
@@ -69,7 +71,9 @@ async function renderProxy(config: Config, proxy: ProxyConfig, source: DesiredSo
   const services = await Promise.all(
     carried.map(async (service) => ({ config: service, servers: (await source?.servers(service, proxy.id)) ?? [] })),
   );
-  return { proxy, files: managedFiles({ prefix: config.redis.prefix, proxy, services }) };
+  const files = managedFiles({ prefix: config.redis.prefix, proxy, services });
+  if (proxy.http !== undefined) files.set(ROUTES_FILE, renderRoutes(routesOf(carried)));
+  return { proxy, files };
 }
 
 function print(context: CliContext, rendered: readonly Rendered[]): void {

@@ -18,7 +18,7 @@ const JSON_HELP = `
   proxies[]    proxy, pool, version, worker, oldWorkers, lastSeen, live, unreachable, dirty, lastReload { at, reason, failed },
                hearing { by (ring | poll), detail }, breaker (null, or state, detail, since, nextTry),
                backends[] service, state, since, revision, detail, nextTry, overrides[] { server, instance, what, since }
-  watchers[]   watcher, leader, lastSeen, live, connected, since, problem, services, troubled[] { service, why (path | stale), detail }
+  watchers[]   watcher, leader, lastSeen, live, connected, since, problem, services, troubled[] { service, why (path | stale | refused), detail }
   queues[]     queue, waiting, active, delayed, failed
   rollout      reloading[] (proxies that reload, or have yet to prove it), stopped[] what (a service; null: the managed defaults), proxy, reason, at, done, of
 Exit code 0; 1 when Redis does not answer.`;

@@ -17,6 +17,7 @@ import { commandText } from '../../shared/plan/command-text.ts';
 import type { Ports } from '../../workers/app.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
 import { rejectionOf } from '../../workers/reconciler/reload-request.ts';
+import { RoutePass } from '../../workers/reconciler/route-pass.ts';
 import { look } from '../../workers/reconciler/service-pass.ts';
 import { type OverrideStatus, overridesStatus } from '../status/overrides.ts';
 import { type BackendStatus, backendStatus } from '../status/report.ts';
@@ -73,10 +74,11 @@ export async function planProxy(config: ProxyConfig, ports: Ports): Promise<Prox
       if (proxy.stopping) throw stopping(config.id, proxy.identity.pid);
       agent.forms.read((await ports.proxies.state(config.id))['forms'] ?? '', proxy.identity);
       const carried = await services(agent, proxy);
+      const routes = RoutePass.of(agent, connection, proxy.identity, true);
       const plans: ServicePlan[] = [];
       let settled = 0;
       for (const service of carried) {
-        const plan = await planService(agent, connection, proxy, service);
+        const plan = await planService({ agent, connection, proxy, routes }, service);
         if (plan === 'gone') continue;
         if (plan === 'settled' || isQuietService(plan)) settled += 1;
         if (plan !== 'settled') plans.push(plan);
@@ -117,11 +119,10 @@ async function services(agent: ProxyAgent, proxy: ObservedProxy): Promise<Servic
 
 /** settled: nothing is to be done · gone: there is nothing of it, neither desired nor in HAProxy. */
 async function planService(
-  agent: ProxyAgent,
-  connection: Parameters<typeof look>[0]['connection'],
-  proxy: ObservedProxy,
+  context: Parameters<typeof look>[0] & { readonly routes: RoutePass | null },
   service: ServiceName,
 ): Promise<ServicePlan | 'settled' | 'gone'> {
+  const { agent, proxy, routes } = context;
   const { config, ports } = agent;
   const nothing = { service, commands: [], waiting: [], reload: null, blocked: null, overrides: [] };
   const { known, backend: desired } = await ports.desired.read(service);
@@ -134,19 +135,27 @@ async function planService(
   }
   const stored = await ports.proxies.backend(config.id, service);
   const before = stored === null ? null : ((JSON.parse(stored) as BackendSnapshot).context.looked ?? null);
-  const { plan, looked } = await look({ agent, connection, proxy }, service, desired, before);
+  const { plan, looked, observed, section } = await look(context, service, desired, before);
   const overrides = overridesStatus(looked);
+  const routed = await routes?.changes(service, observed === null ? null : (desired?.config ?? null));
+  const whole = [
+    ...(section === undefined
+      ? []
+      : [{ command: section, reason: desired === null ? 'the service is no longer configured' : 'it is not there' }]),
+    ...(routed?.changes ?? []).map((change) => ({ command: routes?.command(change) ?? '', reason: 'its route' })),
+  ];
   const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
-  if (isEmpty(plan) && !restamped) return desired === null ? 'gone' : overrides.length === 0 ? 'settled' : { ...nothing, overrides };
+  if (isEmpty(plan) && !restamped && whole.length === 0 && !routed?.blocked)
+    return desired === null ? 'gone' : overrides.length === 0 ? 'settled' : { ...nothing, overrides };
   const reload = plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null);
   const refused =
     reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));
   return {
     service,
-    commands: plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })),
+    commands: [...plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })), ...whole],
     waiting: plan.waiting,
     reload,
-    blocked: plan.blocked ?? refused?.message ?? null,
+    blocked: plan.blocked ?? refused?.message ?? routed?.blocked ?? null,
     overrides,
   };
 }

@@ -144,12 +144,17 @@ function watcherRows(watchers: readonly WatcherStatus[], now: number): Row[] {
     const { watcher: id, leader, lastSeen, connected, since, problem, services, troubled } = watcher;
     const standing = `${connected ? 'connected' : 'CUT OFF'} for ${ageText(now - since)}${problem === null ? '' : `: ${problem}`}`;
     const waiting = troubled.filter(({ why }) => why === 'stale').map(({ service, detail }) => `${service}: ${detail}`);
+    const refused = troubled.filter(({ why }) => why === 'refused').map(({ service, detail }) => `${service} ${detail}`);
+    const texts = [
+      ...(waiting.length === 0 ? [] : [`not read: ${waiting.slice(0, 5).join('; ')}`]),
+      ...(refused.length === 0 ? [] : [`refused: ${refused.slice(0, 5).join('; ')}`]),
+    ];
     return [
       id,
       leader ? 'leads' : 'stands by',
       { text: `${ageText(now - lastSeen)} ago`, tone: watcher.live ? 'plain' : 'bad' },
       { text: watcher.live ? standing : 'unknown', tone: watcher.live && !connected ? 'bad' : 'plain' },
-      waiting.length === 0 ? String(services) : { text: `${services}, not read: ${waiting.slice(0, 5).join('; ')}`, tone: 'bad' },
+      texts.length === 0 ? String(services) : { text: `${services}, ${texts.join('; ')}`, tone: waiting.length > 0 ? 'bad' : 'warning' },
     ];
   });
 }

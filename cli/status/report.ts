@@ -115,7 +115,7 @@ export interface WatcherStatus {
   readonly problem: string | null;
   readonly services: number;
   /** Services that it cannot read (stale), or whose path is not there. */
-  readonly troubled: readonly { readonly service: string; readonly why: 'path' | 'stale'; readonly detail: string }[];
+  readonly troubled: readonly { readonly service: string; readonly why: 'path' | 'stale' | 'refused'; readonly detail: string }[];
 }
 
 export interface BackendStatus {

@@ -69,9 +69,11 @@ function watcherAlarms({ watchers, services, at }: StatusReport): string[] {
   const leading = connected.find(({ leader }) => leader);
   if (leading === undefined) return ['no watcher LEADS yet'];
   const waiting = leading.troubled.filter(({ why }) => why === 'path').length;
-  const stale = leading.troubled.length - waiting;
+  const stale = leading.troubled.filter(({ why }) => why === 'stale').length;
+  const refused = leading.troubled.filter(({ why }) => why === 'refused').length;
   return [
     ...(waiting > 0 ? [waiting === 1 ? '1 service WAITS for its path' : `${waiting} services WAIT for their paths`] : []),
+    ...(refused > 0 ? [`${count(refused, 'child', 'children')} of discovered roots REFUSED`] : []),
     ...(stale > 0 ? [`${count(stale, 'service')} NOT READ at the moment`] : []),
   ];
 }

@@ -1,11 +1,13 @@
 /** PURE. The effective config: every default filled in, times in ms, lists sorted by name. What the program runs on. */
 
-import type { ProxyConfig, ReloadWay, RuntimeAddress } from '../model/proxy-config.ts';
+import type { DiscoverConfig } from '../model/discover.ts';
+import type { ProxyConfig, ReloadWay, RuntimeAddress, SharedFrontend } from '../model/proxy-config.ts';
 import type { Retain } from '../model/retain.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { LogLevel } from '../observability/logger.ts';
 import type { ListenAddress } from './address.ts';
-import { serviceConfig } from './effective-service.ts';
+import type { DiscoverSection } from './discover-schema.ts';
+import { discoverConfig, serviceConfig } from './effective-service.ts';
 import type { DashboardSection, HaproxySection, LogSection, ProxySection, RedisSection, ZookeeperSection } from './schema.ts';
 import type { ServiceSection } from './service-schema.ts';
 
@@ -21,6 +23,8 @@ export interface Config {
   readonly redis: { readonly url: string; readonly prefix: string };
   readonly proxies: readonly ProxyConfig[];
   readonly services: readonly ServiceConfig[];
+  /** Where services are found by themselves. */
+  readonly discover: readonly DiscoverConfig[];
   readonly dashboard: { readonly listen: ListenAddress } | null;
   readonly log: { readonly level: LogLevel; readonly retain: Retain };
 }
@@ -32,24 +36,27 @@ export interface Sections {
   readonly haproxy: HaproxySection;
   readonly proxies: ReadonlyMap<string, ProxySection>;
   readonly services: ReadonlyMap<string, ServiceSection>;
+  readonly discover: readonly DiscoverSection[];
   readonly dashboard: DashboardSection | null;
   readonly log: LogSection;
 }
 
 export function effectiveConfig(file: string | null, sections: Sections): Config {
   const { zookeeper, redis, haproxy } = sections;
+  const discover = sections.discover.map((entry) => discoverConfig(entry, haproxy));
   return {
     file,
     zookeeper: { connect: zookeeper.connect, root: zookeeper.root, sessionTimeout: zookeeper.sessionTimeout, auth: zookeeper.auth ?? null },
     redis: { url: redis.url, prefix: redis.prefix },
-    proxies: byName(sections.proxies).map(([id, proxy]) => proxyConfig(id, proxy, haproxy)),
+    proxies: byName(sections.proxies).map(([id, proxy]) => proxyConfig(id, proxy, haproxy, discover)),
     services: byName(sections.services).map(([name, service]) => serviceConfig(name, service, haproxy)),
+    discover,
     dashboard: sections.dashboard === null ? null : { listen: sections.dashboard.listen },
     log: { level: sections.log.level, retain: sections.log.retain },
   };
 }
 
-function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): ProxyConfig {
+function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection, discover: readonly DiscoverConfig[]): ProxyConfig {
   return {
     id,
     binary: haproxy.binary,
@@ -62,10 +69,16 @@ function proxyConfig(id: string, proxy: ProxySection, haproxy: HaproxySection): 
     pool: proxy.pool ?? id,
     services: [...proxy.services].sort(),
     override: haproxy.override,
+    ...(proxy.http === undefined || proxy.runtimeOnly ? {} : { http: sharedFrontend(proxy.http.listen, discover) }),
     defaults: haproxy.defaults,
     reloadPolicy: haproxy.reload,
     rollout: haproxy.rollout,
   };
+}
+
+function sharedFrontend(listen: string, discover: readonly DiscoverConfig[]): SharedFrontend {
+  const likes = discover.flatMap(({ like, host }) => (host === null ? [] : [{ ...like, listen: null, host }]));
+  return likes.length === 0 ? { listen } : { listen, likes };
 }
 
 function runtimeAddress({ runtime, runtimeTls }: ProxySection): RuntimeAddress {

@@ -2,9 +2,11 @@
  * PURE. A service as the program runs it. What is off is left out, so that a config that says nothing of an option reads, and is published, as it was before
  * there was the option.
  */
+import type { DiscoverConfig } from '../model/discover.ts';
 import type { AgentCheck, ServerOptions, ServerTls } from '../model/server-options.ts';
 import type { CheckConfig, HttpCheck, ServiceConfig } from '../model/service-config.ts';
 import type { CheckSection } from './check-schema.ts';
+import type { DiscoverSection } from './discover-schema.ts';
 import type { HaproxySection } from './schema.ts';
 import type { ServerSection } from './server-schema.ts';
 import type { ServiceSection } from './service-schema.ts';
@@ -16,6 +18,7 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
     path: service.path,
     format: service.format,
     listen: service.listen ?? null,
+    ...said<Pick<ServiceConfig, 'host' | 'pathPrefix'>>({ host: service.host, pathPrefix: service.pathPrefix }),
     mode: service.mode,
     balance: service.balance,
     check: checkConfig(service.check),
@@ -42,6 +45,11 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
     allow: { ...service.allow, cidrs: [...service.allow.cidrs].sort() },
     maxInstances: service.maxInstances,
   };
+}
+
+export function discoverConfig({ root, children, host, like, maxServices }: DiscoverSection, haproxy: HaproxySection): DiscoverConfig {
+  const { name: _name, path: _path, listen: _listen, ...template } = serviceConfig('', { ...like, path: '' }, haproxy);
+  return { root, children: children ?? null, host: host ?? null, like: template, maxServices };
 }
 
 function serverOptions({ maxConn, tls, agent, ...options }: ServerSection): ServerOptions {

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isPathPrefix, isRouteHost } from '../model/route.ts';
 import { isHost } from './address.ts';
 import { BALANCE, BALANCE_EXPECTED, BALANCE_WITH_ARGUMENTS, balanceRefusal } from './balance.ts';
 import { parsed, Refused } from './values.ts';
@@ -70,6 +71,17 @@ export function statusCodes() {
 
 export function hostName() {
   return parsed('a host name such as inventory.internal', /^[A-Za-z0-9._-]{1,253}$/, (text) => (isHost(text) ? text : null));
+}
+
+/** A host of the shared HTTP frontend, in lower case. */
+export function routeHost() {
+  const expected = 'a host name such as inventory.local, without a port';
+  return parsed(expected, /^[A-Za-z0-9._-]{1,253}$/, (text) => (isRouteHost(text.toLowerCase()) ? text.toLowerCase() : null));
+}
+
+export function pathPrefix() {
+  const expected = 'a path such as /inventory, of letters, digits and `._~-`, without a slash at the end';
+  return parsed(expected, /^\/[A-Za-z0-9._~/-]{0,255}$/, (text) => (isPathPrefix(text) ? text : null));
 }
 
 export function ipAddress() {

@@ -49,6 +49,7 @@ export function keysTable(): string {
 }
 
 function rowsOf(node: Node, path: readonly string[]): string[] {
+  if (node.items?.properties !== undefined) return rowsOf(node.items, [...path.slice(0, -1), `${path.at(-1)}[]`]);
   const map = [node, ...(node.anyOf ?? [])].find((one) => one.properties !== undefined || typeof one.additionalProperties === 'object');
   if (map === undefined) return [];
   if (typeof map.additionalProperties === 'object')

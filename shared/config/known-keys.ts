@@ -12,6 +12,7 @@ export function knownKeys(path: KeyPath): readonly string[] {
 
 function below(schema: z.core.$ZodType, part: PropertyKey): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodObject) return schema.shape[String(part)];
+  if (schema instanceof z.ZodArray) return schema.element;
   return schema instanceof z.ZodRecord ? schema.valueType : undefined;
 }
 

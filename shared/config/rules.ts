@@ -7,13 +7,14 @@ import { posix } from 'node:path';
 import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, parseListen } from './address.ts';
 import { needsHttp } from './balance.ts';
 import { ListenClaims } from './listen-claims.ts';
+import { discovery, routes, sharedFrontend } from './route-rules.ts';
 import { type DashboardSection, type ProxySection, proxySchema } from './schema.ts';
 import { child, type PartialSections, validKeys } from './sections.ts';
 import { serviceOptions } from './service-rules.ts';
 import { type ServiceSection, serviceSchema } from './service-schema.ts';
 
 export interface RuleBreach {
-  readonly path: readonly string[];
+  readonly path: readonly (string | number)[];
   readonly found: string;
   readonly expected: string;
 }
@@ -23,24 +24,31 @@ type Entries<T> = ReadonlyMap<string, T>;
 /** `raw` is the plain value of the file, `valid` its sections that are valid by themselves. */
 export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
   const proxies = validKeys(proxySchema, child(raw, 'proxies'));
+  const services = validKeys(serviceSchema, child(raw, 'services'));
   return [
-    ...listeners(valid.dashboard, validKeys(serviceSchema, child(raw, 'services'))),
+    ...listeners(valid.dashboard, services, proxies),
+    ...routes(services),
     ...dashboardOffLoopback(valid.dashboard),
-    ...[...valid.services].flatMap(([name, service]) => twoChecks(name, service)),
-    ...[...valid.services].flatMap(([name, service]) => httpHash(name, service)),
-    ...[...valid.services].flatMap(([name, service]) => serviceOptions(name, service)),
+    ...[...valid.services].flatMap(([name, service]) => ofOne(['services', name], service)),
+    ...(valid.discover ?? []).flatMap(({ like }, index) => ofOne(['discover', index, 'like'], like)),
+    ...discovery(valid.discover ?? []),
     ...[...valid.proxies].flatMap(([id, proxy]) => [
       ...waysToReload(id, proxy),
       ...files(id, proxy),
       ...ownSocket(id, proxy),
       ...tlsKeys(id, proxy),
+      ...sharedFrontend(id, proxy),
     ]),
     ...sharedSockets(proxies),
     ...sharedFolders(proxies),
   ];
 }
 
-function listeners(dashboard: DashboardSection | null, services: Entries<Partial<ServiceSection>>): RuleBreach[] {
+function listeners(
+  dashboard: DashboardSection | null,
+  services: Entries<Partial<ServiceSection>>,
+  proxies: Entries<Partial<ProxySection>>,
+): RuleBreach[] {
   const taken = new ListenClaims();
   const found: RuleBreach[] = [];
   const claim = (address: ListenAddress, owner: string, path: readonly string[]): void => {
@@ -54,6 +62,10 @@ function listeners(dashboard: DashboardSection | null, services: Entries<Partial
     const address = service.listen === undefined ? null : parseListen(service.listen);
     if (address !== null) claim(address, `service ${name}`, ['services', name, 'listen']);
   }
+  for (const [id, { http, runtimeOnly }] of proxies) {
+    const address = http === undefined || runtimeOnly === true ? null : parseListen(http.listen);
+    if (address !== null) claim(address, `the shared frontend of proxy ${id}`, ['proxies', id, 'http', 'listen']);
+  }
   return found;
 }
 
@@ -63,16 +75,18 @@ function dashboardOffLoopback(dashboard: DashboardSection | null): RuleBreach[] 
   return [{ path: ['dashboard', 'listen'], found: formatListen(dashboard.listen), expected }];
 }
 
-function twoChecks(name: string, service: ServiceSection): RuleBreach[] {
-  if (service.check === 'none' || service.check.http === undefined || service.check.tcp === undefined) return [];
-  return [{ path: ['services', name, 'check'], found: 'http and tcp', expected: 'one of them' }];
+function ofOne(at: RuleBreach['path'], service: Omit<ServiceSection, 'path'>): RuleBreach[] {
+  return [...twoChecks(at, service), ...httpHash(at, service), ...serviceOptions(at, service)];
 }
 
-function httpHash(name: string, service: ServiceSection): RuleBreach[] {
+function twoChecks(at: RuleBreach['path'], service: Omit<ServiceSection, 'path'>): RuleBreach[] {
+  if (service.check === 'none' || service.check.http === undefined || service.check.tcp === undefined) return [];
+  return [{ path: [...at, 'check'], found: 'http and tcp', expected: 'one of them' }];
+}
+
+function httpHash(at: RuleBreach['path'], service: Omit<ServiceSection, 'path'>): RuleBreach[] {
   if (service.mode === 'http' || !needsHttp(service.balance)) return [];
-  return [
-    { path: ['services', name, 'balance'], found: `${service.balance} with mode tcp`, expected: 'an algorithm that looks at no request' },
-  ];
+  return [{ path: [...at, 'balance'], found: `${service.balance} with mode tcp`, expected: 'an algorithm that looks at no request' }];
 }
 
 function waysToReload(id: string, proxy: ProxySection): RuleBreach[] {

@@ -4,6 +4,7 @@
  * it is refused as unknown. Rules across keys are in rules.ts.
  */
 import { z } from 'zod';
+import { discoverSchema } from './discover-schema.ts';
 import * as haproxyValue from './haproxy-values.ts';
 import { serviceSchema } from './service-schema.ts';
 import * as value from './values.ts';
@@ -133,6 +134,10 @@ export const proxySchema = value.map({
     .prefault(false)
     .describe('No files and no reloads: only the runtime socket. The keys for those are then not used.'),
   pool: value.nameText().optional().describe("The workers that reach this proxy. Default: the proxy's id."),
+  http: value
+    .map({ listen: value.listen().describe('Its address and port.') })
+    .optional()
+    .describe('The shared HTTP frontend: where the services with `host` or `pathPrefix` are reached.'),
   services: value.list(value.nameGlob(), 1, GLOBS_MAX).prefault(['*']).describe('The services that this proxy carries, by name or glob.'),
 });
 
@@ -160,12 +165,13 @@ export const configSchema = value.map({
   haproxy: haproxy.nullish().describe('Defaults for every proxy.'),
   proxies: value.named(proxySchema, 'proxies').nullish().describe('The HAProxies that this host reaches.'),
   services: value.named(serviceSchema, 'services').nullish().describe('The services, each a backend (and frontend) of that name.'),
+  discover: discoverSchema.nullish().describe('Services that are found by themselves. A configured service of that name or path wins.'),
   dashboard: dashboard.nullish().describe('The dashboard; absent: none.'),
   log: log.nullish().describe('Logging.'),
 });
 
 /** The sections in their own right, so that one bad section does not keep the others from being checked. */
-export const sectionSchemas = { zookeeper, redis, haproxy, dashboard, log } as const;
+export const sectionSchemas = { zookeeper, redis, haproxy, discover: discoverSchema, dashboard, log } as const;
 
 export type ZookeeperSection = z.output<typeof zookeeper>;
 export type RedisSection = z.output<typeof redis>;

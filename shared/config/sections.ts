@@ -14,13 +14,20 @@ export function validSections(raw: unknown): PartialSections {
     haproxy: validated(sectionSchemas.haproxy, child(raw, 'haproxy') ?? {}),
     proxies: validEntries(proxySchema, child(raw, 'proxies')),
     services: validEntries(serviceSchema, child(raw, 'services')),
+    discover: validated(sectionSchemas.discover, child(raw, 'discover') ?? []),
     dashboard: validated(sectionSchemas.dashboard, child(raw, 'dashboard')),
     log: validated(sectionSchemas.log, child(raw, 'log') ?? {}),
   };
 }
 
 export function isComplete(sections: PartialSections): sections is Sections {
-  return sections.zookeeper !== null && sections.redis !== null && sections.haproxy !== null && sections.log !== null;
+  return (
+    sections.zookeeper !== null &&
+    sections.redis !== null &&
+    sections.haproxy !== null &&
+    sections.discover !== null &&
+    sections.log !== null
+  );
 }
 
 /** What a map or list has of its own under `key`. */

@@ -2,11 +2,12 @@
 import type { RuleBreach } from './rules.ts';
 import type { ServiceSection } from './service-schema.ts';
 
-export function serviceOptions(name: string, service: ServiceSection): RuleBreach[] {
+/** `at`: where the options stand. */
+export function serviceOptions(at: RuleBreach['path'], service: Omit<ServiceSection, 'path'>): RuleBreach[] {
   const { check, server, mode, cookie } = service;
   const found: RuleBreach[] = [];
   const breach = (path: readonly string[], what: string, expected: string): void => {
-    found.push({ path: ['services', name, ...path], found: what, expected });
+    found.push({ path: [...at, ...path], found: what, expected });
   };
   if (check !== 'none') {
     for (const key of ['host', 'headers', 'expect'] as const) {

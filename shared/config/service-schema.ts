@@ -18,6 +18,16 @@ export const serviceSchema = value.map({
   path: value.znodePath().describe("The parent of the instances' znodes, under the chroot if there is one."),
   format: value.word(['auto', 'address']).prefault('auto').describe('How registrations are read. `auto` looks at each one.'),
   listen: value.listen().optional().describe("The frontend's address and port. Without it the service is a backend only."),
+  host: haproxyValue
+    .routeHost()
+    .optional()
+    .describe('Requests for this host come to it through the shared HTTP frontend (`proxies.<id>.http`), in whatever case they write it.'),
+  pathPrefix: haproxyValue
+    .pathPrefix()
+    .optional()
+    .describe(
+      'Of these, or of all hosts that no service has, those at or below this path: the longest prefix wins. The path stays as it is.',
+    ),
   mode: value.word(['http', 'tcp']).prefault('http').describe("HAProxy's mode."),
   balance: haproxyValue
     .balance()

@@ -6,9 +6,12 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assert, PointsmanError } from '../errors.ts';
+import { assert } from '../errors.ts';
+import { isCode, notOurs, wrap } from './folder-errors.ts';
 import { MANAGED_HEADER } from './render-global.ts';
+import { ROUTES_FILE } from './render-http.ts';
 import { GLOBAL_FILE, serviceOfFile } from './render-managed.ts';
+import { SHAPES_FILE } from './render-shapes.ts';
 
 /** Owner and group: the files name addresses, never secrets, but are nobody else's business. */
 const FILE_MODE = 0o640;
@@ -70,6 +73,18 @@ export async function writeManaged(folder: string, name: string, content: string
 export async function readManagedFile(folder: string, name: string): Promise<string | null> {
   const text = await readText(join(folder, name));
   return text !== null && isOurs(name, text) ? text : null;
+}
+
+/** Removes one of our files, if it is there. */
+export async function removeManaged(folder: string, name: string): Promise<void> {
+  if (!(await isThere(folder, name))) return;
+  await wrap(join(folder, name), () => unlink(join(folder, name)));
+  await syncFolder(folder);
+}
+
+/** Whether the folder has a file of ours of this name. */
+export async function isThere(folder: string, name: string): Promise<boolean> {
+  return (await readManagedFile(folder, name)) !== null;
 }
 
 /** Keeps the refused contents beside as `<file>.rejected`, for people to look at, and removes those of files that are refused no longer. */
@@ -139,7 +154,7 @@ function isOurs(name: string, text: string): boolean {
 }
 
 function hasOurName(name: string): boolean {
-  return name === GLOBAL_FILE || serviceOfFile(name) !== null;
+  return [GLOBAL_FILE, SHAPES_FILE, ROUTES_FILE].includes(name) || serviceOfFile(name) !== null;
 }
 
 async function configFiles(folder: string): Promise<string[]> {
@@ -214,35 +229,5 @@ async function syncFolder(folder: string): Promise<void> {
     } finally {
       await handle.close();
     }
-  });
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** What waiting alone can mend. */
-const TRANSIENT = ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EIO', 'EAGAIN', 'EINTR', 'ENOMEM'];
-
-async function wrap<T>(path: string, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    if (error instanceof PointsmanError || !(error instanceof Error)) throw error;
-    const transient = TRANSIENT.some((code) => isCode(error, code));
-    throw new PointsmanError('FILE_WRITE_FAILED', `cannot use ${path}: ${error.message}`, {
-      hint: transient
-        ? 'the file on disk is as it was, and HAProxy goes on through its runtime API; make room, then it is written by itself'
-        : 'let the user that runs pointsman read and write this folder, with plain files in it; the file on disk is as it was',
-      retry: transient ? 'transient' : 'after',
-      cause: error,
-    });
-  }
-}
-
-function notOurs(path: string): PointsmanError {
-  return new PointsmanError('FILE_WRITE_FAILED', `${path} was not written by pointsman`, {
-    hint: 'move it to another folder; pointsman replaces only files that begin with its own header',
-    retry: 'after',
   });
 }

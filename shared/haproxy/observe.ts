@@ -9,6 +9,7 @@ import type { ObservedBackend, WorkerIdentity } from '../model/observed.ts';
 import { askedCapabilities } from './asked-capabilities.ts';
 import type { RuntimeConnection } from './connection.ts';
 import { isOthers } from './installation.ts';
+import { parseMade, parseMadeOne } from './parse-made.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseLoaded, parseVariable } from './parse-process.ts';
 import { parseServerConnections, parseStatisticLimits, parseStatisticSessions } from './parse-sessions.ts';
 import { READ, withoutNotices } from './protocol.ts';
@@ -44,7 +45,7 @@ export interface ObservedProxy extends Worker {
 }
 
 export async function observeProxy(connection: RuntimeConnection): Promise<ObservedProxy> {
-  return proxyOf(connection, (await ask(connection, OF_PROXY)) as [string, string, string]);
+  return proxyOf(connection, (await ask(connection, OF_PROXY)) as unknown as OfProxy);
 }
 
 /** The worker, and one backend as observeBackend gives it; null too when its state cannot be read: that is its own trouble, and not the worker's. */
@@ -53,9 +54,8 @@ export async function observeProxyAndBackend(
   backend: string,
 ): Promise<{ proxy: ObservedProxy; backend: ObservedBackend | null }> {
   const replies = await ask(connection, [...OF_PROXY, ...ofBackend(backend)]);
-  const [info, environment, names, state, variable] = replies as [string, string, string, string, string];
-  const proxy = await proxyOf(connection, [info, environment, names]);
-  return { proxy, backend: await backendOf(backend, [state, variable]).catch(unreadable) };
+  const proxy = await proxyOf(connection, replies.slice(0, OF_PROXY.length) as unknown as OfProxy);
+  return { proxy, backend: await backendOf(backend, replies.slice(OF_PROXY.length) as unknown as OfBackend).catch(unreadable) };
 }
 
 function unreadable(error: unknown): null {
@@ -65,13 +65,12 @@ function unreadable(error: unknown): null {
 
 const NOT_LOADED = { structure: null, form: null, owner: null };
 
-const OF_PROXY = [READ.info, READ.environment, READ.backends];
+const OF_PROXY = [READ.info, READ.environment, READ.backends, READ.made];
+type OfProxy = readonly [info: string, environment: string, names: string, made: string];
 
-async function proxyOf(
-  connection: RuntimeConnection,
-  [info, environment, names]: readonly [string, string, string],
-): Promise<ObservedProxy> {
-  const { stamp, structures: loaded } = parseEnvironment(environment);
+async function proxyOf(connection: RuntimeConnection, [info, environment, names, made]: OfProxy): Promise<ObservedProxy> {
+  const { stamp, structures: ofFiles } = parseEnvironment(environment);
+  const loaded = new Map([...ofFiles, ...parseMade(made)]);
   const backends = new Set(parseBackends(names));
   const structures = new Map(
     [...loaded].flatMap(([backend, { structure, owner }]) =>
@@ -84,19 +83,23 @@ async function proxyOf(
 
 /** null: no such backend. */
 export async function observeBackend(connection: RuntimeConnection, backend: string): Promise<ObservedBackend | null> {
-  return backendOf(backend, (await ask(connection, ofBackend(backend))) as [string, string]);
+  return backendOf(backend, (await ask(connection, ofBackend(backend))) as unknown as OfBackend);
 }
+
+type OfBackend = readonly [state: string, variable: string, made: string];
 
 function ofBackend(backend: string): string[] {
-  return [READ.serversOf(backend), READ.structureOf(backend)];
+  return [READ.serversOf(backend), READ.structureOf(backend), READ.madeOf(backend)];
 }
 
-async function backendOf(backend: string, [state, variable]: readonly [string, string]): Promise<ObservedBackend | null> {
+/** What was made later counts, not what a variable says that outlived its file. */
+async function backendOf(backend: string, [state, variable, made]: OfBackend): Promise<ObservedBackend | null> {
   const backends = await serversInParts(state);
   if (backends === null) return null;
   const value = parseVariable(variable);
-  const loaded = value === null ? NOT_LOADED : parseLoaded(value);
-  return { name: backend, ...loaded, servers: backends.get(backend) ?? new Map() };
+  const atRuntime = parseMadeOne(made);
+  const loaded = atRuntime ?? (value === null ? NOT_LOADED : parseLoaded(value));
+  return { name: backend, ...loaded, servers: backends.get(backend) ?? new Map(), ...(atRuntime === null ? {} : { made: true }) };
 }
 
 /** The worker, and those of these backends that it has. */
@@ -104,14 +107,11 @@ export async function observeSome(
   connection: RuntimeConnection,
   backends: readonly string[],
 ): Promise<{ worker: Worker; backends: ReadonlyMap<string, ObservedBackend> }> {
-  const [info, stamp, ...replies] = (await ask(connection, [READ.info, READ.stamp, ...backends.flatMap(ofBackend)])) as [
-    string,
-    string,
-    ...string[],
-  ];
+  const lines = [READ.info, READ.stamp, ...backends.flatMap(ofBackend)];
+  const [info = '', stamp = '', ...replies] = await ask(connection, lines);
   const observed = new Map<string, ObservedBackend>();
   for (const [index, backend] of backends.entries()) {
-    const found = await backendOf(backend, [replies[index * 2] ?? '', replies[index * 2 + 1] ?? '']);
+    const found = await backendOf(backend, replies.slice(index * 3, index * 3 + 3) as unknown as OfBackend);
     if (found !== null) observed.set(backend, found);
   }
   return { worker: worker(info, parseVariable(stamp)), backends: observed };
@@ -121,19 +121,20 @@ export async function observeSome(
 export async function observeAll(
   connection: RuntimeConnection,
 ): Promise<{ worker: ObservedProxy; backends: ReadonlyMap<string, ObservedBackend> }> {
-  const [info, environment, names, state] = (await ask(connection, [...OF_PROXY, READ.servers])) as [string, string, string, string];
-  return { worker: await proxyOf(connection, [info, environment, names]), backends: await backendsOf(state, environment, names) };
+  const [state = '', ...ofProxy] = await ask(connection, [READ.servers, ...OF_PROXY]);
+  const told = ofProxy as unknown as OfProxy;
+  return { worker: await proxyOf(connection, told), backends: await backendsOf(state, told) };
 }
 
 /** Every backend in one reply: for a full pass. */
 export async function observeBackends(connection: RuntimeConnection): Promise<ReadonlyMap<string, ObservedBackend>> {
-  const [state, environment, names] = (await ask(connection, [READ.servers, READ.environment, READ.backends])) as [string, string, string];
-  return backendsOf(state, environment, names);
+  const [state = '', ...told] = await ask(connection, [READ.servers, ...OF_PROXY]);
+  return backendsOf(state, told as unknown as OfProxy);
 }
 
-async function backendsOf(state: string, environment: string, names: string): Promise<Map<string, ObservedBackend>> {
+async function backendsOf(state: string, [, environment, names, made]: OfProxy): Promise<Map<string, ObservedBackend>> {
   const servers = (await serversInParts(state)) ?? new Map();
-  const { structures } = parseEnvironment(environment);
+  const structures = new Map([...parseEnvironment(environment).structures, ...parseMade(made)]);
   const observed = new Map<string, ObservedBackend>();
   for (const name of parseBackends(names)) {
     observed.set(name, { name, ...(structures.get(name) ?? NOT_LOADED), servers: servers.get(name) ?? new Map() });

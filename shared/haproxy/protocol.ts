@@ -8,6 +8,9 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { Command, Outcome } from '../plan/command.ts';
 import { type Line, type LineClass, linesOf, name, whole } from './encode.ts';
 
+/** The map in the memory of a worker of what was made in it: backend -> `<structure>.<form>`. */
+export const MADE_MAP = 'virt@pointsman-made';
+
 /** Lines that only read. */
 export const READ = {
   info: 'show info',
@@ -17,6 +20,8 @@ export const READ = {
   commands: 'help',
   serverWords: 'add server help',
   servers: 'show servers state',
+  made: `show map ${MADE_MAP}`,
+  madeOf: (backend: string): string => `get map ${MADE_MAP} ${name(backend)}`,
   structureOf: (backend: string): string => `show env POINTSMAN_SERVICE_${name(backend)}`,
   serversOf: (backend: string): string => `show servers state ${name(backend)}`,
   connectionsOf: (backend: string): string => `show servers conn ${name(backend)}`,

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { assert } from '../errors.ts';
 import type { ProxyId } from '../model/ids.ts';
 import type { ProxyDefaults, ReloadPolicy, SocketAddress } from '../model/proxy-config.ts';
+import { type HttpInput, httpFrontendLines } from './render-http.ts';
 import { countWord, isRetryOn, nameWord, socketWord, timeWord } from './render-words.ts';
 
 /** How every managed file begins; a file that does not is not ours, and is left alone. */
@@ -41,6 +42,8 @@ export interface GlobalInput {
   readonly policy: ReloadPolicy;
   /** From `stampOf` with the same values. */
   readonly stamp: string;
+  /** The shared frontend, if there is one. */
+  readonly http?: HttpInput;
   /** Absent: a base file that opens the runtime socket and says where logs go. */
   readonly alone?: Alone;
 }
@@ -58,7 +61,7 @@ const WITH_BASE: Alone = { socket: null, logs: true };
 /** The content of `00-pointsman.cfg`. */
 export function renderGlobal(input: GlobalInput): string {
   assert(STAMP.test(input.stamp), `a stamp must be plain, not ${JSON.stringify(input.stamp)}`);
-  const { prefix, proxy, defaults, policy, alone = WITH_BASE } = input;
+  const { prefix, proxy, defaults, policy, http, alone = WITH_BASE } = input;
   assert(STAMP.test(prefix), `a prefix must be plain, not ${JSON.stringify(prefix)}`);
   const lines = [
     MANAGED_HEADER,
@@ -90,6 +93,7 @@ export function renderGlobal(input: GlobalInput): string {
     ...tcpDefaults(defaults),
     ...logLines('tcp', alone),
     '',
+    ...(http === undefined ? [] : httpFrontendLines(http)),
   ];
   return lines.join('\n');
 }
@@ -98,9 +102,8 @@ export function renderGlobal(input: GlobalInput): string {
  * `<prefix>/<proxy>/<hash>`: which installation and proxy, and a hash of everything else in the file. A worker whose stamp differs runs with another
  * global file, or without ours.
  */
-export function stampOf(prefix: string, proxy: ProxyId, defaults: ProxyDefaults, policy: ReloadPolicy, alone: Alone = WITH_BASE): string {
-  const content = renderGlobal({ prefix, proxy, defaults, policy, alone, stamp: 'none' });
-  return `${prefix}/${proxy}/${shortHash(content)}`;
+export function stampOf(input: Omit<GlobalInput, 'stamp'>): string {
+  return `${input.prefix}/${input.proxy}/${shortHash(renderGlobal({ ...input, stamp: 'none' }))}`;
 }
 
 /** The part of the defaults that a service of this mode inherits, as text. */

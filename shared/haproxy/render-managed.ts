@@ -3,21 +3,26 @@ import { assert } from '../errors.ts';
 import { isName, type ServiceName } from '../model/ids.ts';
 import type { ProxyConfig } from '../model/proxy-config.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
-import { type Alone, renderGlobal, stampOf } from './render-global.ts';
+import { type Alone, type GlobalInput, renderGlobal, stampOf } from './render-global.ts';
 import { type RenderedServer, renderService, serviceFileName, structureOf } from './render-service.ts';
+import { renderShapes, SHAPES_FILE } from './render-shapes.ts';
 
 export const GLOBAL_FILE = '00-pointsman.cfg';
 
 export interface ManagedInput {
   /** `redis.prefix` */
   readonly prefix: string;
-  readonly proxy: Pick<ProxyConfig, 'id' | 'runtime' | 'base' | 'start' | 'defaults' | 'reloadPolicy'>;
+  readonly proxy: Pick<ProxyConfig, 'id' | 'runtime' | 'base' | 'start' | 'defaults' | 'reloadPolicy' | 'http' | 'managed'>;
   readonly services: readonly { readonly config: ServiceConfig; readonly servers: readonly RenderedServer[] }[];
 }
 
 export function managedFiles(input: ManagedInput): Map<string, string> {
   const { prefix, proxy } = input;
-  const files = new Map([[GLOBAL_FILE, globalFile(prefix, proxy)]]);
+  const files = sharedFiles(
+    prefix,
+    proxy,
+    input.services.map(({ config }) => config),
+  );
   const services = [...input.services].sort((a, b) => (a.config.name < b.config.name ? -1 : 1));
   for (const { config, servers } of services) {
     const structure = structureOf(config, proxy.defaults);
@@ -26,21 +31,28 @@ export function managedFiles(input: ManagedInput): Map<string, string> {
   return files;
 }
 
+/** The files that are no service's, in the order in which HAProxy loads them. */
+export function sharedFiles(prefix: string, proxy: ManagedInput['proxy'], configs: readonly ServiceConfig[]): Map<string, string> {
+  const files = new Map([[GLOBAL_FILE, globalFile(prefix, proxy)]]);
+  const { http } = proxy;
+  if (http === undefined) return files;
+  return files.set(SHAPES_FILE, renderShapes([...configs, ...(http.likes ?? [])], proxy.defaults));
+}
+
 /** `00-pointsman.cfg` of this proxy. */
 export function globalFile(prefix: string, proxy: ManagedInput['proxy']): string {
-  return renderGlobal({
-    prefix,
-    proxy: proxy.id,
-    defaults: proxy.defaults,
-    policy: proxy.reloadPolicy,
-    alone: aloneOf(proxy),
-    stamp: proxyStamp(prefix, proxy),
-  });
+  return renderGlobal({ ...globalInput(prefix, proxy), stamp: proxyStamp(prefix, proxy) });
 }
 
 /** The stamp that a worker of this proxy shows once it runs with our files. */
 export function proxyStamp(prefix: string, proxy: ManagedInput['proxy']): string {
-  return stampOf(prefix, proxy.id, proxy.defaults, proxy.reloadPolicy, aloneOf(proxy));
+  return stampOf(globalInput(prefix, proxy));
+}
+
+function globalInput(prefix: string, proxy: ManagedInput['proxy']): Omit<GlobalInput, 'stamp'> {
+  const { id, defaults, reloadPolicy, http, managed } = proxy;
+  const shared = http === undefined || managed === null ? {} : { http: { listen: http.listen, folder: managed } };
+  return { prefix, proxy: id, defaults, policy: reloadPolicy, alone: aloneOf(proxy), ...shared };
 }
 
 /**

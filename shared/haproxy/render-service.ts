@@ -133,21 +133,28 @@ function frontendLines(config: ServiceConfig): string[] {
 }
 
 function backendLines(config: ServiceConfig): string[] {
-  const { timeouts } = config;
   return [
     `backend ${config.name} from pointsman-${config.mode}`,
+    ...bodyLines(config, cookieLines(config)),
+    ...extraLines(config.extra?.backend),
+    ...fallbackLines(config),
+    ...loadingLines(config),
+  ];
+}
+
+/** What a backend says that is not the service's own: another service may say the same. `own`: lines that are, in their place. */
+export function bodyLines(config: Omit<ServiceConfig, 'name' | 'path'>, own: readonly string[] = []): string[] {
+  const { timeouts } = config;
+  return [
     ...balanceLines(config.balance).map((line) => `    ${line}`),
     ...repeatLines(config.mode),
     ...checkLines(config.check).map((line) => `    ${line}`),
     ...retryLines(config),
-    ...cookieLines(config),
+    ...own,
     ...timeoutLine('connect', timeouts.connect),
     ...timeoutLine('server', timeouts.server),
     ...timeoutLine('check', timeouts.check),
     ...timeoutLine('queue', timeouts.queue),
-    ...extraLines(config.extra?.backend),
-    ...fallbackLines(config),
-    ...loadingLines(config),
   ];
 }
 
@@ -161,7 +168,7 @@ function repeatLines(mode: ServiceConfig['mode']): string[] {
 }
 
 /** The service's own, in place of the proxy's. */
-function retryLines({ retries, redispatch, retryOn, mode }: ServiceConfig): string[] {
+function retryLines({ retries, redispatch, retryOn, mode }: Omit<ServiceConfig, 'name' | 'path'>): string[] {
   assert(retryOn === undefined || isRetryOn(retryOn), `retry-on must be its words, not ${JSON.stringify(retryOn)}`);
   return [
     ...(retries === undefined ? [] : [`    retries ${countWord(retries, 0, RETRIES_MAX, 'retries')}`]),

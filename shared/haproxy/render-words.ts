@@ -75,6 +75,11 @@ export function parseListen(listen: string): { host: string; port: number } | nu
   return host === '*' || isIP(host) === 4 ? { host, port } : null;
 }
 
+/** A path that files and commands take unquoted. */
+export function isPlainPath(path: string): boolean {
+  return /^\/[A-Za-z0-9._/@+-]+$/.test(path);
+}
+
 export function listenWord(listen: string): string {
   const parsed = parseListen(listen);
   assert(parsed !== null, `listen must be address:port, not ${JSON.stringify(listen)}`);

@@ -35,7 +35,7 @@ export const ABILITIES = {
     since: [3, 0],
     told: null,
     what: 'maps without a file, `virt@name`',
-    use: 'nothing yet',
+    use: 'with backends made at runtime: what was made in a worker is noted in its memory. Routes are in a file on every version, so that a reload has them',
   },
   initState: {
     since: [3, 1],
@@ -47,7 +47,7 @@ export const ABILITIES = {
     since: [3, 4],
     told: { command: 'add backend' },
     what: '`add backend … from`, `publish backend`, `del backend`',
-    use: 'nothing yet: a listener needs the reload all the same',
+    use: 'a new service that is reached through the shared frontend alone, and is configured like one that was loaded or that `discover` may find, is made at runtime, and goes so; without it, by a reload',
   },
   serverDefaults: {
     since: [3, 5],

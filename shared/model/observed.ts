@@ -34,6 +34,8 @@ export interface ObservedBackend {
   readonly structure: string | null;
   /** The prefix of the installation that declared it; null or missing: it does not say. */
   readonly owner?: string | null;
+  /** It was made at runtime. */
+  readonly made?: true;
   /** The options that its servers were loaded with (`formOf`); null: not known. */
   readonly form: string | null;
   /** By server name. */

@@ -1,5 +1,6 @@
 /** PURE. A proxy's effective config: how it is reached, where its files are, how it is reloaded. Times in ms. */
 import type { PoolName, ProxyId } from './ids.ts';
+import type { ServiceConfig } from './service-config.ts';
 
 export type SocketAddress =
   | { readonly kind: 'unix'; readonly path: string }
@@ -56,6 +57,14 @@ export interface RolloutPolicy {
   readonly stopOnFailure: boolean;
 }
 
+/** One frontend for all services that have a host or a path prefix. */
+export interface SharedFrontend {
+  /** `address:port` */
+  readonly listen: string;
+  /** How services are configured that may be found: what their backends are made from is loaded before there is one. */
+  readonly likes?: readonly Omit<ServiceConfig, 'name' | 'path'>[];
+}
+
 export interface ProxyConfig {
   readonly id: ProxyId;
   readonly binary: string;
@@ -75,6 +84,8 @@ export interface ProxyConfig {
   readonly services: readonly string[];
   /** What becomes of a server that somebody set otherwise on HAProxy by hand. */
   readonly override: 'respect' | 'repair';
+  /** The shared HTTP frontend; missing: there is none. */
+  readonly http?: SharedFrontend;
   readonly defaults: ProxyDefaults;
   readonly reloadPolicy: ReloadPolicy;
   readonly rollout: RolloutPolicy;

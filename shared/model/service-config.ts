@@ -60,6 +60,9 @@ export interface ServiceConfig {
   readonly format: 'auto' | 'address';
   /** `address:port` of the frontend; null: a backend only. */
   readonly listen: string | null;
+  /** Requests for this host, and below this path, come to it through the shared HTTP frontend of its proxies (route.ts). */
+  readonly host?: string;
+  readonly pathPrefix?: string;
   readonly mode: 'http' | 'tcp';
   readonly balance: string;
   readonly check: CheckConfig;

@@ -83,6 +83,11 @@ export class ServiceLog {
     };
   }
 
+  /** The config that was published last; null: it is not configured. */
+  async configOnRecord(service: ServiceName): Promise<ServiceConfig | null> {
+    return configBy(await this.#redis.hget(this.#keys.service(service).meta, 'config'));
+  }
+
   /**
    * Updates the view and appends the events.
    * @throws PointsmanError LOG_FENCED: a later leader has written. LOG_STALE_REVISION: the view moved; read it again and diff again.

@@ -25,8 +25,8 @@ export interface WatcherBeat {
 
 export interface TroubledService {
   readonly service: ServiceName;
-  /** path: it is not there, and waited for · stale: what Zookeeper has is not known at the moment. */
-  readonly why: 'path' | 'stale';
+  /** path: it is not there, and waited for · stale: what Zookeeper has is not known at the moment · refused: a child of a discovered root that is none. */
+  readonly why: 'path' | 'stale' | 'refused';
   /** The path, or the error. */
   readonly detail: string;
 }

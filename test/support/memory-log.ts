@@ -34,6 +34,10 @@ export class MemoryLog implements WatcherLog {
     return { revision, children: new Map(children), config, complete: events.some(({ event }) => event.type === 'complete'), cordoned: [] };
   }
 
+  async configOnRecord(service: ServiceName): Promise<ServiceConfig | null> {
+    return this.#state(service).config;
+  }
+
   async append(service: ServiceName, change: Parameters<WatcherLog['append']>[1]): Promise<{ revision: number; ids: EventId[] }> {
     const then = this.fault?.('append', service);
     const state = this.#state(service);

@@ -116,6 +116,7 @@ proxies:
       redis: { url: this.redis.url, prefix: 'test' },
       proxies: [this.proxy],
       services: [],
+      discover: [],
       dashboard: null,
       log: { level: 'info', retain: { age: 3_600_000, events: 100_000, bytes: 256 * 1024 ** 2 } },
     };

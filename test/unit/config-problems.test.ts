@@ -24,7 +24,7 @@ const VALUES: readonly [written: string, at: string, key: string, said: string][
     'path2: /a',
     '6:5',
     'path2',
-    'found an unknown key, expected one of path, format, listen, mode, balance, check, timeouts, server, cookie, retries, redispatch, retryOn, fallback, extra, guard, flap, warmUp, allow, maxInstances (did you mean path?)',
+    'found an unknown key, expected one of path, format, listen, host, pathPrefix, mode, balance, check, timeouts, server, cookie, retries, redispatch, retryOn, fallback, extra, guard, flap, warmUp, allow, maxInstances (did you mean path?)',
   ],
   ['mode: htp', '6:11', 'mode', 'found "htp", expected one of http, tcp (did you mean http?)'],
   ['mode: [http]', '6:11', 'mode', 'found a list, expected one of http, tcp'],
@@ -83,13 +83,13 @@ describe('a value of a service', () => {
 });
 
 describe('keys whose function is not there', () => {
-  it.each(['host', 'pathPrefix', 'endpoint', 'where', 'prefer'])('services.web.%s', (key) => {
+  it.each(['endpoint', 'where', 'prefer'])('services.web.%s', (key) => {
     expect(told(service(`${key}: x`))[0]).toMatch(new RegExp(`^6:5 services\\.web\\.${key}: found an unknown key`));
   });
 
-  it.each(['discover', 'register', 'metrics'])('%s', (key) => {
+  it.each(['register', 'metrics'])('%s', (key) => {
     expect(told(`${key}: {}\n`)).toEqual([
-      `3:1 ${key}: found an unknown key, expected one of zookeeper, redis, haproxy, proxies, services, dashboard, log`,
+      `3:1 ${key}: found an unknown key, expected one of zookeeper, redis, haproxy, proxies, services, discover, dashboard, log`,
     ]);
   });
 
@@ -103,8 +103,8 @@ describe('keys whose function is not there', () => {
     expect(told(service('server: { pool: {} }'))[0]).toMatch(
       /^6:15 services\.web\.server\.pool: found an unknown key, expected one of maxConn,/,
     );
-    expect(told(proxy('runtime: "unix:/r"', 'start: true', 'managed: /m', 'http: {}'))[0]).toMatch(
-      /^8:5 proxies\.local\.http: found an unknown key/,
+    expect(told(proxy('runtime: "unix:/r"', 'start: true', 'managed: /m', 'metrics: {}'))[0]).toMatch(
+      /^8:5 proxies\.local\.metrics: found an unknown key/,
     );
     const redis = problemsOf('zookeeper: { connect: a }\nredis: { url: "redis://a", sentinels: [], cluster: [] }\n');
     expect(redis.map((problem) => [problem.line, problem.column, problem.key])).toEqual([

@@ -3,8 +3,10 @@
  * service stays dirty, so that a crash in between is noticed by whoever comes next.
  */
 import { AssertionFailure } from '../../shared/errors.ts';
-import { readManaged, syncManaged, writeManaged } from '../../shared/haproxy/managed-folder.ts';
-import { GLOBAL_FILE, globalFile, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
+import { isThere, readManaged, syncManaged, writeManaged } from '../../shared/haproxy/managed-folder.ts';
+import { ROUTES_FILE } from '../../shared/haproxy/render-http.ts';
+import { GLOBAL_FILE, serviceOfFile, sharedFiles } from '../../shared/haproxy/render-managed.ts';
+import { renderRoutes, routesOf } from '../../shared/haproxy/render-routes.ts';
 import { type RenderedServer, renderService, serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
 import { addressWord, serverNameWord } from '../../shared/haproxy/render-words.ts';
 import { serverWords } from '../../shared/haproxy/server-words.ts';
@@ -109,14 +111,35 @@ export async function noteLoaded(agent: ProxyAgent, desired: DesiredBackend, str
 export async function writeMissingFiles(agent: ProxyAgent): Promise<void> {
   const folder = agent.config.managed;
   if (folder === null) return;
+  await writeMissingRoutes(agent, folder);
   const { ours } = await readManaged(folder);
   if (ours.has(GLOBAL_FILE)) return;
-  const files = new Map([[GLOBAL_FILE, globalFile(agent.ports.keys.prefix, agent.config)]]);
+  const files = new Map<string, string>();
+  const configs: ServiceConfig[] = [];
   for (const service of await agent.carried()) {
     const { backend } = await agent.ports.desired.read(service);
+    if (backend !== null) configs.push(backend.config);
     const text = backend === null ? null : rendered(() => renderDesired(agent, backend, backend.config, null));
     if (typeof text === 'string') files.set(serviceFileName(service), text);
   }
+  for (const [name, text] of sharedFiles(agent.ports.keys.prefix, agent.config, configs)) files.set(name, text);
   for (const [name, text] of ours) if (serviceOfFile(name) !== null && !files.has(name)) files.set(name, text);
   await syncManaged(folder, files);
+}
+
+/** HAProxy does not start without the map that its frontend names. */
+async function writeMissingRoutes(agent: ProxyAgent, folder: string): Promise<void> {
+  if (agent.config.http === undefined || (await isThere(folder, ROUTES_FILE))) return;
+  const configs: ServiceConfig[] = [];
+  for (const service of await agent.carried()) {
+    const { backend } = await agent.ports.desired.read(service);
+    if (backend !== null) configs.push(backend.config);
+  }
+  await writeRoutes(agent, configs);
+}
+
+/** The routes that these services should have, before a reload that loads them. */
+export async function writeRoutes({ config }: ProxyAgent, services: Iterable<ServiceConfig>): Promise<void> {
+  if (config.http !== undefined && config.managed !== null)
+    await writeManaged(config.managed, ROUTES_FILE, renderRoutes(routesOf(services)));
 }

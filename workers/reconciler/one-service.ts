@@ -7,6 +7,7 @@ import { needsFile } from './adopted.ts';
 import { writeServiceFile } from './files.ts';
 import { rejectionOf, stampRejection, wantReload } from './reload-request.ts';
 import { stoppedService } from './rollout.ts';
+import type { Routed } from './route-pass.ts';
 import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
 import { withdrawService } from './withdrawal.ts';
 
@@ -35,14 +36,26 @@ export async function oneService(context: PassContext, service: ServiceName, res
   try {
     const pass = await passService(context, service);
     if (!pass.known) return { revision: pass.revision, commands: 0, state: 'not known', options: 'in sync', ...NOTHING_LEFT };
-    const event = await standing(context, pass, restamped);
+    const routed = await routeService(context, pass);
+    const standsAs = await standing(context, pass, restamped);
+    const event: ProxyEvent | null =
+      standsAs?.type === 'synced' && routed.blocked !== null
+        ? { type: 'blocked', service, detail: routed.blocked, nextTry: Date.now() + FULL_PASS_MS }
+        : standsAs;
     if (event === null) await forget(context, service);
     else await journal.write([pass.looked === null ? event : { ...event, looked: pass.looked }], Date.now());
     const unwritten = await writeServiceFile(agent, service);
     const waiting = pass.plan.waiting.length > 0 || pass.plan.commands.length > 0;
     const stuck = pass.commands > 0 && pass.plan.commands.length > 0;
-    const options = optionsOf(pass, event, restamped);
-    return { revision: pass.revision, commands: pass.commands, state: event?.type ?? 'not ours', options, waiting, stuck, unwritten };
+    return {
+      revision: pass.revision,
+      commands: pass.commands + routed.results.length,
+      state: event?.type ?? 'not ours',
+      options: optionsOf(pass, event, restamped),
+      waiting,
+      stuck,
+      unwritten,
+    };
   } catch (error) {
     if (!isOfOneBackend(error)) throw error;
     const detail = errorText(error);
@@ -57,6 +70,28 @@ function optionsOf({ plan }: ServicePass, event: ProxyEvent | null, restamped: b
   if (plan.commands.length > 0 || plan.blocked !== null) return 'neither';
   if (event === null || event.type === 'synced' || event.type === 'patching') return 'in sync';
   return plan.reload !== null || restamped ? 'waiting' : 'neither';
+}
+
+/** A service is reached while its backend is there. */
+async function routeService(
+  { agent, journal, routes, stillClaimed }: PassContext,
+  { service, revision, cursor }: ServicePass,
+): Promise<Routed> {
+  if (routes === null) return { results: [], blocked: null };
+  const seen = agent.seen.get(service);
+  const reached = seen === undefined || seen.observed === null ? null : seen.desired.config;
+  const routed = await routes.settle(service, reached, stillClaimed);
+  if (routed.results.length === 0) return routed;
+  const reason = reached === null ? 'it is not to be reached any more' : 'it is to be reached by its host and path';
+  const results = routed.results.map(({ command, outcome, reply }) => ({ command, reason, outcome, reply, ms: 0 }));
+  await journal.write(
+    [
+      { type: 'patching', service, revision, cursor, commands: results },
+      { type: 'commands', service, results },
+    ],
+    Date.now(),
+  );
+  return routed;
 }
 
 /** That it is known goes last: a crash before leaves the rest to the next pass. */

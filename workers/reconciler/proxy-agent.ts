@@ -45,6 +45,12 @@ export interface Seen {
   readonly observed: ObservedBackend | null;
 }
 
+/** What this process last saw of a worker's map of routes. */
+interface KeptRoutes {
+  readonly worker: WorkerIdentity;
+  readonly routes: ReadonlyMap<string, ServiceName>;
+}
+
 export class ProxyAgent {
   readonly config: ProxyConfig;
   readonly ports: ReconcilerPorts;
@@ -54,6 +60,10 @@ export class ProxyAgent {
   readonly sessions = new Map<ServiceName, { at: number; counts: ReadonlyMap<string, ServerSessions> }>();
   readonly strangers: KeptStrangers;
   readonly forms = new KeptForms();
+  /** The map of the shared frontend as it was last read. */
+  routes: KeptRoutes | null = null;
+  /** Backends made at runtime that this process has published. */
+  published: { readonly worker: WorkerIdentity; readonly services: Set<ServiceName> } | null = null;
   readonly written = new Map<ServiceName, number>();
   /** Looks in a row that ended waiting. */
   waits = 0;

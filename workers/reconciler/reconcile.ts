@@ -17,6 +17,7 @@ import type { Journal } from './journal.ts';
 import { type Looked, oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { settle } from './rollout.ts';
+import { RoutePass } from './route-pass.ts';
 import type { PassContext } from './service-pass.ts';
 
 const WAIT_FIRST_MS = 110;
@@ -88,7 +89,8 @@ async function passProxy(
     if (unmanaged !== null) return await notManaged(agent, journal, services, unmanaged);
     if (agent.unmanaged) agent.ports.logger.info({ proxy: agent.config.id }, 'haproxy runs with our folder now');
     agent.unmanaged = false;
-    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, provenAt, ahead }, services, dirty);
+    const routes = RoutePass.of(agent, connection, proxy.identity, options.full || news);
+    return await passServices({ agent, connection, proxy, journal, stillClaimed, signal, routes, provenAt, ahead }, services, dirty);
   } catch (error) {
     if (!(error instanceof PointsmanError)) throw error;
     return await failed(agent, journal, [...dirty.keys()], error);
@@ -159,6 +161,7 @@ async function passServices(
     options.set(service, looked.options);
     report.push({ service, commands: looked.commands, state: looked.state });
   }
+  await context.routes?.finish();
   await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty, context.ahead?.service));
   await settle(agent, options, restamped);
   await again(agent, { waiting: waiting > 0, stuck: stuck > 0, unwritten });

@@ -4,10 +4,11 @@ import { type CandidateResult, tryCandidate } from '../../shared/haproxy/candida
 import { readManaged, removeStale } from '../../shared/haproxy/managed-folder.ts';
 import type { ObservedProxy } from '../../shared/haproxy/observe.ts';
 import type { ReloadInput } from '../../shared/haproxy/reload-command.ts';
-import { serviceOfFile } from '../../shared/haproxy/render-managed.ts';
+import { GLOBAL_FILE, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { serviceFileName } from '../../shared/haproxy/render-service.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ReloadWay } from '../../shared/model/proxy-config.ts';
+import { writeRoutes } from './files.ts';
 import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import type { Rejected } from './reload-request.ts';
@@ -47,13 +48,17 @@ export function reloadInput({ agent, folder, before }: Attempt): ReloadInput {
   return { binary, base, managed: folder, runtime, worker: before.identity.pid };
 }
 
+/** Stands for the shared frontend among the services that listen: no service's name has a colon. */
+const SHARED = 'pointsman:http';
+
+/** `shared`: why the shared frontend cannot listen. */
 export async function tryFiles({
   agent,
   folder,
   wanted,
   turn,
   before,
-}: Attempt): Promise<{ candidate: CandidateResult; present: Map<string, string> }> {
+}: Attempt): Promise<{ candidate: CandidateResult; present: Map<string, string>; shared: string | null }> {
   await removeStale(folder, Date.now());
   const { ours, foreign } = await readManaged(folder);
   const present = new Map([...ours, ...wanted.lastGood]);
@@ -61,13 +66,22 @@ export async function tryFiles({
     const service = serviceOfFile(name) ?? '';
     if (wanted.unknown.has(service) || wanted.unrendered.has(service)) wanted.files.set(name, text);
   }
-  const loadedFiles = new Map([...present].filter(([name]) => before.structures.has(serviceOfFile(name) ?? '')));
+  const loadedFiles = new Map([...present].filter(([name]) => name === GLOBAL_FILE || before.structures.has(serviceOfFile(name) ?? '')));
   const listeners = new Map<ServiceName, string>();
   for (const service of turn.tried.keys()) {
     const listen = wanted.services.get(service)?.config.listen ?? null;
     if (listen !== null) listeners.set(service, listen);
   }
-  const refused = await probeListeners(listeners, listenersOf(loadedFiles, serviceOfFile));
+  const { http } = agent.config;
+  if (http !== undefined && wanted.restamped) listeners.set(SHARED, http.listen);
+  const refused = await probeListeners(listeners, listenersOf(loadedFiles, ownerOf));
+  const shared = refused.get(SHARED) ?? null;
+  refused.delete(SHARED);
+  // HAProxy reads the map with the file that names it.
+  await writeRoutes(
+    agent,
+    [...wanted.services.values()].map(({ config }) => config),
+  );
   for (const [service, { message }] of turn.held) refused.set(service, message);
   const candidate = await tryCandidate({
     binary: agent.config.binary,
@@ -79,7 +93,11 @@ export async function tryFiles({
     loaded: new Set(before.structures.keys()),
     refused,
   });
-  return { candidate, present };
+  return { candidate, present, shared };
+}
+
+function ownerOf(file: string): ServiceName | null {
+  return file === GLOBAL_FILE ? SHARED : serviceOfFile(file);
 }
 
 /** A file of a changed service that does not run is what an attempt that was cut off left there. */

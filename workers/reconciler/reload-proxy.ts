@@ -133,14 +133,14 @@ async function attemptReload(attempt: Attempt): Promise<Outcome> {
 
 async function tryReload(attempt: Attempt): Promise<Outcome> {
   const { wanted, turn, refused, journal, folder, before } = attempt;
-  const { candidate, present } = await tryFiles(attempt);
+  const { candidate, present, shared } = await tryFiles(attempt);
   const nextTry = Date.now() + RETRY_REJECTED_MS;
   for (const [service, message] of candidate.rejected) {
     const structure = turn.tried.get(service);
     if (structure !== undefined) refused.set(service, { structure, message, nextTry });
   }
   for (const [service, message] of wanted.unrendered) refused.set(service, { structure: '', message, nextTry });
-  const detail = candidate.baseInvalid ?? candidate.globalRejected ?? lost(wanted, before, candidate.accepted);
+  const detail = candidate.baseInvalid ?? candidate.globalRejected ?? shared ?? lost(wanted, before, candidate.accepted);
   if (detail !== null) {
     const reason = { structure: attempt.stamp, message: detail, nextTry };
     await refuseAll(attempt, reason);

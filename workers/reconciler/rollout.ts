@@ -82,7 +82,8 @@ function held({ proxy, structure, reason }: RolloutStop): Rejected {
 
 /** The managed defaults, the same for every proxy that has them. */
 function defaultsId({ config, ports }: ProxyAgent): string {
-  return stampOf(ports.keys.prefix, 'fleet', config.defaults, config.reloadPolicy, { socket: null, logs: true });
+  const alone = { socket: null, logs: true };
+  return stampOf({ prefix: ports.keys.prefix, proxy: 'fleet', defaults: config.defaults, policy: config.reloadPolicy, alone });
 }
 
 /** Before the files are touched: should this host be gone with the reload, it is known what for. */

@@ -2,8 +2,7 @@
  * One look at one backend of one proxy: observe, plan, apply, observe again. Says how it ended; never throws for this backend's sake
  * (a lost connection or claim ends the whole pass, and does throw).
  */
-import { PointsmanError } from '../../shared/errors.ts';
-import { applyCommands, type CommandResult } from '../../shared/haproxy/apply.ts';
+import type { CommandResult } from '../../shared/haproxy/apply.ts';
 import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { anothersPrefix } from '../../shared/haproxy/installation.ts';
 import { type ObservedProxy, observeBackend, observeSessions } from '../../shared/haproxy/observe.ts';
@@ -15,22 +14,22 @@ import type { EventId, ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
-import { commandText } from '../../shared/plan/command-text.ts';
 import { leavingServers } from '../../shared/plan/fit.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
+import { RELOADS } from '../../shared/plan/reloads.ts';
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
 import type { Ahead } from './contact.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
+import { goingBackend, makeBackend, type Of, publishMade, shapeFor, takeAway } from './made-section.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { limits, recognise, settled } from './recognition.ts';
-import { withdrawVerdicts } from './withdrawal.ts';
+import type { RoutePass } from './route-pass.ts';
+import { sendPlan } from './send-plan.ts';
 
 const NOTHING_MADE: ReadonlyMap<string, string> = new Map();
 /** Covers no mark. */
 const NO_REVISION = -1;
-/** Commands of one look that are kept in the proxy's stream; the rest is counted. */
-const RECORDED_MAX = 200;
 
 export interface PassContext {
   readonly agent: ProxyAgent;
@@ -39,6 +38,8 @@ export interface PassContext {
   readonly journal: Journal;
   readonly stillClaimed: () => boolean;
   readonly signal: AbortSignal;
+  /** null: the proxy has no shared frontend. */
+  readonly routes: RoutePass | null;
   /** When the connection was last proven to be to the living worker (performance.now()). */
   readonly provenAt?: number;
   /** What was asked of Redis beforehand. */
@@ -66,6 +67,8 @@ export interface Look {
   readonly desired: DesiredBackend | null;
   readonly observed: ObservedBackend | null;
   readonly running: ServiceConfig | null;
+  /** What is done to the backend as a whole, when that is anything. Only a dry run asks. */
+  readonly section?: string;
 }
 
 export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
@@ -84,19 +87,46 @@ export async function passService(context: PassContext, service: ServiceName): P
   }
   // A service that the proxy carries no longer is taken away, whatever it should have elsewhere.
   const desired = matchesAny(agent.config.services, service) ? backend : null;
-  const first = await judge(context, service, desired, { found: observed, looked: journal.looked(service), keepsStrangers: true });
+  const of = { service, revision, cursor };
+  const going = desired === null ? await goingBackend(context, of, observed) : null;
+  if (going !== null) return passGoing(context, of, going, observed);
+  const made = desired !== null && observed === null && (await makeBackend(context, of, desired));
+  const there = made ? await observeBackend(context.connection, service) : observed;
+  if (there !== null && !made) await publishMade(context, there);
+  const first = await judge(context, service, desired, { found: there, looked: journal.looked(service), keepsStrangers: true });
   if (first.plan.commands.length === 0) {
     if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, 0);
     await remember(agent, service, first);
-    return { service, revision, cursor, known, commands: 0, plan: first.plan, looked: first.looked };
+    return { ...of, known, commands: Number(made), plan: first.plan, looked: first.looked };
   }
-  const results = await apply(context, { service, revision, cursor }, first);
+  const second = await patch(context, of, desired, first);
   if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, first.plan.commands.length);
-  const seen = await observeBackend(context.connection, service);
-  if (seen !== null) await keepForms(agent, results, seen);
-  const second = await judge(context, service, desired, { found: seen, looked: journal.looked(service), keepsStrangers: false });
   await remember(agent, service, second);
-  return { service, revision, cursor, known, commands: first.plan.commands.length, plan: second.plan, looked: second.looked };
+  return { ...of, known, commands: first.plan.commands.length, plan: second.plan, looked: second.looked };
+}
+
+/** Sends what was planned, and looks again. */
+async function patch(context: PassContext, of: Of, desired: DesiredBackend | null, first: Look): Promise<Look> {
+  const results = await sendPlan(context, of, first);
+  const seen = await observeBackend(context.connection, of.service);
+  if (seen !== null) await keepForms(context.agent, results, seen);
+  return judge(context, of.service, desired, { found: seen, looked: context.journal.looked(of.service), keepsStrangers: false });
+}
+
+/** No request finds it any more; then its servers go as those of any service do, and then it. */
+async function passGoing(context: PassContext, of: Of, going: DesiredBackend, observed: ObservedBackend | null): Promise<ServicePass> {
+  context.agent.seen.delete(of.service);
+  await context.routes?.settle(of.service, null, context.stillClaimed);
+  const before = { found: observed, looked: context.journal.looked(of.service), keepsStrangers: false };
+  const first = await judge(context, of.service, going, before);
+  const last = first.plan.commands.length === 0 ? first : await patch(context, of, going, first);
+  const commands = first.plan.commands.length;
+  const nothing: BackendPlan = { backend: of.service, commands: [], waiting: [], reload: null, blocked: null };
+  const pass = { ...of, known: true, commands, looked: last.looked };
+  if (last.observed === null) return { ...pass, plan: nothing };
+  if (!isEmpty(last.plan) || last.observed.servers.size > 0) return { ...pass, plan: last.plan };
+  const gone = await takeAway(context, of);
+  return { ...pass, commands: commands + 1, plan: gone ? nothing : { ...nothing, reload: { reason: RELOADS.removed.reason } } };
 }
 
 function unknown(service: ServiceName, revision: number, commands: number): ServicePass {
@@ -124,7 +154,12 @@ export async function look(
   desired: DesiredBackend | null,
   looked: Looked | null,
 ): Promise<Look> {
-  return judge(context, service, desired, { found: await observeBackend(context.connection, service), looked, keepsStrangers: false });
+  const observed = await observeBackend(context.connection, service);
+  const going = desired === null ? await goingBackend(context, { service, revision: NO_REVISION, cursor: null }, observed) : null;
+  const seen = await judge(context, service, going ?? desired, { found: observed, looked, keepsStrangers: false });
+  const shape = desired === null || observed !== null ? null : shapeFor(context, desired.config);
+  if (shape !== null) return { ...seen, plan: { ...seen.plan, reload: null }, section: `add backend ${service} from ${shape}` };
+  return going !== null && observed?.servers.size === 0 ? { ...seen, section: `del backend ${service}` } : seen;
 }
 
 /** `looked`: how the last look left it. */
@@ -190,49 +225,6 @@ async function countSessions(
   const folded = foldSessions(before?.counts ?? new Map(), counts, before === undefined ? 0 : at - before.at);
   agent.sessions.set(service, { at, counts: folded });
   return folded;
-}
-
-/**
- * What is about to be sent leaves for the proxy's stream first. Its answer is not waited for: the record is on its way even if this process dies with the
- * commands sent, and what is to be done is derived again from the desired state, which is persisted.
- */
-async function apply(
-  context: PassContext,
-  of: Pick<ServicePass, 'service' | 'revision' | 'cursor'>,
-  { plan, looked }: Pick<Look, 'plan' | 'looked'>,
-): Promise<readonly CommandResult[]> {
-  const { service } = of;
-  const { agent, journal, connection, proxy } = context;
-  const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
-  // The revision may come to nothing yet: what is desired since the one before is not taken for done.
-  const left = looked === null ? {} : { looked: { ...looked, revision: looked.revision - 1 } };
-  const recorded = journal.write([{ type: 'patching', ...of, commands: announced, ...left }], Date.now());
-  recorded.catch(() => undefined);
-  const { results, failed } = await applyCommands(connection, plan.commands, {
-    capabilities: proxy.capabilities,
-    expected: proxy.identity,
-    ...(context.provenAt === undefined ? {} : { provenAt: context.provenAt }),
-    stillClaimed: context.stillClaimed,
-    signal: context.signal,
-  });
-  await recorded;
-  const told = results.slice(0, RECORDED_MAX).map(({ command, reason, outcome, reply, ms }) => ({
-    command: commandText(command),
-    reason,
-    outcome,
-    reply,
-    ms: Math.round(ms * 1000) / 1000,
-  }));
-  await journal.write([{ type: 'commands', service, results: told }], Date.now());
-  await withdrawVerdicts(agent, service, results);
-  for (const { command, outcome, reply } of results) {
-    if (outcome === 'refused')
-      agent.ports.logger.warn({ proxy: agent.config.id, command: commandText(command), reply }, 'haproxy refused a command');
-  }
-  if (failed instanceof PointsmanError && failed.code !== 'HAPROXY_REPLY_UNEXPECTED') throw failed;
-  if (failed !== null)
-    agent.ports.logger.warn({ proxy: agent.config.id, service, error: failed.message }, 'haproxy gave an unexpected reply');
-  return results;
 }
 
 async function remember(agent: ProxyAgent, service: ServiceName, { desired, observed, running }: Look): Promise<void> {

@@ -2,7 +2,7 @@
 import { AssertionFailure, errorText } from '../../shared/errors.ts';
 import { anothersPrefix } from '../../shared/haproxy/installation.ts';
 import type { ObservedProxy } from '../../shared/haproxy/observe.ts';
-import { GLOBAL_FILE, globalFile, proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { GLOBAL_FILE, proxyStamp, sharedFiles } from '../../shared/haproxy/render-managed.ts';
 import { serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
 import type { Looked } from '../../shared/model/by-hand.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
@@ -49,7 +49,7 @@ export async function wantedFiles(
   const restamped = proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
   const wanted = {
     services: new Map<ServiceName, DesiredBackend>(),
-    files: new Map([[GLOBAL_FILE, globalFile(ports.keys.prefix, config)]]),
+    files: new Map<string, string>(),
     lastGood: new Map<string, string>(),
     unrendered: new Map<ServiceName, string>(),
     unknown: new Set<ServiceName>(),
@@ -92,6 +92,8 @@ export async function wantedFiles(
     } else wanted.unknown.add(service);
   }
   await journal.note(found);
+  const configs = [...wanted.services.values()].map((backend) => backend.config);
+  for (const [name, text] of sharedFiles(ports.keys.prefix, config, configs)) wanted.files.set(name, text);
   const ofAll = restamped ? ['the managed defaults changed'] : edits.global ? [`others changed ${GLOBAL_FILE}`] : [];
   return { ...wanted, reasons: shortened([...ofAll, ...wanted.why.values()]) };
 }

@@ -4,6 +4,7 @@
  */
 import type { Logger } from '../../shared/observability/logger.ts';
 import { TROUBLED_MAX, type TroubledService, type WatcherBeat, type WatcherStore } from '../../shared/redis/watcher-store.ts';
+import { escapeText } from '../../shared/znode/escape.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import type { WatcherStatus } from './watcher.ts';
 
@@ -58,7 +59,7 @@ export class Heartbeat {
 
   async #beat(): Promise<void> {
     const now = Date.now();
-    const { leader, services } = this.#status();
+    const { leader, services, refused, unread } = this.#status();
     const { connected } = this.#link;
     const beat: WatcherBeat = {
       id: this.#id,
@@ -68,7 +69,13 @@ export class Heartbeat {
       since: this.#since,
       problem: this.#problem,
       services: services.length,
-      troubled: services.flatMap(troubleOf).slice(0, TROUBLED_MAX),
+      troubled: [
+        ...services.flatMap(troubleOf),
+        ...[...unread].map(([root, detail]): TroubledService => ({ service: root, why: 'stale', detail })),
+        ...refused.map(
+          ({ name, root, reason }): TroubledService => ({ service: escapeText(name), why: 'refused', detail: `below ${root}: ${reason}` }),
+        ),
+      ].slice(0, TROUBLED_MAX),
     };
     try {
       await this.#store.announce(beat);

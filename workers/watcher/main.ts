@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import type { Config } from '../../shared/config/config.ts';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { WatcherStore } from '../../shared/redis/watcher-store.ts';
 import { HANDED_OVER_MS } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
@@ -34,6 +33,7 @@ function handedOver({ log, handover }: Ports): WatcherLog {
     nextEpoch: () => log.nextEpoch(),
     readView: (service) => log.readView(service),
     services: () => log.services(),
+    configOnRecord: (service) => log.configOnRecord(service),
     append(service, change) {
       const appended = log.append(service, change);
       if (change.events.length > 0) handover.service?.(service, change.events);
@@ -61,6 +61,11 @@ export class WatcherRole implements Role {
       root,
       id,
       services: config.services,
+      discover: config.discover,
+      drained: async (service) => {
+        const { known, backend } = await ports.desired.read(service);
+        return known && (backend === null || backend.servers.size === 0);
+      },
       log: handedOver(ports),
       noticed: (service) => ports.handover.noticed?.(service),
       settled: (service) => ports.handover.settled?.(service),
@@ -108,8 +113,8 @@ export class WatcherRole implements Role {
     await this.#link.stop();
   }
 
-  reconfigure(services: readonly ServiceConfig[]): Promise<void> {
-    return this.#watcher.reconfigure(services);
+  reconfigure({ services, discover }: Pick<Config, 'services' | 'discover'>): Promise<void> {
+    return this.#watcher.reconfigure(services, discover);
   }
 
   /** false: another watcher leads, or the service is not watched. @throws PointsmanError ZOOKEEPER_UNREACHABLE: without a connection nothing can be read. */

@@ -29,6 +29,8 @@ export interface WatcherLog {
       readonly events: readonly ServiceEvent[];
     },
   ): Promise<{ revision: number; ids: EventId[] }>;
+  /** The config that was published last; null: it is not configured. */
+  configOnRecord(service: ServiceName): Promise<ServiceConfig | null>;
   /** Those that have a log. */
   services(): Promise<ServiceName[]>;
 }

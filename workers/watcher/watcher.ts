@@ -3,6 +3,7 @@
  * logs, under an epoch that fences its elders. The others stand by. It does not own the link.
  */
 import { canonical } from '../../shared/model/canonical.ts';
+import type { DiscoverConfig, RefusedChild } from '../../shared/model/discover.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
@@ -12,11 +13,12 @@ import { backoff, pause } from '../../shared/runtime/wait.ts';
 import { Election } from '../../shared/zookeeper/election.ts';
 import { timedOut } from '../../shared/zookeeper/errors.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import { Discoveries } from './discoveries.ts';
 import { type Lookup, NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
+import { retire } from './retire.ts';
 import { ServiceWatch, type ServiceWatchStatus } from './service-watch.ts';
-import { type Tenure, ViewWriter } from './view-writer.ts';
-import { WakeSender } from './wake-sender.ts';
+import type { Tenure } from './view-writer.ts';
 
 export interface WatcherOptions {
   /** Started and stopped by whoever made it. */
@@ -26,6 +28,10 @@ export interface WatcherOptions {
   /** Who we are, for people: host and pid. */
   readonly id: string;
   readonly services: readonly ServiceConfig[];
+  /** Where services are found by themselves; default: nowhere. */
+  readonly discover?: readonly DiscoverConfig[];
+  /** Whether no server of a service is desired any more; needed with `discover`. */
+  readonly drained?: (service: ServiceName) => Promise<boolean>;
   readonly log: WatcherLog;
   readonly wake: ServiceWake;
   readonly logger: Logger;
@@ -45,6 +51,10 @@ export interface WatcherStatus {
   readonly epoch: number | null;
   /** By name. */
   readonly services: readonly ServiceWatchStatus[];
+  /** Children of a discovered root that are no services. */
+  readonly refused: readonly RefusedChild[];
+  /** Discovered roots that cannot be read at the moment, with the reason. */
+  readonly unread: ReadonlyMap<string, string>;
 }
 
 const RETRY_MS = { first: 50, most: 2_000 };
@@ -55,6 +65,7 @@ interface Lead extends Tenure {
   epoch: number;
   readonly abort: AbortController;
   readonly watches: Map<ServiceName, ServiceWatch>;
+  readonly discoveries: Discoveries;
 }
 
 export class Watcher implements Role {
@@ -63,6 +74,7 @@ export class Watcher implements Role {
   readonly #election: Election;
   readonly #resolver: NameResolver;
   #services: readonly ServiceConfig[];
+  #discover: readonly DiscoverConfig[];
   #lead: Lead | null = null;
   /** Changes of standing and of config go one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -71,6 +83,7 @@ export class Watcher implements Role {
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#services = options.services;
+    this.#discover = options.discover ?? [];
     this.#resolver = new NameResolver(options.logger, options.lookup);
     this.#election = new Election(options.link, { root: options.root, name: 'watcher', id: options.id, logger: options.logger });
     this.#election.on('elected', () => void this.#inTurn(() => this.#begin()));
@@ -93,9 +106,14 @@ export class Watcher implements Role {
   }
 
   /** Takes another set of services, or other configs of them. Resolves when it is at work on them. */
-  reconfigure(services: readonly ServiceConfig[]): Promise<void> {
+  reconfigure(services: readonly ServiceConfig[], discover: readonly DiscoverConfig[] = this.#discover): Promise<void> {
+    const elsewhere = canonical(discover) !== canonical(this.#discover);
     this.#services = services;
-    return this.#inTurn(() => this.#apply());
+    this.#discover = discover;
+    return this.#inTurn(async () => {
+      if (elsewhere) await this.#lead?.discoveries.begin(discover, this.#lead.abort.signal);
+      await this.#apply();
+    });
   }
 
   /**
@@ -114,7 +132,8 @@ export class Watcher implements Role {
   get status(): WatcherStatus {
     const services = [...(this.#lead?.watches.values() ?? [])].map((watch) => watch.status);
     services.sort((a, b) => (a.service < b.service ? -1 : 1));
-    return { leader: this.#election.leader, epoch: this.#lead?.epoch ?? null, services };
+    const { refused = [], problems: unread = new Map() } = this.#lead?.discoveries ?? {};
+    return { leader: this.#election.leader, epoch: this.#lead?.epoch ?? null, services, refused, unread };
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -126,7 +145,13 @@ export class Watcher implements Role {
   async #begin(): Promise<void> {
     if (this.#lead !== null || !this.#election.leader) return;
     const abort = new AbortController();
-    const lead: Lead = { epoch: 0, abort, watches: new Map(), fenced: (epoch) => this.#fenced(lead, epoch) };
+    const lead: Lead = {
+      epoch: 0,
+      abort,
+      watches: new Map(),
+      discoveries: this.#newDiscoveries(),
+      fenced: (epoch) => this.#fenced(lead, epoch),
+    };
     this.#lead = lead;
     for (let failures = 0; lead.epoch === 0 && !abort.signal.aborted; failures++) {
       try {
@@ -137,25 +162,36 @@ export class Watcher implements Role {
       }
     }
     this.#options.logger.info({ epoch: lead.epoch, services: this.#services.length }, 'watching');
+    await lead.discoveries.begin(this.#discover, abort.signal);
     await this.#apply();
+  }
+
+  #newDiscoveries(): Discoveries {
+    const { link, root, log, logger, rereadMs, drained = async () => false } = this.#options;
+    const changed = (): void => void this.#inTurn(() => this.#apply({ found: true }));
+    return new Discoveries({ link, root, log, logger, drained, changed, ...(rereadMs === undefined ? {} : { rereadMs }) });
   }
 
   async #end(): Promise<void> {
     const lead = this.#lead;
     if (lead === null) return;
     lead.abort.abort();
+    lead.discoveries.stop();
     await Promise.all([...lead.watches.values()].map((watch) => watch.stop()));
     this.#lead = null;
   }
 
-  /** Makes what is watched what is configured. */
-  async #apply(): Promise<void> {
+  /** Makes what is watched what is configured, or found. `found`: only what is found has changed. */
+  async #apply({ found = false }: { found?: boolean } = {}): Promise<void> {
     const lead = this.#lead;
     if (lead === null || lead.abort.signal.aborted) return;
-    const wanted = new Map(this.#services.map((config) => [config.name, config]));
+    const services = [...this.#services, ...lead.discoveries.services(this.#services)];
+    const wanted = new Map(services.map((config) => [config.name, config]));
+    let left = !found;
     for (const [service, watch] of lead.watches) {
       const config = wanted.get(service);
       if (config !== undefined && config.path === watch.config.path && config.format === watch.config.format) continue;
+      left ||= config === undefined;
       await watch.stop();
       lead.watches.delete(service);
     }
@@ -164,7 +200,11 @@ export class Watcher implements Role {
       if (watch === undefined) this.#watch(lead, config);
       else if (canonical(watch.config) !== canonical(config)) void watch.reconfigure(config).catch(() => {});
     }
-    void this.#retire(lead, wanted);
+    if (left)
+      void retire(
+        { ...this.#options, tenure: lead, signal: lead.abort.signal },
+        (service) => wanted.has(service) || lead.watches.has(service),
+      );
   }
 
   #watch(lead: Lead, config: ServiceConfig): void {
@@ -183,32 +223,6 @@ export class Watcher implements Role {
     });
     lead.watches.set(config.name, watch);
     watch.start();
-  }
-
-  /** Says of services that are no longer configured that they are not. Their views stay: they may come back. */
-  async #retire(lead: Lead, wanted: ReadonlyMap<ServiceName, ServiceConfig>): Promise<void> {
-    const { log, logger, wake } = this.#options;
-    const { signal } = lead.abort;
-    let known: ServiceName[] | null = null;
-    for (let failures = 0; known === null && !signal.aborted; failures++) {
-      try {
-        known = await log.services();
-      } catch (error) {
-        logger.warn({ err: error }, 'cannot list the services on record, trying again');
-        await pause(backoff(failures, RETRY_MS), signal);
-      }
-    }
-    for (const service of known ?? []) {
-      if (wanted.has(service) || lead.watches.has(service)) continue;
-      const writer = new ViewWriter(service, { log, tenure: lead, signal, logger });
-      let path = '';
-      const recorded = await writer.commit(() => {
-        path = writer.config?.path ?? '';
-        return { set: new Map(), remove: [], events: writer.config === null ? [] : [{ type: 'unconfigured' }] };
-      });
-      if (recorded === null || (recorded.ids.length === 0 && !recorded.unsure)) continue;
-      new WakeSender(service, { wake, signal, logger }).send({ path, events: recorded.ids, mzxid: null });
-    }
   }
 
   /** All services are refused together when an elder epoch is over: one answer for all of them. */
