@@ -5,9 +5,11 @@
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { planProxy } from '../../cli/plan/proxy-plan.ts';
 import { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { formOf, structureOf } from '../../shared/haproxy/render-service.ts';
 import { shapeOf } from '../../shared/haproxy/render-shapes.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { versionOf } from '../support/haproxy-versions.ts';
 import { asked } from '../support/host-request.ts';
@@ -51,6 +53,10 @@ async function lines(...texts: string[]): Promise<string[]> {
 
 async function routed(service: string, instance: HttpService): Promise<void> {
   await until(`${service} to answer`, async () => (await asked(port, `${service}.local`)) === `200 ${instance.port}`, { everyMs: 2 });
+}
+
+function serviceAs(config: ServiceConfig | null): ServiceConfig {
+  return config ?? expect.fail('it is configured');
 }
 
 async function start(like = ''): Promise<void> {
@@ -113,7 +119,7 @@ describe.skipIf(!MAKES)('a new service', () => {
     await system.register('first', `127.0.0.1:${one.port}`);
     await routed('first', one);
     const { desired, log } = system.app.ports;
-    const first = (await log.configOnRecord('first')) ?? expect.fail('it is configured');
+    const first = serviceAs(await log.configOnRecord('first'));
     expect((await desired.read('first')).backend?.config).toEqual(first);
     await system.app.stop();
     const { defaults } = system.configWith(config()).proxies[0] ?? expect.fail('a proxy');
@@ -125,6 +131,38 @@ describe.skipIf(!MAKES)('a new service', () => {
     system.startApp();
     await routed('web', one);
     await system.inSync('web');
+    expect(await system.haproxy.workerPid()).toBe(worker);
+  });
+
+  it('is what a dry run says would be made', async () => {
+    await system.register('web', `127.0.0.1:${one.port}`);
+    await routed('web', one);
+    await system.inSync('web');
+    await system.app.stop();
+    const at = `web/127.0.0.1:${one.port}`;
+    await lines(
+      `set server ${at} state maint`,
+      `wait 2s srv-removable ${at}`,
+      `del server ${at}`,
+      'unpublish backend web',
+      'del backend web',
+    );
+    system.app = system.newApp();
+    const proxy = system.configWith(config()).proxies[0] ?? expect.fail('a proxy');
+    await until('Redis', () => system.app.ports.redis.status === 'ready');
+    const plan = await planProxy(proxy, system.app.ports);
+    const shape = shapeOf(serviceAs(await system.app.ports.log.configOnRecord('web')), proxy.defaults);
+    expect(plan).toMatchObject({
+      services: [
+        {
+          service: 'web',
+          reload: null,
+          commands: [{ command: `add backend web from ${shape}` }, { command: `del map ${system.places.managed}/routes.map web.local/` }],
+        },
+      ],
+    });
+    system.startApp();
+    await routed('web', one);
     expect(await system.haproxy.workerPid()).toBe(worker);
   });
 

@@ -56,6 +56,11 @@ export class Discoveries {
     return services;
   }
 
+  /** As Discovery.reread, of all. */
+  async reread(): Promise<void> {
+    await Promise.all(this.#discoveries.map((discovery) => discovery.reread()));
+  }
+
   get refused(): readonly RefusedChild[] {
     return this.#refused;
   }

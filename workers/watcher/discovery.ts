@@ -70,6 +70,11 @@ export class Discovery {
     clearTimeout(this.#drainTimer);
   }
 
+  /** Resolves when the root has been read again. Rejects when it is stopped meanwhile. */
+  reread(): Promise<void> {
+    return this.#list.reread({ synced: true });
+  }
+
   get names(): Iterable<string> {
     return this.#names.keys();
   }

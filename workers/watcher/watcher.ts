@@ -124,7 +124,8 @@ export class Watcher implements Role {
   async resync(service?: ServiceName): Promise<boolean> {
     const watches = [...(this.#lead?.watches.values() ?? [])].filter((watch) => service === undefined || watch.service === service);
     if (this.#lead === null || (service !== undefined && watches.length === 0)) return false;
-    const all = Promise.all(watches.map((watch) => watch.resync()));
+    const roots = service === undefined ? [this.#lead.discoveries.reread()] : [];
+    const all = Promise.all([...roots, ...watches.map((watch) => watch.resync())]);
     await within(RESYNC_DEADLINE_MS, all, () => timedOut('reading all again', RESYNC_DEADLINE_MS));
     return true;
   }
