@@ -62,6 +62,7 @@ describe('what was made', () => {
     expect(parseMadeOne('type=str, case=sensitive, found=yes, idx=tree, key="n1", value="abc.def", type="str"\n')).toEqual({
       structure: 'abc',
       form: 'def',
+      owner: null,
     });
     expect(parseMadeOne('type=str, case=sensitive, found=no\n')).toBeNull();
   });
