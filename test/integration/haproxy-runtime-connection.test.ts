@@ -61,7 +61,7 @@ describe('reading', () => {
         expect(backend?.servers.get('s999')).toMatchObject({ id: 1_000, port: 10_999, admin: 'maint', check: 'none' });
         const all = await observeBackends(connection);
         expect(all.get('big')).toEqual(backend);
-        expect(all.get('empty')).toEqual({ name: 'empty', structure: null, form: null, servers: new Map() });
+        expect(all.get('empty')).toEqual({ name: 'empty', structure: null, form: null, owner: null, servers: new Map() });
         expect((await observeSessions(connection, 'big'))?.size).toBe(SERVERS);
         const replies = await connection.send(
           Array.from({ length: 500 }, (_, index) => (index % 100 === 0 ? 'show servers state' : 'show version')),
