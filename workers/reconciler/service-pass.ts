@@ -93,7 +93,9 @@ export async function passService(context: PassContext, service: ServiceName): P
   const made = desired !== null && observed === null && (await makeBackend(context, of, desired));
   const there = made ? await observeBackend(context.connection, service) : observed;
   if (there !== null && !made) await publishMade(context, there);
-  const first = await judge(context, service, desired, { found: there, looked: journal.looked(service), keepsStrangers: true });
+  // Of one that was just made nobody took a server away.
+  const looked = made ? null : journal.looked(service);
+  const first = await judge(context, service, desired, { found: there, looked, keepsStrangers: true });
   if (first.plan.commands.length === 0) {
     if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, 0);
     await remember(agent, service, first);
