@@ -20,6 +20,10 @@ import { serviceConfig } from './service-events.ts';
 
 const INSTANCES = 60;
 const PROCESSES = 3;
+/** Changes until one is caught in the middle. */
+const CHANGES_MAX = 10;
+/** ms in which a change is mostly applied. */
+const APPLIED_MS = 4_000;
 
 export interface Round {
   readonly killed: number;
@@ -75,7 +79,7 @@ export class KillStory {
 
   /** One change of many servers, one kill in the middle of it. */
   async round(turn: number): Promise<Round> {
-    const { killed, announced, id } = await this.#killDuring(this.#change(turn));
+    const { killed, announced, id } = await this.#killed(turn);
     const started = performance.now();
     await until('HAProxy has what is desired, every server whole', () => this.#converged(), { timeoutMs: 30_000, everyMs: 50 });
     const convergedMs = performance.now() - started;
@@ -107,6 +111,17 @@ export class KillStory {
     return events;
   }
 
+  /** An apply takes a few ms, and may be over before it is seen: then the next change has another. */
+  async #killed(turn: number): Promise<{ killed: number; announced: number; id: string }> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#killDuring(this.#change(turn));
+      } catch (error) {
+        if (attempt === CHANGES_MAX) throw error;
+      }
+    }
+  }
+
   /** Stops whoever applies, looks whether it is in the middle, and kills it then; else it may go on, and the next one is waited for. */
   async #killDuring(events: readonly ServiceEvent[]): Promise<{ killed: number; announced: number; id: string }> {
     const { claim } = this.#pipeline.app.ports.keys.proxy('edge');
@@ -130,7 +145,7 @@ export class KillStory {
         await process.exited;
         return { killed: pid, announced: last.commands, id: last.id };
       },
-      { everyMs: 0, timeoutMs: 20_000 },
+      { everyMs: 0, timeoutMs: APPLIED_MS },
     );
   }
 
