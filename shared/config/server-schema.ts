@@ -1,20 +1,18 @@
 /** PURE. The keys of a service's `server`: what each of its servers gets, in HAProxy's own words (manual, 5.2). */
+
 import type { z } from 'zod';
+import { MAX_CONN_MAX } from '../model/server-options.ts';
 import * as haproxyValue from './haproxy-values.ts';
 import * as value from './values.ts';
 
-const CONNECTIONS_MAX = 10_000_000;
 const ERRORS_MAX = 10_000;
 const PROTOCOLS_MAX = 4;
 
 export const serverSchema = value
   .map({
-    maxConn: value
-      .count(1, CONNECTIONS_MAX)
-      .optional()
-      .describe("Connections to one server at once (HAProxy's maxconn). Default: no limit."),
+    maxConn: value.count(1, MAX_CONN_MAX).optional().describe("Connections to one server at once (HAProxy's maxconn). Default: no limit."),
     maxQueue: value
-      .count(1, CONNECTIONS_MAX)
+      .count(1, MAX_CONN_MAX)
       .optional()
       .describe('Requests that wait for one server; beyond that they go to another (maxqueue). Default: no limit.'),
     observe: value

@@ -1,5 +1,7 @@
 /** PURE. The keys of one entry of `services`, as schema.ts has those of the rest. */
+
 import type { z } from 'zod';
+import { FALLBACKS_MAX } from '../model/file-server.ts';
 import { checkSchema } from './check-schema.ts';
 import * as haproxyValue from './haproxy-values.ts';
 import { serverSchema } from './server-schema.ts';
@@ -10,7 +12,6 @@ const CIDRS_MAX = 256;
 const INSTANCES_MAX = 500_000;
 /** Fewer than a snapshot remembers. */
 const FLAPS_MAX = 31;
-const FALLBACK_MAX = 16;
 const EXTRA_LINES_MAX = 100;
 
 /** One entry of `services`, by its name. */
@@ -53,7 +54,7 @@ export const serviceSchema = value.map({
   redispatch: value.truth().optional().describe('A retry may go to another server. Default: haproxy.defaults.redispatch.'),
   retryOn: haproxyValue.retryOn().optional().describe("HAProxy's retry-on words. Default: haproxy.defaults.retryOn."),
   fallback: value
-    .list(haproxyValue.serverAddress(), 1, FALLBACK_MAX)
+    .list(haproxyValue.serverAddress(), 1, FALLBACKS_MAX)
     .optional()
     .describe('Servers that take requests while no registered one does (HAProxy backup servers), as address:port.'),
   extra: value

@@ -1,14 +1,12 @@
 /** PURE. The lines by which a backend says how its servers are checked over HTTP (manual, `option httpchk`, `http-check send`, `http-check expect`). */
 import { assert } from '../errors.ts';
 import type { CheckConfig } from '../model/service-config.ts';
-import { isCheckMethod, isCheckPath } from './render-words.ts';
+import { HOST, isCheckMethod, isCheckPath, TOKEN } from './render-words.ts';
 
 /** Between single quotes HAProxy reads nothing but their end; a header's value is a format, in which `%` begins a variable. */
 const HEADER_VALUE = /^[ -$&(-~]{0,256}$/;
 const TEXT = /^[ -&(-~]{1,256}$/;
-const TOKEN = /^[A-Za-z0-9!*+.^_|~/-]{1,64}$/;
 const STATUS = /^[1-5]\d\d(-[1-5]\d\d)?(,[1-5]\d\d(-[1-5]\d\d)?){0,15}$/;
-const HOST = /^[A-Za-z0-9._-]{1,253}$/;
 
 export function checkLines(check: CheckConfig): string[] {
   if (check.type !== 'http') return [];

@@ -6,8 +6,9 @@
 import { isIP } from 'node:net';
 import { assert } from '../errors.ts';
 import type { Capabilities } from '../model/capabilities.ts';
+import { MAX_CONN_MAX } from '../model/server-options.ts';
 import type { Command } from '../plan/command.ts';
-import { MAX_CONN_MAX, serverWords, WEIGHT_MAX } from './server-words.ts';
+import { serverWords, WEIGHT_MAX } from './server-words.ts';
 
 /** HAProxy takes 64 words and silently drops the rest; its line buffer is 16,384 bytes, and a longer line closes the connection without a word. */
 const WORDS_MAX = 60;

@@ -1,27 +1,28 @@
 /** PURE. `show stat <backend number> 4 -1` and `show servers conn <backend>`: how busy the servers of a backend are. */
-import { errorReply, parseTable, unreadable, wholeNumber } from './parse-table.ts';
+import { errorReply, parseTable, type Row, unreadable, wholeNumber } from './parse-table.ts';
+
+const STATISTICS = 'show stat';
 
 /** Sessions of each server, running and queued for it. */
 export function parseStatisticSessions(text: string): Map<string, number> {
-  const what = 'show stat';
-  const error = errorReply(text);
-  if (error !== null) throw unreadable(what, error);
-  const sessions = new Map<string, number>();
-  for (const row of parseTable(what, text, ['svname', 'qcur', 'scur', 'type'], ',')) {
-    if (row('type') !== '2') continue;
-    const queued = row('qcur') === '' ? 0 : wholeNumber(what, row('qcur'));
-    sessions.set(row('svname'), wholeNumber(what, row('scur')) + queued);
-  }
-  return sessions;
+  const rows = serverRows(text, ['qcur', 'scur']);
+  return new Map(rows.map((row) => [row('svname'), wholeNumber(STATISTICS, row('scur')) + countIn(row('qcur'))]));
 }
 
 /** maxconn of each server; 0: none. */
 export function parseStatisticLimits(text: string): Map<string, number> {
-  const what = 'show stat';
+  return new Map(serverRows(text, ['slim']).map((row) => [row('svname'), countIn(row('slim'))]));
+}
+
+/** Rows of type 2: servers. */
+function serverRows(text: string, columns: readonly string[]): Row[] {
   const error = errorReply(text);
-  if (error !== null) throw unreadable(what, error);
-  const servers = parseTable(what, text, ['svname', 'slim', 'type'], ',').filter((row) => row('type') === '2');
-  return new Map(servers.map((row) => [row('svname'), row('slim') === '' ? 0 : wholeNumber(what, row('slim'))]));
+  if (error !== null) throw unreadable(STATISTICS, error);
+  return parseTable(STATISTICS, text, ['svname', 'type', ...columns], ',').filter((row) => row('type') === '2');
+}
+
+function countIn(text: string): number {
+  return text === '' ? 0 : wholeNumber(STATISTICS, text);
 }
 
 export interface BackendConnections {

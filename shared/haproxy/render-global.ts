@@ -29,7 +29,7 @@ const STATS_MAX_CONNECTIONS = { variable: 'POINTSMAN_STATS_MAXCONN', standard: 1
  * a reader that is late. What does not fit is dropped and counted.
  */
 const RING = { line: 192, size: 32_768 };
-const RETRIES_MAX = 100;
+export const RETRIES_MAX = 100;
 const MAX_RELOADS_MAX = 1_000;
 /** Redis prefixes, and so stamps: no space, no quote, nothing that HAProxy's files would read. */
 const STAMP = /^[A-Za-z0-9_.:/-]{1,200}$/;

@@ -9,7 +9,7 @@ import type { InstanceId, ServiceName } from '../model/ids.ts';
 import type { ProxyDefaults } from '../model/proxy-config.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import { checkLines } from './check-lines.ts';
-import { defaultsLines, MANAGED_HEADER, STRUCTURE_VARIABLE_PREFIX, shortHash } from './render-global.ts';
+import { defaultsLines, MANAGED_HEADER, RETRIES_MAX, STRUCTURE_VARIABLE_PREFIX, shortHash } from './render-global.ts';
 import { ledgerComment } from './render-ledger.ts';
 import {
   addressWord,
@@ -53,7 +53,6 @@ export interface ServiceInput {
 
 const STRUCTURE = /^[0-9a-z]{1,64}$/;
 const PREFIX = /^[A-Za-z0-9_.:-]{1,200}$/;
-const RETRIES_MAX = 100;
 const COOKIE = /^[A-Za-z0-9!*+.^_|~-]{1,64}$/;
 
 /** The content of the service's file. Servers are ordered by id, so that a change is one line of a diff. */

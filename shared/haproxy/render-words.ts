@@ -9,6 +9,10 @@ import { assert } from '../errors.ts';
 import { isName } from '../model/ids.ts';
 import type { SocketAddress } from '../model/proxy-config.ts';
 
+/** A host's name, and a word of HTTP's: neither HAProxy's syntax nor a second word. */
+export const HOST = /^[A-Za-z0-9._-]{1,253}$/;
+export const TOKEN = /^[A-Za-z0-9!*+.^_|~/-]{1,64}$/;
+
 /** HAProxy keeps timeouts in a signed 32-bit number of ms. */
 const TIME_MAX_MS = 2_147_483_647;
 const PORT_MAX = 65_535;

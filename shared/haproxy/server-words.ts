@@ -6,8 +6,9 @@
 import { isIP } from 'node:net';
 import { assert } from '../errors.ts';
 import { FILE_SERVER_ID_MAX } from '../model/file-server.ts';
-import type { AgentCheck, ServerOptions, ServerTls } from '../model/server-options.ts';
+import { type AgentCheck, MAX_CONN_MAX, type ServerOptions, type ServerTls } from '../model/server-options.ts';
 import type { CheckConfig, ServiceConfig } from '../model/service-config.ts';
+import { HOST, TOKEN } from './render-words.ts';
 
 /** The part of a service's config that its servers carry. */
 export type ServerConfig = Pick<ServiceConfig, 'check' | 'server' | 'cookie'>;
@@ -23,12 +24,9 @@ const FAST_CHECK_MS = 250;
 const CHECK_INTERVAL_MAX_MS = 2_147_483_647;
 const RISE_FALL_MAX = 1_000;
 const PORT_MAX = 65_535;
-export const MAX_CONN_MAX = 10_000_000;
 const ERRORS_MAX = 10_000;
 /** Words of a file or a command: neither HAProxy's syntax nor a second word. */
 const PATH = /^\/[A-Za-z0-9._/@+-]{1,1024}$/;
-const HOST = /^[A-Za-z0-9._-]{1,253}$/;
-const TOKEN = /^[A-Za-z0-9!*+.^_|~/-]{1,64}$/;
 
 export function serverWords(config: ServerConfig, server: { readonly id: number; readonly weight: number }): string[] {
   const { maxConn } = config.server;

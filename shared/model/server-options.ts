@@ -1,5 +1,7 @@
 /** PURE. What each server of a service gets beside its address and weight, in HAProxy's own words (manual, 5.2). Missing: HAProxy's default. Times in ms. */
 
+export const MAX_CONN_MAX = 10_000_000;
+
 export interface ServerOptions {
   /** Connections to one server at once; null: no limit. */
   readonly maxConn: number | null;

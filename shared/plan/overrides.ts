@@ -3,15 +3,16 @@
  * desired since. What was under way then (`Looked.open`) is ours, also when it was left half made. Another worker begins anew: there only what was recorded before is
  * somebody's, and it is set again.
  */
+
 import { type ByHand, type Looked, OPEN_MAX, OVERRIDES_MAX, type Override } from '../model/by-hand.ts';
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
+import { MAX_CONN_MAX } from '../model/server-options.ts';
 import type { BackendPlan } from './backend-plan.ts';
 import { movesTo } from './changes.ts';
 import { isStranger } from './strangers.ts';
 
 /** What can be said to HAProxy again. */
-const MAX_CONN_MAX = 10_000_000;
 
 /** Why a command is sent against what nobody asked for. */
 export const OUTSIDE = '; somebody changed it outside pointsman';

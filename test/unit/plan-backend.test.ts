@@ -3,38 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { ObservedServer } from '../../shared/model/observed.ts';
 import { isEmpty } from '../../shared/plan/backend-plan.ts';
 import { leavingServers } from '../../shared/plan/fit.ts';
-import { type BackendInput, planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions } from '../../shared/plan/sessions.ts';
-import {
-  desiredBackend,
-  desiredServer,
-  HAPROXY_2_6,
-  HAPROXY_3_4,
-  observedBackend,
-  observedServer,
-  serviceConfig,
-} from '../support/samples.ts';
+import { commands, plan } from '../support/plans.ts';
+import { desiredBackend, desiredServer, HAPROXY_3_4, observedBackend, observedServer, serviceConfig } from '../support/samples.ts';
 
 const QUIET = { current: 0, quietMs: 100 };
 const A = '10.0.0.1:80';
-
-function plan(input: Partial<BackendInput>) {
-  return planBackend({
-    backend: 'web',
-    desired: desiredBackend([]),
-    structure: 's1',
-    observed: observedBackend([]),
-    sessions: new Map(),
-    capabilities: HAPROXY_2_6,
-    runtimeOnly: false,
-    ...input,
-  });
-}
-
-/** The plan as `kind server` lines. */
-function commands(input: Partial<BackendInput>): string[] {
-  return plan(input).commands.map(({ command }) => `${command.kind} ${command.server}`);
-}
 
 describe('servers that should serve', () => {
   it('adds the missing one with all that its line says', () => {

@@ -1,29 +1,11 @@
 /** Servers that must be made anew, case by case: new before old. */
 import { describe, expect, it } from 'vitest';
 import type { ObservedServer } from '../../shared/model/observed.ts';
-import { type BackendInput, planBackend } from '../../shared/plan/plan-backend.ts';
-import { desiredBackend, desiredServer, HAPROXY_2_6, observedBackend, observedServer } from '../support/samples.ts';
+import { commands, plan } from '../support/plans.ts';
+import { desiredBackend, desiredServer, observedBackend, observedServer } from '../support/samples.ts';
 
 const QUIET = { current: 0, quietMs: 100 };
 const A = '10.0.0.1:80';
-
-function plan(input: Partial<BackendInput>) {
-  return planBackend({
-    backend: 'web',
-    desired: desiredBackend([]),
-    structure: 's1',
-    observed: observedBackend([]),
-    sessions: new Map(),
-    capabilities: HAPROXY_2_6,
-    runtimeOnly: false,
-    ...input,
-  });
-}
-
-/** The plan as `kind server` lines. */
-function commands(input: Partial<BackendInput>): string[] {
-  return plan(input).commands.map(({ command }) => `${command.kind} ${command.server}`);
-}
 
 describe('servers that must be made anew', () => {
   const wrongId = observedServer(1, { id: 9 });
