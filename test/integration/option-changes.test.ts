@@ -2,13 +2,12 @@
  * A service's options change under load: what a command changes is changed, what none does is made anew server by server, new before old; neither needs a
  * reload nor loses a request.
  */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { observeBackend } from '../../shared/haproxy/observe.ts';
 import { parseTable } from '../../shared/haproxy/parse-table.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { type Certificate, CertificateAuthority } from '../support/certificates.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { tempFolder } from '../support/folder.ts';
 import { HttpService } from '../support/http-service.ts';
@@ -132,32 +131,21 @@ describe('options that a command changes', () => {
   }, 120_000);
 });
 
+/** A server's certificate for web.internal, and the file of who signed it. */
+async function certificate(): Promise<{ readonly ca: string; readonly server: Certificate }> {
+  const folder = await tempFolder();
+  cleanups.push(() => folder.remove());
+  const authority = await CertificateAuthority.make(folder.path, 'authority');
+  return { ca: authority.cert, server: await authority.sign('web', 'DNS:web.internal') };
+}
+
 describe('TLS to the servers', () => {
   it('verifies them, also those that are added at runtime', async () => {
-    const folder = await tempFolder();
-    cleanups.push(() => folder.remove());
-    const openssl = (...args: string[]) => promisify(execFile)('openssl', args, { cwd: folder.path });
-    await openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      'key.pem',
-      '-out',
-      'ca.pem',
-      '-subj',
-      '/CN=web.internal',
-      '-addext',
-      'subjectAltName=DNS:web.internal',
-      '-days',
-      '2',
-    );
-    const [first, second] = [await HttpService.startTls(folder.path), await HttpService.startTls(folder.path)];
+    const { ca, server } = await certificate();
+    const [first, second] = [await HttpService.startTls(server), await HttpService.startTls(server)];
     cleanups.push(() => Promise.all([first.stop(), second.stop()]));
     const listen = `127.0.0.1:${await freePort()}`;
-    const tls = { verify: 'required', ca: `${folder.path}/ca.pem`, sni: 'web.internal' } as const;
+    const tls = { verify: 'required', ca, sni: 'web.internal' } as const;
     const pipeline = await serving(serviceConfig({ listen, check: CHECK, server: { maxConn: null, tls } }), [first]);
     const pid = await pidOf(pipeline);
     await pipeline.tell('web', pipeline.registered(second.port));
@@ -169,32 +157,10 @@ describe('TLS to the servers', () => {
   }, 120_000);
 
   it('takes nobody in whose certificate is for another name', async () => {
-    const folder = await tempFolder();
-    cleanups.push(() => folder.remove());
-    await promisify(execFile)(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'rsa:2048',
-        '-nodes',
-        '-keyout',
-        'key.pem',
-        '-out',
-        'ca.pem',
-        '-subj',
-        '/CN=web.internal',
-        '-addext',
-        'subjectAltName=DNS:web.internal',
-        '-days',
-        '2',
-      ],
-      { cwd: folder.path },
-    );
-    const service = await HttpService.startTls(folder.path);
+    const { ca, server } = await certificate();
+    const service = await HttpService.startTls(server);
     cleanups.push(() => service.stop());
-    const tls = { verify: 'required', ca: `${folder.path}/ca.pem`, sni: 'other.internal' } as const;
+    const tls = { verify: 'required', ca, sni: 'other.internal' } as const;
     const pipeline = await Pipeline.start();
     cleanups.push(() => pipeline.stop());
     const config = serviceConfig({ listen: `127.0.0.1:${await freePort()}`, check: CHECK, server: { maxConn: null, tls } });

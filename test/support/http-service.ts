@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import type { Certificate } from './certificates.ts';
 
 export type Behaviour =
   /** 200 to everything. */
@@ -46,9 +46,8 @@ export class HttpService {
     return service;
   }
 
-  /** Over TLS, with `key.pem` and `ca.pem` (its own certificate) of a folder. */
-  static async startTls(folder: string): Promise<HttpService> {
-    const [key, cert] = await Promise.all([readFile(join(folder, 'key.pem')), readFile(join(folder, 'ca.pem'))]);
+  static async startTls(files: Pick<Certificate, 'key' | 'cert'>): Promise<HttpService> {
+    const [key, cert] = await Promise.all([readFile(files.key), readFile(files.cert)]);
     const service = new HttpService(createTlsServer({ key, cert }));
     service.#server.listen(0, '127.0.0.1');
     await once(service.#server, 'listening');
