@@ -10,7 +10,7 @@ import { Program } from './program.ts';
  * Instances that come and go take turns: each is long deleted everywhere, and forgotten by every limit on what comes back too often, before its
  * turn comes again.
  */
-const INSTANCES = 48;
+const INSTANCES = 128;
 
 export class World {
   readonly folder: TempFolder;

@@ -46,8 +46,15 @@ export function globalFile(prefix: string, proxy: ManagedInput['proxy']): string
 
 /** The stamp that a worker of this proxy shows once it runs with our files. */
 export function proxyStamp(prefix: string, proxy: ManagedInput['proxy']): string {
-  return stampOf(globalInput(prefix, proxy));
+  const known = stamps.get(proxy);
+  if (known?.prefix === prefix) return known.stamp;
+  const stamp = stampOf(globalInput(prefix, proxy));
+  stamps.set(proxy, { prefix, stamp });
+  return stamp;
 }
+
+/** Every pass asks, and rendering takes longer than all else that it does about it. A proxy's config is never changed, only replaced. */
+const stamps = new WeakMap<ManagedInput['proxy'], { readonly prefix: string; readonly stamp: string }>();
 
 function globalInput(prefix: string, proxy: ManagedInput['proxy']): Omit<GlobalInput, 'stamp'> {
   const { id, defaults, reloadPolicy, http, managed } = proxy;

@@ -1,5 +1,5 @@
 /** A bound on how long anything is awaited. */
-import { pause } from './wait.ts';
+import { ENDED, pause } from './wait.ts';
 
 /** What `promise` gives, if it does so within `ms`; else throws what `late` makes. The work itself is not stopped. */
 export async function within<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
@@ -11,7 +11,7 @@ export async function within<T>(ms: number, promise: Promise<T>, late: () => Err
   try {
     return await Promise.race([promise, timeUp]);
   } finally {
-    settled.abort();
+    settled.abort(ENDED);
     timeUp.catch(() => {});
   }
 }

@@ -1,5 +1,8 @@
 /** Waiting, bounded and abortable. */
 
+/** A reason to abort a wait with: without one a DOMException with its stack is made each time. */
+export const ENDED = 'the wait is over';
+
 /** Resolves after `ms`, or at once when the signal aborts (never rejects). */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -5,7 +5,7 @@
  */
 import type { PointsmanError } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
-import { backoff, pause } from '../runtime/wait.ts';
+import { backoff, ENDED, pause } from '../runtime/wait.ts';
 import { hasCode, zookeeperError } from './errors.ts';
 import type { WatchEvent, ZookeeperLink } from './link.ts';
 import { type Needs, needsAnything, noNeeds } from './list-needs.ts';
@@ -113,7 +113,7 @@ export class ListWatch {
 
   /** Begins after the present turn: what arrived together is read together. */
   #kick(): void {
-    this.#sleep.abort();
+    this.#sleep.abort(ENDED);
     if (this.#running || this.#stopped) return;
     this.#running = true;
     setImmediate(() => void this.#run().finally(() => this.#ran()));

@@ -10,8 +10,8 @@ import { withdrawVerdicts } from './withdrawal.ts';
 const RECORDED_MAX = 200;
 
 /**
- * What is about to be sent leaves for the proxy's stream first. Its answer is not waited for: the record is on its way even if this process dies with the
- * commands sent, and what is to be done is derived again from the desired state, which is persisted.
+ * What is sent leaves for the proxy's stream in the same turn, right behind it, and neither waits for the other's answer: the record is on its way even if this
+ * process dies with the commands unanswered, and what is to be done is derived again from the desired state, which is persisted.
  */
 export async function sendPlan(
   context: PassContext,
@@ -20,18 +20,19 @@ export async function sendPlan(
 ): Promise<readonly CommandResult[]> {
   const { service } = of;
   const { agent, journal, connection, proxy } = context;
-  const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
-  // The revision may come to nothing yet: what is desired since the one before is not taken for done.
-  const left = looked === null ? {} : { looked: { ...looked, revision: looked.revision - 1 } };
-  const recorded = journal.write([{ type: 'patching', ...of, commands: announced, ...left }], Date.now());
-  recorded.catch(() => undefined);
-  const { results, failed } = await applyCommands(connection, plan.commands, {
+  const applying = applyCommands(connection, plan.commands, {
     capabilities: proxy.capabilities,
     expected: proxy.identity,
     ...(context.provenAt === undefined ? {} : { provenAt: context.provenAt }),
     stillClaimed: context.stillClaimed,
     signal: context.signal,
   });
+  const announced = plan.commands.slice(0, RECORDED_MAX).map(({ command, reason }) => ({ command: commandText(command), reason }));
+  // The revision may come to nothing yet: what is desired since the one before is not taken for done.
+  const left = looked === null ? {} : { looked: { ...looked, revision: looked.revision - 1 } };
+  const recorded = journal.write([{ type: 'patching', ...of, commands: announced, ...left }], Date.now());
+  recorded.catch(() => undefined);
+  const { results, failed } = await applying;
   await recorded;
   const told = results.slice(0, RECORDED_MAX).map(({ command, reason, outcome, reply, ms }) => ({
     command: commandText(command),

@@ -47,8 +47,9 @@ export class Publisher {
       await sent?.committed;
       await this.#ports.store.published(service, revision);
     };
+    const news = sent === null ? null : this.#news(service, sent);
     if (!owed) return isPublished();
-    if (sent !== null) readied?.tell(this.#news(service, sent));
+    if (news !== null) readied?.tell(news());
     const first = transitions.slice(0, 5);
     const why = first.length > 0 ? first.map((change) => `${change.instance} ${change.to}`).join(', ') : 'config';
     const cause = { why: `${service}: ${why}`, events: first.map((change) => change.cause), time: Date.now() };
@@ -89,16 +90,21 @@ export class Publisher {
     await this.#ports.proxies.unmark(known.map(({ id }) => id).filter((id) => !here.has(id)));
   }
 
-  /** What was last read of the service, with the commit; else what is read behind it. */
-  #news(service: ServiceName, { commit, committed }: Sent): News {
+  /**
+   * What was last read of the service, with the commit; else what is read behind it. Every commit moves on what is kept, whether a proxy is told or not:
+   * what lags behind would have to be read for the next one that matters.
+   */
+  #news(service: ServiceName, { commit, committed }: Sent): () => News {
     const { desired } = this.#ports;
     const backend = desired.advance(service, commit, committed);
     const revision = commit.readRevision + 1;
     const { cursor } = commit;
-    const wanted = backend === null ? desired.read(service) : Promise.resolve({ revision, cursor, known: true, backend });
-    // It may be that no pass gets as far as reading it.
-    wanted.catch(() => undefined);
-    return { desired: wanted, committed };
+    return () => {
+      const wanted = backend === null ? desired.read(service) : Promise.resolve({ revision, cursor, known: true, backend });
+      // It may be that no pass gets as far as reading it.
+      wanted.catch(() => undefined);
+      return { desired: wanted, committed };
+    };
   }
 
   /** The wakes, once those who were told have mostly done it. Should they be lost: what is committed and not said to be published is published again. */

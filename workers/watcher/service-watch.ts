@@ -180,8 +180,8 @@ export class ServiceWatch {
 
   #configured(): ServiceEvent[] {
     const onRecord = this.#writer.config;
-    if (onRecord !== null && canonical(onRecord) === canonical(this.#config)) return [];
-    return [{ type: 'configured', config: this.#config }];
+    const isRecorded = onRecord === this.#config || (onRecord !== null && canonical(onRecord) === canonical(this.#config));
+    return isRecorded ? [] : [{ type: 'configured', config: this.#config }];
   }
 
   /** Said once, when a whole reading of a parent that is there leaves nothing in doubt and nothing unread. */
