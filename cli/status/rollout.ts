@@ -33,7 +33,7 @@ export function rolloutStatus(
       const carriers = proxies
         .map(({ proxy: id, backends }) => ({ id, backends: backends.filter(({ service }) => what === DEFAULTS || service === what) }))
         .filter(({ backends }) => backends.length > 0);
-      const without = carriers.filter(({ backends }) => backends.some(({ state }) => WITHOUT.has(state)));
+      const without = carriers.filter(({ id, backends }) => id === proxy || backends.some(({ state }) => WITHOUT.has(state)));
       if (!without.some(({ id }) => id !== proxy)) return [];
       return [{ what: what === DEFAULTS ? null : what, proxy, reason, at, done: carriers.length - without.length, of: carriers.length }];
     });

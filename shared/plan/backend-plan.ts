@@ -13,6 +13,13 @@ export interface Waiting {
   readonly reason: string;
 }
 
+/** Why no further servers are begun to be made anew. */
+export interface Hold {
+  readonly why: string;
+  /** When it is asked about again, ms since the epoch; null: soon. */
+  readonly nextTry: number | null;
+}
+
 export interface BackendPlan {
   readonly backend: string;
   /** In the order to send them. */
@@ -23,6 +30,8 @@ export interface BackendPlan {
   readonly reload: { readonly reason: string } | null;
   /** Why nothing can be done from here, not even by a reload. */
   readonly blocked: string | null;
+  /** Servers are being made anew, or wait for it; missing: none. */
+  readonly anew?: { readonly held: Hold | null };
 }
 
 /** Whether HAProxy has what is desired. */

@@ -8,7 +8,7 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
 import { admissionOf } from './admission.ts';
-import type { BackendPlan, PlannedCommand, Waiting } from './backend-plan.ts';
+import type { BackendPlan, Hold, PlannedCommand, Waiting } from './backend-plan.ts';
 import { changesOf, movesTo } from './changes.ts';
 import type { Command } from './command.ts';
 import { ANY_FORM, type Forms, misfit, serves } from './fit.ts';
@@ -37,6 +37,8 @@ export interface BackendInput {
   readonly strangersStay?: string | null;
   /** The prefix of another installation that declared the backend; missing: none did. */
   readonly anothers?: string | null;
+  /** Why none is begun to be made anew with other options; missing: nothing is against it. */
+  readonly hold?: Hold | null;
   /** No files and no reloads: what a reload would do is `blocked`, and every backend of a service counts as ours. */
   readonly runtimeOnly: boolean;
 }
@@ -63,7 +65,8 @@ export function planBackend(input: BackendInput): BackendPlan {
   planner.run();
   const restructured = !runtimeOnly && observed.structure !== input.structure;
   const reason = restructured ? RELOADS.restructured.reason : null;
-  return { backend, commands: planner.commands, waiting: planner.waiting, reload: reason === null ? null : { reason }, blocked: null };
+  const { commands, waiting, anew } = planner;
+  return { backend, commands, waiting, reload: reason === null ? null : { reason }, blocked: null, ...(anew === null ? {} : { anew }) };
 }
 
 /** One run over one backend's servers. */
@@ -80,6 +83,7 @@ class ServerPlanner {
   readonly #strangersStay: string | null;
   readonly #forms: Forms;
   readonly #replacements: Replacements;
+  #makesAnew = false;
 
   constructor(input: BackendInput, desired: DesiredBackend, observed: ObservedBackend) {
     this.#input = input;
@@ -87,12 +91,18 @@ class ServerPlanner {
     this.#observed = observed;
     this.#strangersStay = input.strangersStay === undefined ? whyStrangersStay(desired, observed) : input.strangersStay;
     this.#forms = input.forms ?? ANY_FORM;
-    this.#replacements = new Replacements(desired, observed, this.#forms);
+    this.#replacements = new Replacements(desired, observed, this.#forms, input.hold ?? null);
     for (const seen of observed.servers.values()) this.#byId.set(seen.id, seen);
   }
 
   get commands(): readonly PlannedCommand[] {
     return [...this.#admissions, ...this.#changes, ...this.#drains, ...this.#removals];
+  }
+
+  /** null: none is made anew. */
+  get anew(): NonNullable<BackendPlan['anew']> | null {
+    if (!this.#makesAnew) return null;
+    return { held: this.#replacements.isHeld ? (this.#input.hold ?? null) : null };
   }
 
   run(): void {
@@ -212,6 +222,7 @@ class ServerPlanner {
 
   /** A server that must be made anew. One that takes no requests goes at once; else its stand-in comes first. */
   #replace(wanted: DesiredServer, seen: ObservedServer, unfit: string): void {
+    this.#makesAnew = true;
     if (seen.admin === 'drain') return this.#seeOff(seen, unfit);
     if (!serves(seen)) return this.#remove(seen, unfit);
     const next = this.#replacements.next(wanted, seen);
@@ -222,9 +233,13 @@ class ServerPlanner {
   }
 
   #standIn(seen: ObservedServer, original: string): void {
+    this.#makesAnew = true;
     const wanted = this.#desired.servers.get(original);
     if (wanted === undefined || !this.#replacements.needs(seen, original)) this.#seeOff(seen, `${original} needs no stand-in any more`);
-    else this.#ready({ ...wanted, name: seen.name, id: seen.id }, seen);
+    else {
+      this.#ready({ ...wanted, name: seen.name, id: seen.id }, seen);
+      this.waiting.push({ server: seen.name, reason: `it stands in for ${original}` });
+    }
   }
 
   #at(server: string): { backend: string; server: string } {

@@ -1,6 +1,7 @@
 /** PURE. In which order servers that must be made anew are replaced, and what becomes of their stand-ins (stand-in.ts). */
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
+import type { Hold } from './backend-plan.ts';
 import { type Forms, isOfForm, misfit, serves } from './fit.ts';
 import { replacedAtOnce, standInId, standInName, stoodInFor } from './stand-in.ts';
 
@@ -18,10 +19,14 @@ export class Replacements {
   readonly #forms: Forms;
   readonly #takenIds: Set<number>;
   readonly #wantedIds: ReadonlySet<number>;
+  readonly #hold: Hold | null;
   /** Stand-ins there are, or will be. */
   #standIns = 0;
+  /** One was not begun because of the hold. */
+  isHeld = false;
 
-  constructor(desired: DesiredBackend, observed: ObservedBackend, forms: Forms) {
+  constructor(desired: DesiredBackend, observed: ObservedBackend, forms: Forms, hold: Hold | null) {
+    this.#hold = hold;
     this.#desired = desired;
     this.#observed = observed;
     this.#forms = forms;
@@ -43,6 +48,11 @@ export class Replacements {
     // One whose id another one waits for is replaced out of turn: that one's stand-in would hold up the turn for ever.
     const isAwaited = seen.id !== wanted.id && this.#wantedIds.has(seen.id);
     if (this.#standIns >= replacedAtOnce(this.#desired.servers.size) && !isAwaited) return { step: 'wait', until: 'after others' };
+    // One that has another's id is in its way whatever the fleet does.
+    if (this.#hold !== null && seen.id === wanted.id) {
+      this.isHeld = true;
+      return { step: 'wait', until: this.#hold.why };
+    }
     this.#standIns += 1;
     const id = standInId(wanted.id, (taken) => this.#takenIds.has(taken));
     this.#takenIds.add(id);

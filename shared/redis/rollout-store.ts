@@ -9,7 +9,7 @@ import type { Keys } from './keys.ts';
 import { HOLD_SLOT, SETTLE_SLOT, TAKE_SLOT } from './rollout-scripts.ts';
 import { runScript } from './script.ts';
 
-const EXPIRED = 'it was not in sync in time after its reload, or its worker is gone';
+const EXPIRED = 'it was not in sync with them in time, or its worker is gone';
 
 export type Slot =
   | { readonly taken: false; readonly by: readonly ProxyId[] }

@@ -90,10 +90,10 @@ function verdict(kind: CommandKind, reply: string): Verdict {
 const REFUSALS: readonly (readonly [string, CommandKind, RegExp, Verdict])[] = [
   ['add server web/taken 127.0.0.1:9 id 5', 'add', /Already exists a server with the same name in backend\./, 'already'],
   ['add server nowhere/a 127.0.0.1:9 id 5', 'add', /No such backend\./, 'gone'],
-  ['add server fixed/a 127.0.0.1:9 id 5', 'add', /must use a dynamic load balancing/, 'refused'],
-  ['add server mapped/a 127.0.0.1:9 id 5', 'add', /must use a dynamic load balancing/, 'refused'],
+  ['add server fixed/a 127.0.0.1:9 id 5', 'add', /must use a dynamic load balancing|uses a non dynamic load balancing method/, 'refused'],
+  ['add server mapped/a 127.0.0.1:9 id 5', 'add', /must use a dynamic load balancing|uses a non dynamic load balancing method/, 'refused'],
   ['add server web/a 127.0.0.1:9 id 77', 'add', /'id' : custom id 77 already used/, 'refused'],
-  ['add server web/a 127.0.0.1:9 id 0', 'add', /custom id has to be > 0/, 'refused'],
+  ['add server web/a 127.0.0.1:9 id 0', 'add', /custom id has to be (> 0|between 1 and )/, 'refused'],
   ['add server web/a 127.0.0.1:9 foo', 'add', /unknown keyword 'foo'/, 'refused'],
   ['add server web/a 127.0.0.1:9 "weight', 'add', /unknown keyword '"weight'/, 'refused'],
   // From 3.0 on a server added at runtime may have a cookie.

@@ -64,7 +64,11 @@ describe('a cordon', () => {
     const [one] = await new Overviews(system.app.ports).read();
     expect(one).toMatchObject({ service: 'web', outage: '4 cordoned', states: { cordoned: 4 } });
     expect(startPage([one as never], Date.now())).toContain('role="alert">web has no server in rotation: 4 cordoned<');
-    const { text: metrics } = await metricsText([one as never], await readFleet(system.app.ports, ['services'], Date.now()));
+    // A watcher says only every few seconds that it leads.
+    const metrics = await until('metrics of the leader', async () => {
+      const { text } = await metricsText([one as never], await readFleet(system.app.ports, ['services'], Date.now()));
+      return text.includes('state="leading"} 1') && text;
+    });
     for (const line of [
       'pointsman_service_without_server{service="web"} 1',
       'pointsman_instances{service="web",state="cordoned"} 4',

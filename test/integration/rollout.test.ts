@@ -1,13 +1,12 @@
 /** New options over a fleet of four real HAProxies: one after the other, and no further than where they fail. */
 import { describe, expect, it } from 'vitest';
 import { printReport } from '../../cli/status/print-report.ts';
-import { readReport } from '../../cli/status/read-report.ts';
-import type { StatusReport } from '../../cli/status/report.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { App } from '../../workers/app.ts';
 import { goOn } from '../../workers/reconciler/rollout.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { Fleet, type FleetOptions } from '../support/fleet.ts';
+import { readFleetStatus, registeredAt } from '../support/fleet-service.ts';
 import { until } from '../support/poll.ts';
 import { serviceConfig } from '../support/service-events.ts';
 
@@ -23,16 +22,6 @@ async function fleet(size: number, options?: FleetOptions): Promise<Fleet> {
 
 function service(name: string, changes: Partial<ServiceConfig> = {}): ServiceConfig {
   return serviceConfig({ name, path: `/services/${name}/instances`, check: { type: 'none' }, ...changes });
-}
-
-function instance(port: number) {
-  const said = { host: '127.0.0.1', address: '127.0.0.1', port, weight: 1, labels: {} };
-  const znode = { name: `127.0.0.1:${port}`, czxid: '1', mzxid: '1', version: 0 };
-  return { type: 'registered', instance: znode.name, znode, said: { registration: said } } as const;
-}
-
-async function status(app: App): Promise<StatusReport> {
-  return readReport({ services: [], proxies: [] } as unknown as Parameters<typeof readReport>[0], app.ports, null, Date.now());
 }
 
 /** From the order to reload until the service is in sync, ms since the epoch, of every reload of the proxy. */
@@ -58,18 +47,18 @@ describe('new options of a service', () => {
       const before = service('web');
       await on.tell(app, 'web', { type: 'configured', config: before });
       await until('all have web', async () => (await on.having(before)).length === 4, LONG);
-      await until('nobody reloads', async () => (await status(app)).rollout.reloading.length === 0);
+      await until('nobody reloads', async () => (await readFleetStatus(app)).rollout.reloading.length === 0);
       const after = service('web', { balance: 'leastconn' });
       await on.tell(app, 'web', { type: 'configured', config: after });
       await until('one has it', async () => (await on.having(after)).length > 0, LONG);
-      await on.tell(app, 'web', instance(8_001));
+      await on.tell(app, 'web', registeredAt(8_001));
       await until('all have the instance', async () => {
         const texts = await Promise.all(on.members.map(({ haproxy }) => haproxy.cli('show servers state web')));
         return texts.every(([text]) => text?.includes('127.0.0.1') === true);
       });
       expect((await on.having(after)).length, 'proxies with the options when all have the instance').toBeLessThan(4);
       await until('all have the options', async () => (await on.having(after)).length === 4, LONG);
-      await until('nobody reloads', async () => (await status(app)).rollout.reloading.length === 0);
+      await until('nobody reloads', async () => (await readFleetStatus(app)).rollout.reloading.length === 0);
       const all = (await Promise.all(on.members.map(({ config }) => outages(on, app, config.id, 'web')))).flat();
       expect(all.length).toBe(8);
       const most = Math.max(...all.map(({ from }) => all.filter((other) => other.from <= from && from < other.to).length));
@@ -92,7 +81,7 @@ describe('options that HAProxy refuses', () => {
     const report = await until(
       'three are stopped',
       async () => {
-        const now = await status(app);
+        const now = await readFleetStatus(app);
         const [stop] = now.rollout.stopped;
         const held = now.proxies
           .flatMap(({ backends }) => backends)
@@ -123,7 +112,7 @@ describe('options that HAProxy refuses', () => {
     const web = service('web');
     await on.tell(app, 'web', { type: 'configured', config: web });
     await until('all have web', async () => (await on.having(web)).length === 3, LONG);
-    await until('nobody reloads', async () => (await status(app)).rollout.reloading.length === 0, LONG);
+    await until('nobody reloads', async () => (await readFleetStatus(app)).rollout.reloading.length === 0, LONG);
     await on.rest(elsewhere);
     const api = service('api', { extra: { frontend: [], backend: ['http-request deny unless { http_auth(ours) }'] } });
     await on.tell(app, 'api', { type: 'configured', config: api });
@@ -133,7 +122,7 @@ describe('options that HAProxy refuses', () => {
     await on.tell(app, 'web', { type: 'configured', config: better });
     await until('all have the other one', async () => (await on.having(better)).length === 3, LONG);
     expect(await on.having(api)).toEqual([]);
-    const { stopped } = (await status(app)).rollout;
+    const { stopped } = (await readFleetStatus(app)).rollout;
     expect(stopped).toMatchObject([{ what: 'api', proxy: 'edge-0', done: 0, of: 3 }]);
     await first.haproxy.configure({ sections: USERS });
     await goOn(app.ports, null);

@@ -78,6 +78,27 @@ describe('servers that must be made anew', () => {
     expect(commands({ desired: many, observed: observedBackend(begun) })).toHaveLength(1);
   });
 
+  it('waits while the fleet holds it, but for what is begun and for who has the id of another', () => {
+    const hold = { why: 'when others have', nextTry: null };
+    const two = desiredBackend([desiredServer(1), desiredServer(2)]);
+    const forms = { wanted: 'new', made: new Map<string, string>() };
+    const old = { ...observedBackend([observedServer(1), observedServer(2)]), form: 'old' };
+    const held = plan({ desired: two, observed: old, forms, hold });
+    expect(held.commands).toEqual([]);
+    expect(held.waiting.map(({ reason }) => reason)).toEqual([
+      'to be made anew (it was made with other options) when others have',
+      'to be made anew (it was made with other options) when others have',
+    ]);
+    expect(held.anew).toEqual({ held: hold });
+    const begun = { ...old, servers: new Map([...old.servers, [NEXT, standIn]]) };
+    const withStandIn = { ...forms, made: new Map([[NEXT, 'new']]) };
+    const goesOn = plan({ desired: two, observed: begun, forms: withStandIn, hold });
+    expect(goesOn.commands.map(({ command }) => command)).toEqual([expect.objectContaining({ kind: 'drain', server: A })]);
+    expect(goesOn.anew).toEqual({ held: null });
+    expect(plan({ desired, observed: observedBackend([wrongId]), forms, hold }).commands).toHaveLength(1);
+    expect(plan({ desired, observed: observedBackend([observedServer(1)]), hold }).anew).toBeUndefined();
+  });
+
   it('that was made with other options than are wanted, and only that one', () => {
     const two = desiredBackend([desiredServer(1), desiredServer(2)]);
     const observed = { ...observedBackend([observedServer(1), observedServer(2)]), form: 'old' };

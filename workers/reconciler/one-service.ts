@@ -24,11 +24,13 @@ export interface Looked {
   readonly stuck: boolean;
   /** in sync: it runs with its options, and at most waits for sessions to end · waiting: for a reload, and is in sync with those that it runs with. */
   readonly options: 'in sync' | 'waiting' | 'neither';
+  /** Servers that are to be made anew with new options wait for the fleet: for a slot, or because the options go no further. */
+  readonly held: 'no' | 'waits' | 'stopped';
   /** ms until its file may be written; 0: it is. */
   readonly unwritten: number;
 }
 
-const NOTHING_LEFT = { waiting: false, stuck: false, unwritten: 0 };
+const NOTHING_LEFT = { waiting: false, stuck: false, held: 'no', unwritten: 0 } as const;
 
 /** What goes wrong with one backend is its own affair (I10); what goes wrong with the proxy or the claim ends the pass. */
 export async function oneService(context: PassContext, service: ServiceName, restamped: boolean): Promise<Looked> {
@@ -54,6 +56,7 @@ export async function oneService(context: PassContext, service: ServiceName, res
       options: optionsOf(pass, event, restamped),
       waiting,
       stuck,
+      held: heldUp(pass),
       unwritten,
     };
   } catch (error) {
@@ -66,8 +69,15 @@ export async function oneService(context: PassContext, service: ServiceName, res
   }
 }
 
+/** One that has something else to do is looked at for that. */
+function heldUp({ plan, commands }: ServicePass): Looked['held'] {
+  const held = plan.anew?.held ?? null;
+  if (held === null || commands > 0 || plan.commands.length > 0) return 'no';
+  return held.nextTry === null ? 'waits' : 'stopped';
+}
+
 function optionsOf({ plan }: ServicePass, event: ProxyEvent | null, restamped: boolean): Looked['options'] {
-  if (plan.commands.length > 0 || plan.blocked !== null) return 'neither';
+  if (plan.commands.length > 0 || plan.blocked !== null || plan.anew !== undefined) return 'neither';
   if (event === null || event.type === 'synced' || event.type === 'patching') return 'in sync';
   return plan.reload !== null || restamped ? 'waiting' : 'neither';
 }
@@ -137,6 +147,8 @@ async function standing(context: PassContext, pass: ServicePass, restamped: bool
     await wantReload(agent, `${service}: ${reason}`);
     return { type: 'reload-wanted', service, detail: reason };
   }
+  const hold = plan.anew?.held ?? null;
+  if (hold !== null && hold.nextTry !== null) return { type: 'blocked', service, detail: hold.why, nextTry: hold.nextTry };
   if (isSettled(pass) && config !== null && agent.config.runtimeOnly) {
     const why = await needsFile(agent, config, context.proxy.identity);
     if (why !== null) return { type: 'blocked', service, detail: why, nextTry: null };

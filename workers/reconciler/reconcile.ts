@@ -16,7 +16,7 @@ import { noteEdits } from './foreign-edits.ts';
 import type { Journal } from './journal.ts';
 import { type Looked, oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import { settle } from './rollout.ts';
+import { askAgainMs, settle } from './rollout.ts';
 import { RoutePass } from './route-pass.ts';
 import type { PassContext } from './service-pass.ts';
 
@@ -146,6 +146,7 @@ async function passServices(
   const options = new Map<ServiceName, Looked['options']>();
   const restamped = !agent.config.runtimeOnly && proxy.identity.stamp !== proxyStamp(agent.ports.keys.prefix, agent.config);
   let waiting = 0;
+  let asking = 0;
   let stuck = 0;
   let unwritten = 0;
   for (const service of services) {
@@ -154,7 +155,10 @@ async function passServices(
       return { outcome: 'called-off', services: report, detail: 'the claim was lost' };
     }
     const looked = await oneService(context, service, restamped);
-    waiting += Number(looked.waiting);
+    waiting += Number(looked.waiting && looked.held === 'no');
+    // What goes on is looked at again as soon as what has just begun.
+    if (looked.commands > 0 && !looked.stuck) agent.waits = 0;
+    asking += Number(looked.held === 'waits');
     stuck += Number(looked.stuck);
     unwritten = Math.max(unwritten, looked.unwritten);
     if (!looked.waiting && looked.unwritten === 0) applied.set(service, looked.revision);
@@ -164,7 +168,7 @@ async function passServices(
   await context.routes?.finish();
   await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty, context.ahead?.service));
   await settle(agent, options, restamped);
-  await again(agent, { waiting: waiting > 0, stuck: stuck > 0, unwritten });
+  await again(agent, { waiting: waiting > 0, stuck: stuck > 0, asking: asking > 0, unwritten });
   return { outcome: 'done', services: report, detail: null };
 }
 
@@ -177,10 +181,12 @@ function withMarks(
   return new Map([...applied].filter(([service]) => dirty.has(service) || service === about));
 }
 
-async function again(agent: ProxyAgent, left: { waiting: boolean; stuck: boolean; unwritten: number }): Promise<void> {
+async function again(agent: ProxyAgent, left: { waiting: boolean; stuck: boolean; asking: boolean; unwritten: number }): Promise<void> {
   if (!left.waiting && !left.stuck) {
     agent.waits = 0;
-    if (left.unwritten > 0) await agent.later(left.unwritten, 'a managed file to write');
+    const ask = left.asking ? Math.round(await askAgainMs(agent)) : Number.POSITIVE_INFINITY;
+    if (left.unwritten > 0 && left.unwritten <= ask) await agent.later(left.unwritten, 'a managed file to write');
+    else if (left.asking) await agent.later(ask, 'new options that other proxies get first');
     return;
   }
   const delay = Math.min(left.stuck ? STUCK_MOST_MS : WAIT_MOST_MS, WAIT_FIRST_MS * 2 ** Math.min(agent.waits, 10));

@@ -1,11 +1,12 @@
 /**
- * New options go over a fleet a few proxies at a time: a reload needs one of `rollout.maxUnavailable` slots, and gives it back when all that it loaded is
- * in sync with a worker that stayed. Where that fails, the same options go no further until the proxy that failed has them, an operator resyncs, or there are
- * others. What needs no reload never asks. A proxy that cannot be reached takes no slot.
+ * New options go over a fleet a few proxies at a time: a reload, or servers made anew, need one of `rollout.maxUnavailable` slots, and give it back when all
+ * is in sync with a worker that stayed. Where that fails, the same options go no further until the proxy that failed has them, an operator resyncs, or there are
+ * others. What a command changes in place never asks. A proxy that cannot be reached takes no slot.
  */
 import { stampOf } from '../../shared/haproxy/render-global.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { type Changes, DEFAULTS, type RolloutStop } from '../../shared/model/rollout.ts';
+import type { Hold } from '../../shared/plan/backend-plan.ts';
 import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { RolloutStore, type Slot } from '../../shared/redis/rollout-store.ts';
 import type { Looked } from './one-service.ts';
@@ -13,9 +14,11 @@ import type { ProxyAgent } from './proxy-agent.ts';
 import type { Attempt, Outcome } from './reload-attempt.ts';
 import { dropRejections, type Rejected } from './reload-request.ts';
 
+/** Before what is loaded without a reload, so that it is no structure's. */
+const FORM = 'form ';
 /** For the files to be checked, the order, and the new worker to come: more than the deadlines of those together. */
 const RELOAD_MS = 120_000;
-/** From the reload until all that it loaded is in sync. */
+/** From the reload until all that it loaded is in sync; or for some servers to be made anew, beside the time that those they replace may take to drain. */
 const SYNC_MS = 60_000;
 /** A worker that lived so long after its reload stays. */
 const STAYS_MS = 1_000;
@@ -46,6 +49,30 @@ async function slots({ config, ports }: ProxyAgent): Promise<number> {
   const now = Date.now();
   const heard = (await ports.proxies.announced()).filter(({ at }) => now - at <= ANNOUNCE_FRESH_MS);
   return Math.max(1, Math.floor(maxUnavailable * heard.length));
+}
+
+/**
+ * Whether servers of the service may be made anew here with these options now (null), or why not. Each time that some more are begun the slot is held for
+ * long enough to see them through.
+ */
+export async function mayMakeAnew(agent: ProxyAgent, service: ServiceName, form: string, drainTimeout: number): Promise<Hold | null> {
+  const made = new Map([[service, `${FORM}${form}`]]);
+  const stop = async (): Promise<Hold | null> => {
+    const found = (await stopped(agent, made)).get(service);
+    return found === undefined ? null : { why: found.message, nextTry: found.nextTry };
+  };
+  const before = await stop();
+  if (before !== null) return before;
+  const slot = await takeSlot(agent);
+  if (!slot.taken) return { why: 'when fewer proxies of the fleet are at work on new options', nextTry: null };
+  // Whose time was over may have given up the very slot, and stopped the rest.
+  const now = await stop();
+  if (now !== null) await giveUpSlot(agent, slot.before);
+  if (now !== null) return now;
+  const { id, rollout } = agent.config;
+  await storeOf(agent).hold(id, new Map([...slot.before, ...made]), { ms: SYNC_MS + drainTimeout, stops: rollout.stopOnFailure });
+  agent.rolling = true;
+  return null;
 }
 
 /** ms until a proxy without a slot asks again. */

@@ -2,8 +2,9 @@
 import { PointsmanError } from '../../shared/errors.ts';
 import { applyCommands, type CommandResult } from '../../shared/haproxy/apply.ts';
 import { commandText } from '../../shared/plan/command-text.ts';
+import type { Look } from './judgement.ts';
 import type { Of } from './made-section.ts';
-import type { Look, PassContext } from './service-pass.ts';
+import type { PassContext } from './service-pass.ts';
 import { withdrawVerdicts } from './withdrawal.ts';
 
 /** Commands of one look that are kept in the proxy's stream; the rest is counted. */

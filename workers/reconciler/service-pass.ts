@@ -4,30 +4,23 @@
  */
 import type { CommandResult } from '../../shared/haproxy/apply.ts';
 import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
-import { anothersPrefix } from '../../shared/haproxy/installation.ts';
-import { type ObservedProxy, observeBackend, observeSessions } from '../../shared/haproxy/observe.ts';
-import { formOf, structureOf } from '../../shared/haproxy/render-service.ts';
+import { type ObservedProxy, observeBackend } from '../../shared/haproxy/observe.ts';
 import type { Looked } from '../../shared/model/by-hand.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { EventId, ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
-import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
-import { leavingServers } from '../../shared/plan/fit.ts';
-import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { RELOADS } from '../../shared/plan/reloads.ts';
-import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
 import type { Ahead } from './contact.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
+import { judge, type Look } from './judgement.ts';
 import { goingBackend, makeBackend, type Of, publishMade, shapeFor, takeAway } from './made-section.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import { limits, recognise, settled } from './recognition.ts';
 import type { RoutePass } from './route-pass.ts';
 import { sendPlan } from './send-plan.ts';
 
-const NOTHING_MADE: ReadonlyMap<string, string> = new Map();
 /** Covers no mark. */
 const NO_REVISION = -1;
 
@@ -58,17 +51,6 @@ export interface ServicePass {
   readonly plan: BackendPlan;
   /** For the next look; null: nothing can be said. */
   readonly looked: Looked | null;
-}
-
-export interface Look {
-  readonly plan: BackendPlan;
-  readonly looked: Looked | null;
-  /** With what somebody set by hand in its place. */
-  readonly desired: DesiredBackend | null;
-  readonly observed: ObservedBackend | null;
-  readonly running: ServiceConfig | null;
-  /** What is done to the backend as a whole, when that is anything. Only a dry run asks. */
-  readonly section?: string;
 }
 
 export async function passService(context: PassContext, service: ServiceName): Promise<ServicePass> {
@@ -158,75 +140,15 @@ export async function look(
 ): Promise<Look> {
   const observed = await observeBackend(context.connection, service);
   const going = desired === null ? await goingBackend(context, { service, revision: NO_REVISION, cursor: null }, observed) : null;
-  const seen = await judge(context, service, going ?? desired, { found: observed, looked, keepsStrangers: false });
+  const seen = await judge(context, service, going ?? desired, { found: observed, looked, keepsStrangers: false, dry: true });
   const shape = desired === null || observed !== null ? null : shapeFor(context, desired.config);
   if (shape !== null) return { ...seen, plan: { ...seen.plan, reload: null }, section: `add backend ${service} from ${shape}` };
   return going !== null && observed?.servers.size === 0 ? { ...seen, section: `del backend ${service}` } : seen;
 }
 
-/** `looked`: how the last look left it. */
-async function judge(
-  context: Pick<PassContext, 'agent' | 'connection' | 'proxy'>,
-  service: ServiceName,
-  wanted: DesiredBackend | null,
-  { found, looked, keepsStrangers }: { found: ObservedBackend | null; looked: Looked | null; keepsStrangers: boolean },
-): Promise<Look> {
-  const { agent, connection, proxy } = context;
-  const { observed: seen, made } = found === null ? { observed: null, made: NOTHING_MADE } : agent.forms.of(found);
-  const running = wanted === null || seen === null ? null : await agent.running(wanted, seen.structure);
-  // Until a reload has loaded new options, servers are made with those that their backend runs with.
-  const current = wanted === null || running === null ? wanted : { ...wanted, config: running };
-  const hand =
-    current === null || seen === null
-      ? null
-      : await recognise(agent, proxy.identity, {
-          desired: current,
-          observed: seen,
-          looked,
-          maxConns: await limits(connection, service, current, seen),
-        });
-  const { desired, observed, maxConns } = hand ?? { desired: current, observed: seen };
-  const forms = { wanted: desired === null ? null : formOf(desired.config), made };
-  const leaving = desired === null || observed === null ? [] : leavingServers(desired, observed, forms);
-  const sessions = leaving.length > 0 ? await countSessions(agent, connection, service, leaving) : new Map<string, ServerSessions>();
-  if (leaving.length === 0) agent.sessions.delete(service);
-  const plan = planBackend({
-    backend: service,
-    desired,
-    structure: agent.config.runtimeOnly || wanted === null ? null : structureOf(wanted.config, agent.config.defaults),
-    observed,
-    sessions,
-    forms,
-    ...(maxConns === undefined ? {} : { maxConns }),
-    strangersStay: desired === null || observed === null ? null : await agent.strangers.why(desired, observed, Date.now(), keepsStrangers),
-    anothers: anothersPrefix(found, proxy.identity.stamp, agent.ports.keys.prefix),
-    capabilities: proxy.capabilities,
-    runtimeOnly: agent.config.runtimeOnly,
-  });
-  const looks = hand === null ? { plan, looked: null } : settled(agent, proxy.identity, plan, hand);
-  return { ...looks, desired: wanted === null ? null : { ...(desired ?? wanted), config: wanted.config }, observed: seen, running };
-}
-
 async function keepForms(agent: ProxyAgent, results: readonly CommandResult[], seen: ObservedBackend): Promise<void> {
   const forms = agent.forms.note(results, seen);
   if (forms !== null) await agent.ports.proxies.setState(agent.config.id, { forms });
-}
-
-/** Only of servers that are leaving: how long they have been counted is how long they have been at it. */
-async function countSessions(
-  agent: ProxyAgent,
-  connection: RuntimeConnection,
-  service: ServiceName,
-  leaving: readonly string[],
-): Promise<ReadonlyMap<string, ServerSessions>> {
-  const all = (await observeSessions(connection, service)) ?? new Map<string, number>();
-  const named = new Set(leaving);
-  const counts = new Map([...all].filter(([server]) => named.has(server)));
-  const before = agent.sessions.get(service);
-  const at = performance.now();
-  const folded = foldSessions(before?.counts ?? new Map(), counts, before === undefined ? 0 : at - before.at);
-  agent.sessions.set(service, { at, counts: folded });
-  return folded;
 }
 
 async function remember(agent: ProxyAgent, service: ServiceName, { desired, observed, running }: Look): Promise<void> {
