@@ -50,7 +50,9 @@ export function linesOf(command: Command, capabilities: Capabilities): Line[] {
     case 'max-conn':
       return [line('max-conn', `set maxconn server ${at} ${whole(command.maxConn, 0, MAX_CONN_MAX, 'maxconn')}`)];
     case 'check-target':
-      return [line('health', `set server ${at} ${targetWords(command)}`)];
+      return [line('health', `set server ${at} ${targetWords('check', command)}`)];
+    case 'agent-target':
+      return [line('health', `set server ${at} ${targetWords('agent', command)}`)];
     case 'shutdown-sessions':
       return [line('shutdown-sessions', `shutdown sessions server ${at}`)];
     case 'delete':
@@ -80,10 +82,13 @@ function agentLines(at: string, there: boolean): Line[] {
   return there ? [line('health', `enable agent ${at}`)] : [];
 }
 
-function targetWords({ address, port: to }: Command & { kind: 'check-target' }): string {
-  assert(address !== null || to !== null, 'checks are sent to another address, port or both');
-  if (address === null) return `check-port ${port(to ?? 0)}`;
-  return to === null ? `check-addr ${ip(address)}` : `check-addr ${ip(address)} port ${port(to)}`;
+function targetWords(
+  of: 'check' | 'agent',
+  { address, port: to }: { readonly address: string | null; readonly port: number | null },
+): string {
+  assert(address !== null || to !== null, `another target of the ${of} has another address, port or both`);
+  if (address === null) return `${of}-port ${port(to ?? 0)}`;
+  return to === null ? `${of}-addr ${ip(address)}` : `${of}-addr ${ip(address)} port ${port(to)}`;
 }
 
 /** Idle connections are closed by other threads of HAProxy, mostly within a millisecond; `wait` returns as soon as none is left. */

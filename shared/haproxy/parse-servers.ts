@@ -20,13 +20,16 @@ const COLUMNS = [
   'srv_port',
   'srv_check_port',
   'srv_check_addr',
+  'srv_agent_state',
+  'srv_agent_addr',
+  'srv_agent_port',
 ] as const;
 
 /** srv_admin_state: forced, inherited, by DNS. Bit 4 only says that the config began it so; it stays when the server is ready. */
 const MAINT = 1 | 2 | 32;
 /** forced, inherited */
 const DRAIN = 8 | 16;
-/** srv_check_state */
+/** srv_check_state, srv_agent_state */
 const CHECK_CONFIGURED = 2;
 const CHECK_ENABLED = 4;
 const CHECK_PAUSED = 8;
@@ -63,6 +66,7 @@ export function parseServersState(text: string): Map<string, Map<string, Observe
 function parseServer(row: Row): ObservedServer {
   const admin = wholeNumber(WHAT, row('srv_admin_state'));
   const checkState = wholeNumber(WHAT, row('srv_check_state'));
+  const agentState = wholeNumber(WHAT, row('srv_agent_state'));
   const operation = OPERATIONS[wholeNumber(WHAT, row('srv_op_state'))];
   if (operation === undefined) throw unreadable(WHAT, `srv_op_state ${row('srv_op_state')}`);
   return {
@@ -75,9 +79,17 @@ function parseServer(row: Row): ObservedServer {
     operation,
     check: (checkState & CHECK_CONFIGURED) === 0 ? 'none' : lastResult(row),
     checkPort: wholeNumber(WHAT, row('srv_check_port')),
-    checkAddress: row('srv_check_addr') === '-' ? null : row('srv_check_addr'),
+    checkAddress: addressIn(row('srv_check_addr')),
     checking: (checkState & CHECK_ENABLED) !== 0 && (checkState & CHECK_PAUSED) === 0,
+    agent:
+      (agentState & CHECK_ENABLED) === 0
+        ? null
+        : { address: addressIn(row('srv_agent_addr')), port: wholeNumber(WHAT, row('srv_agent_port')) },
   };
+}
+
+function addressIn(text: string): string | null {
+  return text === '-' ? null : text;
 }
 
 /**

@@ -39,8 +39,12 @@ const NOT_THERE: Answers = [
 const ANSWERS: Readonly<Record<LineClass, Answers>> = {
   add: [['done', /^New server registered\.$/], ['already', /^Already exists a server with the same name in backend\.$/], ...NOT_THERE],
   state: NOT_THERE,
-  // Said as a notice, and nothing was changed.
-  health: [['refused', /^health checks are not enabled on this server\.?$/], ...NOT_THERE],
+  // Said as notices, and nothing was changed.
+  health: [
+    ['refused', /^(health|agent) checks are not enabled on this server\.?$/],
+    ['refused', /^(provided port is (invalid|not an integer)|invalid addr '.*')$/],
+    ...NOT_THERE,
+  ],
   weight: NOT_THERE,
   'max-conn': NOT_THERE,
   // However the wait ended: what it means is the answer to the line that follows it.

@@ -50,14 +50,19 @@ export function serverWords(config: ServerConfig, server: { readonly id: number;
 }
 
 /**
- * The words of which no command changes any: a server that has others must be made anew. What a command changes (weight, maxconn, where checks go) counts only
- * by being there at all, and the id is the server's own.
+ * The words of which no command changes any: a server that has others must be made anew. What a command changes (weight, maxconn, where checks go and the agent
+ * is asked) counts only by being there at all, and the id is the server's own. What the agent is sent can be changed as well, but HAProxy does not show it.
  */
 export function fixedWords(config: ServerConfig): string[] {
   const { check, server } = config;
-  const target = check.type === 'none' ? {} : { ...(check.port && { port: 1 }), ...(check.address && { address: '127.0.0.1' }) };
-  const fixed = { check: { ...check, ...target }, server: { ...server, maxConn: server.maxConn === null ? null : 1 } };
+  const maxConn = server.maxConn === null ? null : 1;
+  const agent = server.agent === undefined ? {} : { agent: { ...server.agent, ...anyTarget(server.agent) } };
+  const fixed = { check: { ...check, ...(check.type === 'none' ? {} : anyTarget(check)) }, server: { ...server, maxConn, ...agent } };
   return serverWords({ ...config, ...fixed }, { id: 1, weight: 1 });
+}
+
+function anyTarget({ port, address }: { readonly port?: number; readonly address?: string }): { port?: number; address?: string } {
+  return { ...(port !== undefined && { port: 1 }), ...(address !== undefined && { address: '127.0.0.1' }) };
 }
 
 function checkWords(check: CheckConfig): string[] {

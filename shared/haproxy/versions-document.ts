@@ -67,7 +67,11 @@ function reloadRows(): string[] {
     row(['what changes', ...names, 'why']),
     `|---${'|---'.repeat(names.length)}|---|`,
     row(['an instance: comes, goes, drains, another weight or address', ...names.map(() => 'commands'), 'see below']),
-    row(['another `server.maxConn`, `check.port`, `check.address` of a service', ...names.map(() => 'commands'), 'see below']),
+    row([
+      'another `server.maxConn`, `check.port`, `check.address`, `server.agent.port`, `server.agent.address` of a service',
+      ...names.map(() => 'commands'),
+      'see below',
+    ]),
     row([
       'another option of `check` or `server` of a service; a server with a wrong id',
       ...names.map(() => 'commands'),

@@ -26,6 +26,8 @@ export interface ObservedServer {
   readonly checkAddress: string | null;
   /** Whether the check is enabled and not paused. */
   readonly checking: boolean;
+  /** Where its agent is asked (address null: at the server's own); null: it has none, or it is off. */
+  readonly agent: { readonly address: string | null; readonly port: number } | null;
 }
 
 export interface ObservedBackend {

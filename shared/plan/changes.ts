@@ -1,4 +1,4 @@
-/** PURE. What a command can change in a server that serves or is about to: address, weight, connections at once, where its checks go. */
+/** PURE. What a command can change in a server that serves or is about to: address, weight, connections at once, where its checks go, where its agent is asked. */
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { PlannedCommand } from './backend-plan.ts';
@@ -28,13 +28,32 @@ export function changesOf(
   const limit = wanted.byHand?.maxConn ?? options.maxConn;
   if (limit !== null && maxConn !== undefined && maxConn !== limit)
     changes.push({ command: { kind: 'max-conn', ...at, maxConn: limit }, reason: `its maxconn is ${maxConn}` });
-  // HAProxy changes the target only of a check that is on.
-  if (check.type === 'none' || !seen.checking) return changes;
-  const port = check.port !== undefined && check.port !== seen.checkPort ? check.port : null;
-  const address = check.address !== undefined && !sameAddress(seen.checkAddress ?? '', check.address) ? check.address : null;
-  if (port !== null || address !== null) {
-    const reason = `its checks go to ${seen.checkAddress ?? 'its own address'} port ${seen.checkPort === 0 ? 'its own' : seen.checkPort}`;
-    changes.push({ command: { kind: 'check-target', ...at, address, port }, reason });
+  // HAProxy changes the target only of a check that is on, and of an agent that is.
+  if (check.type !== 'none' && seen.checking) {
+    const target = otherTarget(check, { address: seen.checkAddress, port: seen.checkPort });
+    if (target !== null)
+      changes.push({ command: { kind: 'check-target', ...at, ...target.to }, reason: `its checks go to ${target.from}` });
+  }
+  if (options.agent !== undefined && seen.agent !== null) {
+    const target = otherTarget(options.agent, seen.agent);
+    if (target !== null)
+      changes.push({ command: { kind: 'agent-target', ...at, ...target.to }, reason: `its agent is asked at ${target.from}` });
   }
   return changes;
+}
+
+interface Target {
+  readonly address: string | null;
+  readonly port: number | null;
+}
+
+/** What of a target is to be another; what the config does not name stays. null: all is as it should be. */
+function otherTarget(
+  wanted: { readonly address?: string; readonly port?: number },
+  seen: { readonly address: string | null; readonly port: number },
+): { readonly to: Target; readonly from: string } | null {
+  const port = wanted.port !== undefined && wanted.port !== seen.port ? wanted.port : null;
+  const address = wanted.address !== undefined && !sameAddress(seen.address ?? '', wanted.address) ? wanted.address : null;
+  if (port === null && address === null) return null;
+  return { to: { address, port }, from: `${seen.address ?? 'its own address'} port ${seen.port === 0 ? 'its own' : seen.port}` };
 }

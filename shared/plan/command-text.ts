@@ -14,7 +14,9 @@ export function commandText(command: Command): string {
     case 'max-conn':
       return `set maxconn server ${at} ${command.maxConn}`;
     case 'check-target':
-      return `set server ${at} check ${[command.address, command.port === null ? null : `port ${command.port}`].filter((word) => word !== null).join(' ')}`;
+      return `set server ${at} check ${targetText(command)}`;
+    case 'agent-target':
+      return `set server ${at} agent ${targetText(command)}`;
     case 'admit':
       return `admit server ${at}`;
     case 'enable-health':
@@ -28,4 +30,8 @@ export function commandText(command: Command): string {
     case 'maint':
       return `set server ${at} state ${command.kind}`;
   }
+}
+
+function targetText({ address, port }: { readonly address: string | null; readonly port: number | null }): string {
+  return [address, port === null ? null : `port ${port}`].filter((word) => word !== null).join(' ');
 }

@@ -36,6 +36,8 @@ export type Command =
   | (At & { readonly kind: 'max-conn'; readonly maxConn: number })
   /** Where its checks go. null: that part stays as it is. */
   | (At & { readonly kind: 'check-target'; readonly address: string | null; readonly port: number | null })
+  /** Where its agent is asked. null: that part stays as it is. */
+  | (At & { readonly kind: 'agent-target'; readonly address: string | null; readonly port: number | null })
   /** Cuts the sessions that are left. */
   | (At & { readonly kind: 'shutdown-sessions' })
   | (At & { readonly kind: 'delete' });

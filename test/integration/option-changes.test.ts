@@ -2,6 +2,8 @@
  * A service's options change under load: what a command changes is changed, what none does is made anew server by server, new before old; neither needs a
  * reload nor loses a request.
  */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { observeBackend } from '../../shared/haproxy/observe.ts';
 import { parseTable } from '../../shared/haproxy/parse-table.ts';
@@ -128,6 +130,56 @@ describe('options that a command changes', () => {
     await until('the port', async () => (await backend(pipeline))?.servers.get(name)?.checkPort === one?.port);
     expect(await pidOf(pipeline)).toBe(pid);
     expect((await backend(pipeline))?.servers.size).toBe(1);
+  }, 120_000);
+});
+
+describe('an agent', () => {
+  /** Who has asked, by what they said. */
+  async function agent(): Promise<{ readonly port: number; readonly asked: Set<string> }> {
+    const asked = new Set<string>();
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => undefined)
+        .on('data', (data) => {
+          asked.add(data.toString());
+          socket.end('up\n');
+        });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanups.push(async () => void server.close());
+    return { port: (server.address() as AddressInfo).port, asked };
+  }
+
+  it('is asked elsewhere in place; what it is sent, which HAProxy does not show, makes its server anew', async () => {
+    const [one] = await services(1);
+    const [first, second] = [await agent(), await agent()];
+    const listen = `127.0.0.1:${await freePort()}`;
+    const asking = (port: number, send: string, address = '127.0.0.1'): ServiceConfig =>
+      serviceConfig({ listen, check: CHECK, server: { maxConn: null, agent: { port, address, interval: 200, send } } });
+    const pipeline = await serving(asking(first.port, 'one'), one === undefined ? [] : [one]);
+    const pid = await pidOf(pipeline);
+    const name = `127.0.0.1:${one?.port}`;
+    const seenAgent = async () => (await backend(pipeline))?.servers.get(name)?.agent;
+    await until('the first agent was asked', () => first.asked.has('one'));
+    // A server that is made anew counts from nothing.
+    const served = async () => (await column(pipeline, 'stot')).get(name);
+    await fetch(`http://${listen}/`);
+    expect(await served()).toBe('1');
+    await pipeline.configure(asking(second.port, 'one'));
+    await until('the second agent was asked', () => second.asked.has('one'));
+    expect(await seenAgent()).toEqual({ address: '127.0.0.1', port: second.port });
+    await pipeline.configure(asking(second.port, 'one', '127.0.0.9'));
+    await until('the address', async () => (await seenAgent())?.address === '127.0.0.9');
+    await pipeline.configure(asking(second.port, 'one'));
+    await until('and back', async () => (await seenAgent())?.address === '127.0.0.1');
+    await settled(pipeline);
+    expect(await served()).toBe('1');
+    await pipeline.configure(asking(second.port, 'two'));
+    await until('it is sent the other word', () => second.asked.has('two'), { timeoutMs: 30_000 });
+    await settled(pipeline);
+    expect(await served()).toBe('0');
+    expect(await pidOf(pipeline)).toBe(pid);
   }, 120_000);
 });
 

@@ -173,6 +173,7 @@ export class HaproxyModel {
         checkPort: 0,
         checkAddress: null,
         checking: server.enabled && !server.paused,
+        agent: null,
       });
     }
     return { name, structure: this.structure, form: null, servers };

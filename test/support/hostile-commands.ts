@@ -96,6 +96,7 @@ const KINDS: readonly CommandKind[] = [
     'delete',
     'max-conn',
     'check-target',
+    'agent-target',
   ] as const),
 ];
 
@@ -227,8 +228,12 @@ function isMeant(words: readonly string[], command: Command): boolean {
   if (first !== 'set') return false;
   if (words[1] === 'maxconn') return command.kind === 'max-conn' && words[4] === String(command.maxConn) && words.length === 5;
   const [what, value, ...more] = rest;
-  if (command.kind === 'check-target')
-    return what === 'check-addr' && value === command.address && more.join(' ') === (command.port === null ? '' : `port ${command.port}`);
+  if (command.kind === 'check-target' || command.kind === 'agent-target')
+    return (
+      what === `${command.kind.slice(0, 5)}-addr` &&
+      value === command.address &&
+      more.join(' ') === (command.port === null ? '' : `port ${command.port}`)
+    );
   if (what === 'state' || what === 'health') return more.length === 0 && /^(ready|drain|maint|up|down)$/.test(value ?? '');
   if (command.kind === 'weight') return what === 'weight' && value === String(command.weight) && more.length === 0;
   return command.kind === 'address' && what === 'addr' && value === command.address && more.join(' ') === `port ${command.port}`;

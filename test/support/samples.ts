@@ -72,6 +72,7 @@ export function observedServer(id: number, overrides: Partial<ObservedServer> = 
     checkPort: 0,
     checkAddress: null,
     checking: true,
+    agent: null,
   } as const;
   return { name: `${address}:80`, id, address, port: 80, ...state, ...overrides };
 }

@@ -46,6 +46,7 @@ describe('show servers state', () => {
       checkPort: 0,
       checkAddress: null,
       checking: false,
+      agent: null,
     });
     expect(backends?.get('web')?.get('a:1')).toMatchObject({
       admin: 'ready',
@@ -54,6 +55,7 @@ describe('show servers state', () => {
       checkPort: 0,
       checkAddress: null,
       checking: true,
+      agent: null,
     });
     expect(backends?.get('web')?.get('drained')).toMatchObject({ address: '2001:db8::9', admin: 'drain', check: 'passed' });
     expect(backends?.get('two')?.get('x:1')).toMatchObject({
@@ -62,8 +64,24 @@ describe('show servers state', () => {
       checkPort: 0,
       checkAddress: null,
       checking: false,
+      agent: null,
     });
     expect(backends?.get('two')?.get('named')).toMatchObject({ address: '-' });
+  });
+
+  it('where the agent is asked, while it is on', () => {
+    const agent = (state: number, address: string, port: number) =>
+      parseServersState(
+        `${STATE.slice(0, STATE.indexOf('3 web'))}3 web 9 s 10.0.0.1 2 0 7 7 1 1 0 0 0 ${state} 0 1 - 80 - 0 0 - ${address} ${port}\n`,
+      )
+        ?.get('web')
+        ?.get('s')?.agent;
+    // Agent and configured (16, 2); and on (4).
+    expect([agent(18, '-', 7_001), agent(22, '-', 7_000), agent(22, '127.0.0.4', 7_004)]).toEqual([
+      null,
+      { address: null, port: 7_000 },
+      { address: '127.0.0.4', port: 7_004 },
+    ]);
   });
 
   it('a check that is out leaves the result of the one before it', () => {

@@ -1,6 +1,7 @@
 /** The plan of one backend, case by case. */
 import { describe, expect, it } from 'vitest';
 import type { ObservedServer } from '../../shared/model/observed.ts';
+import type { AgentCheck } from '../../shared/model/server-options.ts';
 import { isEmpty } from '../../shared/plan/backend-plan.ts';
 import { leavingServers } from '../../shared/plan/fit.ts';
 import { foldSessions } from '../../shared/plan/sessions.ts';
@@ -111,6 +112,36 @@ describe('what a command changes', () => {
       { kind: 'check-target', backend: 'web', server: A, address: '10.9.9.9', port: null },
     ]);
     expect(commands({ desired, observed: observedBackend([{ ...elsewhere, checking: false }]) })).toEqual([`enable-health ${A}`]);
+  });
+});
+
+describe('where an agent is asked', () => {
+  const agent = { port: 9_000, interval: 2_000 };
+  const asked = (wanted: AgentCheck, seen: ObservedServer['agent']) => {
+    const desired = desiredBackend(
+      [desiredServer(1)],
+      serviceConfig({ check: { type: 'none' }, server: { maxConn: null, agent: wanted } }),
+    );
+    const observed = observedBackend([observedServer(1, { check: 'none', checking: false, agent: seen })]);
+    return plan({ desired, observed }).commands;
+  };
+
+  it('is changed in place, by what differs', () => {
+    expect(asked(agent, { address: null, port: 9_000 })).toEqual([]);
+    expect(asked(agent, { address: null, port: 9_001 })).toEqual([
+      {
+        command: { kind: 'agent-target', backend: 'web', server: A, address: null, port: 9_000 },
+        reason: 'its agent is asked at its own address port 9001',
+      },
+    ]);
+    expect(asked({ ...agent, address: '10.9.9.9' }, { address: '10.9.9.8', port: 9_000 }).map(({ command }) => command)).toEqual([
+      { kind: 'agent-target', backend: 'web', server: A, address: '10.9.9.9', port: null },
+    ]);
+    expect(asked({ ...agent, address: '2001:db8::1' }, { address: '2001:0db8:0:0::1', port: 9_000 })).toEqual([]);
+  });
+
+  it('is left while it is off, since HAProxy would refuse', () => {
+    expect(asked(agent, null)).toEqual([]);
   });
 });
 

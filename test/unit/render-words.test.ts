@@ -257,7 +257,9 @@ describe('a form', () => {
       of({ server: { ...none, tls: { ...tls, alpn: ['h2'] } } }),
       of({ server: { ...none, agent: { port: 9_000, interval: 2_000 } } }),
       of({ server: { ...none, agent: { port: 9_000, interval: 2_000, address: '10.9.9.9' } } }),
+      of({ server: { ...none, agent: { port: 9_000, interval: 3_000 } } }),
       of({ server: { ...none, agent: { port: 9_000, interval: 2_000, send: 'hi' } } }),
+      of({ server: { ...none, agent: { port: 9_000, interval: 2_000, send: 'ho' } } }),
     ];
     expect(new Set(all).size).toBe(all.length);
   });
@@ -265,5 +267,7 @@ describe('a form', () => {
   it('is the same with what a command changes', () => {
     expect(of({ server: { maxConn: 5 } })).toBe(of({ server: { maxConn: 6 } }));
     expect(of({ check: { ...tcp, port: 81, address: '10.9.9.9' } })).toBe(of({ check: { ...tcp, port: 82, address: '10.9.9.8' } }));
+    const agent = { port: 9_000, interval: 2_000, address: '10.9.9.9' };
+    expect(of({ server: { ...none, agent } })).toBe(of({ server: { ...none, agent: { ...agent, port: 9_001, address: '10.9.9.8' } } }));
   });
 });

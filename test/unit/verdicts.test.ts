@@ -16,6 +16,7 @@ const UP: ObservedServer = {
   checkPort: 0,
   checkAddress: null,
   checking: true,
+  agent: null,
 };
 
 it.each<[what: string, server: Partial<ObservedServer>, before: Verdict, verdict: Verdict]>([
