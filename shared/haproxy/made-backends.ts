@@ -26,10 +26,11 @@ export async function addBackend(
   // What an attempt that was cut off left there.
   await connection.send([`del map ${MADE_MAP} ${name}`]);
   if (!STRUCTURE.test(loaded)) throw new Error(`not a structure and form: ${loaded}`);
-  await connection.send([`add map ${MADE_MAP} ${name} ${loaded}`]);
+  const note = `add map ${MADE_MAP} ${name} ${loaded}`;
+  const reply = await ask(connection, note);
   // A map that did not take it would leave a backend that nobody knows for ours.
   const noted = parseMade(await ask(connection, READ.made)).get(name);
-  if (noted === undefined) return [{ command: `add map ${MADE_MAP} ${name}`, outcome: 'refused', reply: 'the worker has no such map' }];
+  if (noted === undefined) return [{ command: note, outcome: 'refused', reply: shown(reply) }];
   const added = await say(connection, `add backend ${name} from ${nameWord(shape)}`, /New backend registered\./);
   if (added.outcome === 'refused') {
     await connection.send([`del map ${MADE_MAP} ${name}`]);

@@ -71,4 +71,10 @@ describe('what was made', () => {
     const unknown = '[3]: Unknown map identifier. Please use #<id> or <file>.\n';
     expect([parseMade(unknown).size, parseMadeOne(unknown)]).toEqual([0, null]);
   });
+
+  it('is not known where HAProxy refuses to tell', () => {
+    const denied = '[3]: Permission denied\n';
+    expect(() => parseMade(denied)).toThrow(/cannot read HAProxy's `map virt@pointsman-made`: Permission denied/);
+    expect(() => parseMadeOne(denied)).toThrow(/Permission denied/);
+  });
 });

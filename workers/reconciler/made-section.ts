@@ -39,7 +39,7 @@ export async function makeBackend(context: PassContext, of: Of, { config }: Desi
   await assertLiving(connection, proxy.identity);
   const made = results.every(({ outcome }) => outcome === 'done');
   if (made) publishedOn(agent, proxy).add(of.service);
-  else agent.ports.logger.debug({ proxy: agent.config.id, service: of.service, results }, 'the backend takes a reload');
+  else agent.ports.logger.info({ proxy: agent.config.id, service: of.service, results }, 'the backend takes a reload');
   if (made) await write(context, of, results, 'it is not there');
   return made;
 }
@@ -48,7 +48,9 @@ export async function makeBackend(context: PassContext, of: Of, { config }: Desi
 export async function publishMade({ agent, connection, proxy }: PassContext, { name, made }: ObservedBackend): Promise<void> {
   const published = publishedOn(agent, proxy);
   if (made !== true || published.has(name)) return;
-  if ((await publishBackend(connection, name)).outcome === 'done') published.add(name);
+  const { command, outcome, reply } = await publishBackend(connection, name);
+  if (outcome === 'done') published.add(name);
+  else agent.ports.logger.warn({ proxy: agent.config.id, command, reply }, 'haproxy refused a command');
 }
 
 /** A service that is no longer configured, as one all of whose servers go: then its backend can go at runtime. null: it takes a reload. */
