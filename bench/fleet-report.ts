@@ -1,6 +1,7 @@
-/** PURE. What applying and a fleet cost, as tables for people. */
+/** PURE. What applying, a fleet and a new service cost, as tables for people. */
 import type { ApplyFound } from './apply.ts';
 import type { FleetFound } from './fleet.ts';
+import type { NewServiceFound } from './new-service.ts';
 import { table, targetsTable } from './report.ts';
 import type { Summary } from './statistics.ts';
 
@@ -23,7 +24,18 @@ event loop held up at most, ms by own work (by the clock): one change ${blocked.
 ${targetsTable({ targets })}`;
 }
 
-export function fleetTable({ proxies, services, applied, blocks, jobsToCatchUp, status, plan, statusLines, targets }: FleetFound): string {
+export function fleetTable({
+  proxies,
+  services,
+  applied,
+  blocks,
+  jobsToCatchUp,
+  status,
+  plan,
+  statusLines,
+  blocked,
+  targets,
+}: FleetFound): string {
   const rows = [['', 'n', 'p50', 'p90', 'p99', 'max']];
   for (const [condition, ms] of Object.entries(applied)) rows.push([condition, ...numbers(ms)]);
   rows.push(['status', ...numbers(status)], ['plan, with one that hangs', ...numbers(plan)]);
@@ -33,6 +45,18 @@ p99 of each ten changes, median of those: ${Object.entries(blocks)
     .map(([condition, p99]) => `${condition} ${p99}`)
     .join(', ')}
 jobs that bring one up to date that comes back: ${jobsToCatchUp}; lines of status with one that hangs: ${statusLines}
+event loop held up at most while changes are applied, ms by own work (by the clock): ${blocked.own} (${blocked.clock})
+
+${targetsTable({ targets })}`;
+}
+
+export function newServiceTable({ ms, reloads, targets }: NewServiceFound): string {
+  return `A new service, from its znodes to its first 200 (ms)
+${table([
+  ['', 'n', 'p50', 'p90', 'p99', 'max'],
+  ['check: none, shared frontend', ...numbers(ms)],
+])}
+reloads meanwhile: ${reloads}
 
 ${targetsTable({ targets })}`;
 }

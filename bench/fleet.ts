@@ -19,6 +19,7 @@ import { serviceConfig } from '../test/support/service-events.ts';
 import { App } from '../workers/app.ts';
 import { clock } from './clock.ts';
 import type { Endings } from './endings.ts';
+import { BLOCKED_MOST_MS, type Held, watchLoop } from './loop-delay.ts';
 import { round, type Target, target } from './results.ts';
 import { SimulatedFleet } from './simulated-fleet.ts';
 import { percentile, type Summary, summary } from './statistics.ts';
@@ -50,6 +51,8 @@ export interface FleetFound {
   readonly status: Summary;
   readonly plan: Summary;
   readonly statusLines: number;
+  /** The event loop of pointsman and the bench, which share it, while changes are applied. */
+  readonly blocked: Held;
   readonly targets: readonly Target[];
 }
 
@@ -116,6 +119,7 @@ export async function measureFleet(
     return ms;
   };
   await change(BLOCK);
+  const watched = watchLoop();
   for (let done = 0; done < rounds; done += BLOCK) {
     for (const condition of inTurn(done / BLOCK)) {
       progress(`the fleet: change ${done} of ${rounds}, ${condition}`);
@@ -128,6 +132,8 @@ export async function measureFleet(
       await pause(SETTLE_MS);
     }
   }
+  const held = watched();
+  const blocked = { clock: round(held.clock), own: round(held.own) };
   await many.close(DEAD);
   await change(SERVICES * 2);
   const before = await many.writers(DEAD);
@@ -171,9 +177,11 @@ export async function measureFleet(
     status: { ...rounded(summary(status)) },
     plan: rounded(summary(plan)),
     statusLines,
+    blocked,
     targets: [
       target('p99 of the others with one that refuses, to all well', round(ofBlocks('one refuses') / ofBlocks('all well')), 1.1),
       target('p99 of the others with one that hangs, to all well', round(ofBlocks('one hangs') / ofBlocks('all well')), 1.1),
+      target('event loop held up by own work, the fleet, ms', blocked.own, BLOCKED_MOST_MS),
       target('jobs to catch up', jobsToCatchUp, 1),
       target('status of the fleet, p99, ms', rounded(summary(status)).p99, 3_000),
     ],

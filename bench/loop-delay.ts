@@ -4,6 +4,9 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
+/** What pointsman's own work may take of it in one go. */
+export const BLOCKED_MOST_MS = 50;
+
 export interface Held {
   readonly clock: number;
   readonly own: number;

@@ -51,14 +51,14 @@ export async function measureLoss(world: World, options: Pick<Options, 'churns' 
       await Program.start('load', { port: variant.port, perSecond: PER_SECOND }, join(world.folder.path, 'load.log')),
     );
     await pause(SETTLE_MS);
-    const before = await reloadsOf(variant);
+    const before = await variant.haproxy.reloads();
     await churn(world, variant, options.churns);
-    const between = await reloadsOf(variant);
+    const between = await variant.haproxy.reloads();
     const churned = await reportOf(load, false);
     for (let done = 0; done < options.reloads; done += 1) await reload(variant, 1_000 + (done % 2 === 0 ? 1 : 0));
     await pause(SETTLE_MS);
     const reloaded = await reportOf(load, true);
-    const after = await reloadsOf(variant);
+    const after = await variant.haproxy.reloads();
     return {
       churn: { changes: options.churns, reloads: between - before, ...churned },
       reload: { changes: options.reloads, reloads: after - between, ...reloaded },
@@ -89,12 +89,6 @@ async function reload(variant: PointsmanVariant, queueMs: number): Promise<void>
   const before = await variant.haproxy.workerPid();
   await variant.changeOptions(queueMs);
   await until('HAProxy to be reloaded', async () => (await variant.haproxy.workerPid()) !== before, { timeoutMs: WITHIN_MS });
-}
-
-/** As HAProxy's master counts them. */
-async function reloadsOf(variant: PointsmanVariant): Promise<number> {
-  const said = await variant.haproxy.masterCli('show proc');
-  return Number(/\smaster\s+(\d+)/.exec(said)?.[1] ?? Number.NaN);
 }
 
 async function reportOf(load: Program, last: boolean): Promise<{ kept: LoadCount; fresh: LoadCount }> {

@@ -8,13 +8,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { namedPath } from '../test/support/haproxy-versions.ts';
 import { measureApply } from './apply.ts';
 import { Endings } from './endings.ts';
 import { type EventLogFound, measureEventLog } from './event-log.ts';
 import { measureFleet } from './fleet.ts';
-import { applyTable, fleetTable } from './fleet-report.ts';
+import { applyTable, fleetTable, newServiceTable } from './fleet-report.ts';
 import { measureLatency } from './latency.ts';
 import { measureLoss } from './loss.ts';
+import { measureNewService, type NewServiceFound, newServiceNeeds } from './new-service.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
 import { plot } from './plot.ts';
 import { eventLogTable, latencyTable, lossTable, perRoundLine, stagesTable, targetsTable } from './report.ts';
@@ -27,9 +29,10 @@ import { World } from './world.ts';
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
 /** Parts that need nothing of the world of the others. */
-const ALONE: ReadonlySet<string> = new Set(['log', 'apply', 'fleet']);
+const ALONE: ReadonlySet<string> = new Set(['log', 'apply', 'fleet', 'new-service']);
 
 const options = readOptions();
+process.env['PATH'] = namedPath() ?? process.env['PATH'];
 const endings = new Endings();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endings.run().finally(() => process.exit(130)));
 const before = round(loadavg()[0] ?? 0);
@@ -37,6 +40,7 @@ try {
   const log = options.parts.includes('log') ? await measureLog(options) : null;
   const apply = options.parts.includes('apply') ? await measureApply(endings, options, progress) : null;
   const fleet = options.parts.includes('fleet') ? await measureFleet(endings, options, progress) : null;
+  const newService = options.parts.includes('new-service') ? await measureNew(options) : null;
   if (apply !== null) told(applyTable(apply));
   if (fleet !== null) told(fleetTable(fleet));
   const found = options.parts.every((part) => ALONE.has(part)) ? {} : await measure(endings.add(await World.start()), options);
@@ -54,7 +58,8 @@ try {
   if (options.out !== null && log !== null) writePart(options.out, 'event-log', { format: 1, date, machine, ...log });
   if (options.out !== null && apply !== null) writePart(options.out, 'apply', { format: 1, date, machine, ...apply });
   if (options.out !== null && fleet !== null) writePart(options.out, 'fleet', { format: 1, date, machine, ...fleet });
-  const targets = [...results.targets, ...(apply?.targets ?? []), ...(fleet?.targets ?? [])];
+  if (options.out !== null && newService !== null) writePart(options.out, 'new-service', { format: 1, date, machine, ...newService });
+  const targets = [results, apply, fleet, newService].flatMap((part) => part?.targets ?? []);
   process.exitCode = targets.every(({ met }) => met) && log?.target.met !== false ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
@@ -105,6 +110,19 @@ async function measureLog(amounts: Options): Promise<EventLogFound> {
   const log = await measureEventLog(amounts);
   told(eventLogTable(log));
   return log;
+}
+
+/** null: this HAProxy cannot, and it was not asked for alone. */
+async function measureNew(amounts: Options): Promise<NewServiceFound | null> {
+  const needs = newServiceNeeds();
+  if (needs !== null) {
+    if (amounts.parts.length === 1) throw new Error(needs);
+    console.log(`left out: ${needs}\n`);
+    return null;
+  }
+  const found = await measureNewService(endings, amounts, progress);
+  told(newServiceTable(found));
+  return found;
 }
 
 function roundedPerRound({ cpu, redisCommands, serviceJobs, proxyJobs }: Stages['perRound']): Stages['perRound'] {

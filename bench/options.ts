@@ -1,7 +1,7 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['latency', 'checked', 'loss', 'stages', 'log', 'apply', 'fleet'] as const;
+export const PARTS = ['latency', 'checked', 'loss', 'stages', 'log', 'apply', 'fleet', 'new-service'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -26,7 +26,8 @@ export const USAGE = `usage: npm run bench -- [--quick] [--rounds N] [--every MS
   --rounds N  measured creates and deletes per variant (100)
   --every MS  the poller asks so often (1): oftener takes CPU from what is measured, seldomer sees changes later
   --only      some parts of it
-  --out DIR   where the results go (bench/results)`;
+  --out DIR   where the results go (bench/results)
+HAPROXY=/path/to/haproxy runs everything with that one; new-service needs 3.4 or later, and is left out of a full run with an older one`;
 
 const FULL = { rounds: 100, warmUp: 10, churns: 200, reloads: 10, logEvents: 1_000_000 };
 const QUICK = { rounds: 20, warmUp: 5, churns: 20, reloads: 3, logEvents: 100_000 };

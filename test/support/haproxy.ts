@@ -109,6 +109,11 @@ ${options.sections}
     return answer;
   }
 
+  /** So far, as the master counts them. */
+  async reloads(): Promise<number> {
+    return Number(/\smaster\s+(\d+)/.exec(await this.masterCli('show proc'))?.[1] ?? Number.NaN);
+  }
+
   /** By signal, as `systemctl reload` does; resolves when the new worker answers and the master can take the next reload. */
   async reload(): Promise<void> {
     const before = await this.workerPid();
