@@ -1,20 +1,36 @@
-/** `pointsman check`: the config alone. Exit 0 with a summary, or 2 with every problem. `--json` answers both on stdout. */
+/**
+ * `pointsman check`: the config. Exit 0 with a summary, or 2 with every problem. `--live` asks all that it connects to as well, a line for each: exit 1 when
+ * something there would keep pointsman from working. `--json` answers on stdout.
+ */
 import { access } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { formatSocketAddress, isLoopback } from '../../shared/config/address.ts';
 import type { Config } from '../../shared/config/config.ts';
 import { ConfigError, formatProblem } from '../../shared/config/problem.ts';
+import { findingLine } from '../check/finding.ts';
 import type { CliContext } from '../context.ts';
 
 export function register(command: Command, context: CliContext): void {
-  command.option('--json', 'answer in JSON').action((options: { json?: boolean }) => check(context, options.json === true));
+  command
+    .option('--live', 'ask Zookeeper, Redis and the proxies as well: whether they answer, let us write, and how HAProxy was started')
+    .option('--json', 'answer in JSON')
+    .action((options: Options) => check(context, options));
 }
 
-async function check(context: CliContext, json: boolean): Promise<void> {
+interface Options {
+  readonly live?: boolean;
+  readonly json?: boolean;
+}
+
+async function check(context: CliContext, { live: asked = false, json = false }: Options): Promise<void> {
   try {
     const config = await context.loadConfig();
     for (const warning of await warningsOf(config)) context.tell(`warning: ${warning}`);
-    context.print(json ? JSON.stringify({ ok: true, ...counts(config) }) : summary(config));
+    const findings = asked ? await (await import('../check/live.ts')).live(config) : null;
+    const ok = findings?.every(({ state }) => state !== 'failed') ?? true;
+    if (!ok) context.exitCode = 1;
+    if (json) context.print(JSON.stringify({ ok, ...counts(config), ...(findings === null ? {} : { live: findings }) }));
+    else for (const line of [summary(config), ...(findings ?? []).map(findingLine)]) context.print(line);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     context.exitCode = 2;

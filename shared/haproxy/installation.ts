@@ -1,5 +1,6 @@
 /** PURE. Which installation of pointsman (by `redis.prefix`) a HAProxy, or a backend of it, belongs to. */
 import type { ObservedBackend } from '../model/observed.ts';
+import { debianLine } from './start-line.ts';
 
 /** The prefix in a stamp (`<prefix>/<proxy>/<hash>`). */
 function stampPrefix(stamp: string): string {
@@ -23,6 +24,14 @@ export function anothersPrefix(backend: ObservedBackend | null, stamp: string | 
 /** Whether a backend is declared by others than the files with the stamp. */
 export function isOthers(owner: string | null, stamp: string | null): boolean {
   return owner !== null && stamp !== null && owner !== stampPrefix(stamp);
+}
+
+/** Why nothing is done on a HAProxy with this stamp; null: it runs with our files. */
+export function whyNotManaged(stamp: string | null, managed: string | null, prefix: string): string | null {
+  if (stamp === null)
+    return `not started with -f ${managed}: add it to HAProxy's arguments (Debian: ${debianLine(managed ?? '')}) and restart HAProxy`;
+  const others = anothersStamp(stamp, prefix);
+  return others === null ? null : anothersText(others);
 }
 
 /** For people: why nothing is done on a HAProxy. */

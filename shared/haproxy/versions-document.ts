@@ -77,7 +77,13 @@ function reloadRows(): string[] {
       ...names.map(() => 'commands'),
       'its servers are made anew one after the other, new before old',
     ]),
+    row([
+      'another `host` or `pathPrefix` of a service',
+      ...names.map(() => 'commands'),
+      "an entry in the shared frontend's map, which is changed in place",
+    ]),
     ...rows,
+    row(['another `http.listen` of a proxy', ...names.map(() => 'reload'), 'a listener comes from the files only']),
   ];
 }
 

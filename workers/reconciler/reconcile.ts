@@ -3,10 +3,9 @@
  * backend, write down how each stands, and take the marks away that are done. One bad backend never stops the others.
  */
 import { errorFields, errorText, PointsmanError } from '../../shared/errors.ts';
-import { anothersStamp, anothersText } from '../../shared/haproxy/installation.ts';
+import { whyNotManaged } from '../../shared/haproxy/installation.ts';
 import { type ObservedProxy, sameWorker } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
-import { debianLine } from '../../shared/haproxy/start-line.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { backoff } from '../../shared/runtime/wait.ts';
@@ -85,7 +84,7 @@ async function passProxy(
     const marked = new Set([...(ahead === null ? [] : [ahead.service]), ...dirty.keys()]);
     const mine = [...marked].filter((service) => matchesAny(agent.config.services, service));
     const services = options.full || news ? await everything(agent, journal, mine, proxy) : mine;
-    const unmanaged = agent.config.runtimeOnly ? null : whyNotManaged(agent, proxy);
+    const unmanaged = agent.config.runtimeOnly ? null : whyNotManaged(proxy.identity.stamp, agent.config.managed, agent.ports.keys.prefix);
     if (unmanaged !== null) return await notManaged(agent, journal, services, unmanaged);
     if (agent.unmanaged) agent.ports.logger.info({ proxy: agent.config.id }, 'haproxy runs with our folder now');
     agent.unmanaged = false;
@@ -192,14 +191,6 @@ async function again(agent: ProxyAgent, left: { waiting: boolean; stuck: boolean
   const delay = Math.min(left.stuck ? STUCK_MOST_MS : WAIT_MOST_MS, WAIT_FIRST_MS * 2 ** Math.min(agent.waits, 10));
   agent.waits += 1;
   await agent.later(delay, left.stuck ? 'a backend that could not be brought in sync' : 'servers that leave');
-}
-
-function whyNotManaged(agent: ProxyAgent, { identity: { stamp } }: ObservedProxy): string | null {
-  const { managed } = agent.config;
-  if (stamp === null)
-    return `not started with -f ${managed}: add it to HAProxy's arguments (Debian: ${debianLine(managed ?? '')}) and restart HAProxy`;
-  const others = anothersStamp(stamp, agent.ports.keys.prefix);
-  return others === null ? null : anothersText(others);
 }
 
 async function notManaged(agent: ProxyAgent, journal: Journal, services: readonly ServiceName[], detail: string): Promise<PassReport> {
