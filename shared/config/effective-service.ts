@@ -17,6 +17,7 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
     name,
     path: service.path,
     format: service.format,
+    ...said<Pick<ServiceConfig, 'endpoint'>>({ endpoint: service.endpoint }),
     listen: service.listen ?? null,
     ...said<Pick<ServiceConfig, 'host' | 'pathPrefix'>>({ host: service.host, pathPrefix: service.pathPrefix }),
     mode: service.mode,

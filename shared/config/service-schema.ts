@@ -17,7 +17,14 @@ const EXTRA_LINES_MAX = 100;
 /** One entry of `services`, by its name. */
 export const serviceSchema = value.map({
   path: value.znodePath().describe("The parent of the instances' znodes, under the chroot if there is one."),
-  format: value.word(['auto', 'address']).prefault('auto').describe('How registrations are read. `auto` looks at each one.'),
+  format: value
+    .word(['auto', 'address', 'nerve', 'serverset', 'curator'])
+    .prefault('auto')
+    .describe('How registrations are read (docs/registration.md). `auto` looks at each one.'),
+  endpoint: haproxyValue
+    .token('the name of an endpoint, such as admin')
+    .optional()
+    .describe("A named endpoint of the registrations: of a serverset's `additionalEndpoints`, or `ssl` for Curator's sslPort."),
   listen: value.listen().optional().describe("The frontend's address and port. Without it the service is a backend only."),
   host: haproxyValue
     .routeHost()

@@ -51,7 +51,8 @@ export function isRejection(value: unknown): boolean {
 
 export function isRegistration(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { host, address, port, weight, labels } = value;
+  const { host, address, port, weight, labels, out } = value;
+  if (out !== undefined && !isText(out)) return false;
   return isText(host) && isText(address) && isWhole(port, 1, 65_535) && isWhole(weight, 0, WEIGHT_MAX) && isRecord(labels);
 }
 

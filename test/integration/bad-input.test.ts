@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StatusReport } from '../../cli/status/report.ts';
 import { serverName } from '../../shared/znode/address.ts';
-import { znodeInstance } from '../../shared/znode/plain.ts';
+import { znodeInstance } from '../../shared/znode/znode-instance.ts';
 import { configFile, pointsman } from '../support/command.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
