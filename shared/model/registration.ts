@@ -24,6 +24,7 @@ export type RejectCode =
   | 'too-large'
   | 'unresolvable'
   | 'address-not-allowed'
+  | 'label-not-allowed'
   | 'duplicate-address'
   | 'too-many-instances';
 

@@ -1,6 +1,7 @@
 /** PURE. A service's effective config: every default filled in, no secrets. Published as the `configured` event. Times in ms. */
 import type { ServiceName } from './ids.ts';
 import type { ServerOptions } from './server-options.ts';
+import type { Where } from './where.ts';
 
 export type CheckConfig =
   | { readonly type: 'none' }
@@ -62,6 +63,8 @@ export interface ServiceConfig {
   readonly format: RegistrationFormat;
   /** A named endpoint of the registrations: a serverset's, or `ssl` of Curator's; missing: the format's own. */
   readonly endpoint?: string;
+  /** Missing: every instance may be used. */
+  readonly where?: Where;
   /** `address:port` of the frontend; null: a backend only. */
   readonly listen: string | null;
   /** Requests for this host, and below this path, come to it through the shared HTTP frontend of its proxies (route.ts). */
