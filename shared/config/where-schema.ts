@@ -14,7 +14,10 @@ const rule = z.union(
     labelValue,
     value.list(labelValue, 1, VALUES_MAX),
     value
-      .map({ not: values.optional(), exists: value.truth().optional() })
+      .map({
+        not: values.optional().describe('It has none of these values, or is missing.'),
+        exists: value.truth().optional().describe('Whether it is there, whatever it says.'),
+      })
       .refine(({ not, exists }) => (not === undefined) !== (exists === undefined), { error: LABEL_EXPECTED }),
   ],
   { error: LABEL_EXPECTED },
