@@ -7,6 +7,7 @@ import type { InstanceId } from '../shared/model/ids.ts';
 import { send, stepGuardOf } from './fold-send.ts';
 import { type FoldState, isRegistered } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
+import { forbidden } from './policy.ts';
 import { healthOf, isUp } from './projection.ts';
 
 /** A znode went. */
@@ -69,10 +70,17 @@ export function release(state: FoldState, at: number): void {
   if (last !== null) lose(state, last.instance, at);
 }
 
-/** What is held and seen down by every proxy that looked may go: that is evidence, and not only a missing registration. */
+/**
+ * What is held and seen down by every proxy that looked may go: that is evidence, and not only a missing registration. So may what policy forbids: it is
+ * not kept by being lost.
+ */
 export function settle(state: FoldState, id: InstanceId, at: number): void {
   const snapshot = state.instances.get(id);
-  if (snapshot?.state === 'held' && healthOf(snapshot) === 'down') expel(state, id, at);
+  if (snapshot?.state !== 'held') return;
+  const { config } = state.service;
+  const { registration } = snapshot.context;
+  const mayNot = config !== null && registration !== null && forbidden(config, registration) !== null;
+  if (mayNot || healthOf(snapshot) === 'down') expel(state, id, at);
 }
 
 /** It is held no longer, whoever held it: it was seen down, or policy forbids it now. */

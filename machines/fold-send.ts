@@ -33,7 +33,8 @@ export function hear(state: FoldState, id: InstanceId, znode: Znode | null, said
   const offered = said.registration;
   const refuse = (rejection: Rejection, keep: boolean): void => send(state, id, { type: 'reject', at, znode, offered, rejection, keep });
   const policy = judge(state.service, state.instances.get(id) ?? null, offered);
-  if (policy !== null) return refuse(policy, mayKeep(state, id));
+  // What says that it is elsewhere now is not used by what it said before.
+  if (policy !== null) return refuse(policy, policy.code !== 'label-not-allowed' && mayKeep(state, id));
   const owner = claimAddress(state.addresses, id, addressKey(offered), isRemembered(state, id));
   if (owner !== null) {
     const detail = `${offered.address} port ${offered.port} is registered as ${owner}`;

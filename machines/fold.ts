@@ -7,11 +7,11 @@ import type { Logged, ServiceEvent } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
 import { effectiveConfig, type ServiceConfig } from '../shared/model/service-config.ts';
 import { judgeFlapping, pardon } from './flapping.ts';
-import { deregister, expel, freeze, release, relieve, retime, ring, settle } from './fold-loss.ts';
+import { deregister, freeze, release, relieve, retime, ring, settle } from './fold-loss.ts';
 import { hear, send } from './fold-send.ts';
 import { type FoldState, isBacked } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
-import { judge } from './policy.ts';
+import { forbidden, judge } from './policy.ts';
 import { CORDONED_MAX, newService } from './service.ts';
 import { scaleOf } from './warm-up.ts';
 
@@ -89,13 +89,14 @@ function configure(state: FoldState, config: ServiceConfig, at: number): void {
   state.service = { ...state.service, config };
   retime(state, at);
   const scale = scaleOf(config);
-  const ids = [...state.instances.keys()].sort();
+  // Who may not be used goes before others come: the guard must not count both.
+  const ids = [...state.instances.keys()].sort().sort((a, b) => Number(mayBe(state, config, a)) - Number(mayBe(state, config, b)));
   for (const id of ids) {
     const snapshot = state.instances.get(id);
     if (!snapshot) continue;
     const { offered, registration } = snapshot.context;
     if (snapshot.state !== 'gone' && snapshot.context.scale !== scale) send(state, id, { type: 'scale', at, scale });
-    if (snapshot.state === 'held' && registration !== null && judge(state.service, snapshot, registration) !== null) expel(state, id, at);
+    settle(state, id, at);
     if (!isBacked(snapshot)) continue;
     if (offered !== null) hear(state, id, null, { registration: offered }, at);
     else if (registration !== null) {
@@ -104,6 +105,13 @@ function configure(state: FoldState, config: ServiceConfig, at: number): void {
       if (rejection !== null) send(state, id, { type: 'reject', at, znode: null, offered: null, rejection, keep: false });
     }
   }
+}
+
+/** Whether what it says may be used, whoever else there is. */
+function mayBe(state: FoldState, config: ServiceConfig, id: InstanceId): boolean {
+  const { offered = null, registration = null } = state.instances.get(id)?.context ?? {};
+  const said = offered ?? registration;
+  return said === null || forbidden(config, said) === null;
 }
 
 /** Nothing of what was before is known any more: what follows tells it again. A replay's only: where it is appended, all that is stored is forgotten. */

@@ -73,7 +73,10 @@ function saidText(said: unknown): string {
   if (!isRecord(said)) return '';
   const { registration, rejection } = said;
   if (isRecord(registration))
-    return `at ${text(registration['address'])} port ${text(registration['port'])} weight ${text(registration['weight'])}`;
+    return [
+      `at ${text(registration['address'])} port ${text(registration['port'])} weight ${text(registration['weight'])}`,
+      ...(registration['out'] === undefined ? [] : [text(registration['out'])]),
+    ].join(', ');
   return isRecord(rejection) ? `refused: ${text(rejection['code'])}, ${text(rejection['detail'])}` : '';
 }
 

@@ -14,7 +14,8 @@ const NAMED_MAX = 5;
 export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnapshot): Reason[] {
   const reasons = [stateReason(snapshot, service)];
   const { registration, health } = snapshot.context;
-  if (registration?.weight === 0) reasons.push(reason('weight-0', 'its registered weight is 0: it gets no new requests'));
+  if (registration?.out !== undefined) reasons.push(reason('weight-0', `its registration asks for no requests: ${registration.out}`));
+  else if (registration?.weight === 0) reasons.push(reason('weight-0', 'its registered weight is 0: it gets no new requests'));
   if (health.down > 0 && visibleState(snapshot) !== 'failing')
     reasons.push({ ...reason('down', downText(snapshot)), since: downSince(snapshot) });
   return reasons;

@@ -70,7 +70,7 @@ function differences({ context: before }: InstanceSnapshot, { context: after }: 
   const changes: string[] = [];
   const [was, is] = [before.registration, after.registration];
   if (was !== null && is !== null) {
-    if (was.weight !== is.weight) changes.push(`weight ${was.weight} -> ${is.weight}`);
+    if (was.weight !== is.weight) changes.push(`weight ${was.weight} -> ${is.weight}${is.out === undefined ? '' : ` (${is.out})`}`);
     if (addressOf(was) !== addressOf(is)) changes.push(`address ${addressOf(was)} -> ${addressOf(is)}`);
   }
   if (after.rejection !== null && before.rejection !== after.rejection) changes.push(`${after.rejection.code}: ${after.rejection.detail}`);

@@ -9,6 +9,8 @@ export function serviceOptions(at: RuleBreach['path'], service: Omit<ServiceSect
   const breach = (path: readonly string[], what: string, expected: string): void => {
     found.push({ path: [...at, ...path], found: what, expected });
   };
+  if (service.endpoint !== undefined && (service.format === 'address' || service.format === 'nerve'))
+    breach(['endpoint'], `endpoint with format: ${service.format}`, 'format: serverset, curator or auto');
   if (check !== 'none') {
     for (const key of ['host', 'headers', 'expect'] as const) {
       if (check[key] !== undefined && check.http === undefined)

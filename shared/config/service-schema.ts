@@ -6,6 +6,7 @@ import { checkSchema } from './check-schema.ts';
 import * as haproxyValue from './haproxy-values.ts';
 import { serverSchema } from './server-schema.ts';
 import * as value from './values.ts';
+import { whereSchema } from './where-schema.ts';
 
 const CIDRS_MAX = 256;
 /** The numeric ids of servers end at 1,000,000 and are kept while an address may come back; half of them may be in use. */
@@ -17,7 +18,15 @@ const EXTRA_LINES_MAX = 100;
 /** One entry of `services`, by its name. */
 export const serviceSchema = value.map({
   path: value.znodePath().describe("The parent of the instances' znodes, under the chroot if there is one."),
-  format: value.word(['auto', 'address']).prefault('auto').describe('How registrations are read. `auto` looks at each one.'),
+  format: value
+    .word(['auto', 'address', 'nerve', 'serverset', 'curator'])
+    .prefault('auto')
+    .describe('How registrations are read (docs/registration.md). `auto` looks at each one.'),
+  endpoint: haproxyValue
+    .token('the name of an endpoint, such as admin')
+    .optional()
+    .describe("A named endpoint of the registrations: of a serverset's `additionalEndpoints`, or `ssl` for Curator's sslPort."),
+  where: whereSchema,
   listen: value.listen().optional().describe("The frontend's address and port. Without it the service is a backend only."),
   host: haproxyValue
     .routeHost()

@@ -51,7 +51,8 @@ export function isRejection(value: unknown): boolean {
 
 export function isRegistration(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { host, address, port, weight, labels } = value;
+  const { host, address, port, weight, labels, out } = value;
+  if (out !== undefined && !isText(out)) return false;
   return isText(host) && isText(address) && isWhole(port, 1, 65_535) && isWhole(weight, 0, WEIGHT_MAX) && isRecord(labels);
 }
 
@@ -73,7 +74,7 @@ export function isConfig(value: unknown): boolean {
   const { name, drainTimeout, guard, allow, maxInstances, check } = value;
   const counts =
     isRecord(guard) && [guard['window'], guard['hold'], drainTimeout, maxInstances].every(isCount) && isShare(guard['maxLoss']);
-  const added = isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null);
+  const added = isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null) && isWhere(value['where'] ?? {});
   const checked = isRecord(check) && isText(check['type']);
   return isText(name) && counts && added && checked && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
 }
@@ -81,6 +82,13 @@ export function isConfig(value: unknown): boolean {
 /** Missing in what an earlier version wrote. */
 function isFlap(value: unknown): boolean {
   return value === null || (isRecord(value) && [value['transitions'], value['window'], value['quarantine']].every(isCount));
+}
+
+function isWhere(value: unknown): boolean {
+  const isTexts = (texts: unknown): boolean => Array.isArray(texts) && texts.every(isText);
+  const isRule = (rule: unknown): boolean =>
+    isRecord(rule) && (isTexts(rule['in']) || isTexts(rule['not']) || typeof rule['exists'] === 'boolean');
+  return isRecord(value) && Object.values(value).every(isRule);
 }
 
 function isCountOrNull(value: unknown): boolean {

@@ -11,6 +11,8 @@ export interface Registration {
   /** 0..256, HAProxy's range; 1 when the registration says nothing. */
   readonly weight: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** Why it asks for no requests, in its format's words, escaped: its weight is 0 for that. Missing: it does not. */
+  readonly out?: string;
 }
 
 /** Why a registration was refused. The detail is escaped text, safe to print. */
@@ -22,6 +24,7 @@ export type RejectCode =
   | 'too-large'
   | 'unresolvable'
   | 'address-not-allowed'
+  | 'label-not-allowed'
   | 'duplicate-address'
   | 'too-many-instances';
 

@@ -1,6 +1,7 @@
 /** PURE. A service's effective config: every default filled in, no secrets. Published as the `configured` event. Times in ms. */
 import type { ServiceName } from './ids.ts';
 import type { ServerOptions } from './server-options.ts';
+import type { Where } from './where.ts';
 
 export type CheckConfig =
   | { readonly type: 'none' }
@@ -53,11 +54,17 @@ export interface Flap {
   readonly quarantine: number;
 }
 
+export type RegistrationFormat = 'auto' | 'address' | 'nerve' | 'serverset' | 'curator';
+
 export interface ServiceConfig {
   readonly name: ServiceName;
   /** The parent of the instances' znodes, under the chroot if there is one. */
   readonly path: string;
-  readonly format: 'auto' | 'address';
+  readonly format: RegistrationFormat;
+  /** A named endpoint of the registrations: a serverset's, or `ssl` of Curator's; missing: the format's own. */
+  readonly endpoint?: string;
+  /** Missing: every instance may be used. */
+  readonly where?: Where;
   /** `address:port` of the frontend; null: a backend only. */
   readonly listen: string | null;
   /** Requests for this host, and below this path, come to it through the shared HTTP frontend of its proxies (route.ts). */
@@ -98,4 +105,9 @@ export interface ServiceConfig {
 /** A config as an earlier version published it, with what it did not know yet turned off. */
 export function effectiveConfig(published: Omit<ServiceConfig, 'flap' | 'warmUp'> & Partial<ServiceConfig>): ServiceConfig {
   return { flap: null, warmUp: null, ...published };
+}
+
+/** Whether the same znodes are read in the same way. */
+export function readsAlike(a: ServiceConfig, b: ServiceConfig): boolean {
+  return a.path === b.path && a.format === b.format && a.endpoint === b.endpoint;
 }

@@ -1,5 +1,6 @@
 /** Reads the data of many children at once, each with a watch set by the same call. */
 import type { Znode } from '../model/registration.ts';
+import { DATA_BYTES_MAX, type ZnodeData } from '../znode/payload.ts';
 import { hasCode } from './errors.ts';
 import type { OnChange, ZookeeperLink } from './link.ts';
 import type { Stat } from './stat.ts';
@@ -7,7 +8,7 @@ import type { Stat } from './stat.ts';
 export interface ChildReading {
   readonly znode: Znode;
   /** Data over the limit is not kept, only its size in bytes. */
-  readonly data: Buffer | { readonly tooLarge: number };
+  readonly data: ZnodeData;
 }
 
 export interface ChildrenRead {
@@ -18,7 +19,6 @@ export interface ChildrenRead {
   readonly lost: string[];
 }
 
-const DATA_BYTES_MAX = 4096;
 /** Of the link's permits, so that a service with many children leaves some to the others. */
 const READS_AT_ONCE = 32;
 

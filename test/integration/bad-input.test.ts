@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StatusReport } from '../../cli/status/report.ts';
 import { serverName } from '../../shared/znode/address.ts';
-import { znodeInstance } from '../../shared/znode/plain.ts';
+import { znodeInstance } from '../../shared/znode/znode-instance.ts';
 import { configFile, pointsman } from '../support/command.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
@@ -122,7 +122,7 @@ describe('names that are no address', () => {
 describe('data that cannot be read', () => {
   const data: readonly (readonly [what: string, data: string, code: string])[] = [
     ['bad JSON', '{"weight": 1', 'bad-data'],
-    ['5 KB of garbage', '\u0001garbage'.repeat(600), 'too-large'],
+    ['20 KB of garbage', '\u0001garbage'.repeat(2_500), 'too-large'],
     ['no object', '[1, 2]', 'bad-data'],
     ['a weight out of range', '{"weight": 300}', 'bad-weight'],
     ['a weight that is no number', '{"weight": "5; disable server web/x"}', 'bad-weight'],

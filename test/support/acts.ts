@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import type { ServiceEvent, Verdict } from '../../shared/model/event.ts';
 import type { Znode } from '../../shared/model/registration.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import type { Where } from '../../shared/model/where.ts';
 import { serviceConfig } from './service-events.ts';
 
 export type Act =
@@ -34,9 +35,13 @@ export const config: fc.Arbitrary<ServiceConfig> = fc
     flap: fc.constantFrom(null, { transitions: 1, window: 60_000, quarantine: 5_000 }),
     warmUp: fc.constantFrom(null, 10_000),
     maxInstances: fc.constantFrom(3, 1_000, 1_000),
+    where: fc.constantFrom<Where>({}, {}, { region: { in: ['no'] } }, { region: { not: ['de'] } }),
     check: fc.constantFrom({ type: 'none' as const }, { type: 'tcp' as const, interval: 2_000, rise: 2, fall: 3 }),
   })
   .map(serviceConfig);
+
+/** What registrations say, by their weight. */
+const LABELS: readonly Readonly<Record<string, string>>[] = [{ region: 'no' }, { region: 'no' }, { region: 'de' }, {}];
 
 /** Acts among `hosts` hosts; each has an address of its own, and sometimes claims another's. */
 export function acts(hosts: number, maxLength: number): fc.Arbitrary<Act[]> {
@@ -149,7 +154,7 @@ export class Writers {
     const said =
       bad && address > 9
         ? { rejection: { code: 'bad-data' as const, detail: 'x' } }
-        : { registration: { host: at, address: at, port: 80, weight, labels: {} } };
+        : { registration: { host: at, address: at, port: 80, weight, labels: LABELS[weight % LABELS.length] ?? {} } };
     return { type: known === undefined ? 'registered' : 'changed', instance: id, znode, said };
   }
 }

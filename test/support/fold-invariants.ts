@@ -5,13 +5,14 @@
 import { addressKey, serverIdKey, WAITING_MAX } from '../../machines/claims.ts';
 import { type FoldState, isBacked, isRegistered } from '../../machines/fold-state.ts';
 import { type InstanceSnapshot, newInstance } from '../../machines/instance.ts';
-import { healthOf, isQuarantined, isUp } from '../../machines/projection.ts';
+import { desiredServer, healthOf, isQuarantined, isUp } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { CORDONED_MAX, QUARANTINED_MAX, TOMBSTONES_MAX } from '../../machines/service.ts';
 import { asInstance, asService } from '../../machines/stored-form.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
+import { whyNotWhere } from '../../shared/model/where.ts';
 import { brokenOfGuard, brokenOfGuardStep, brokenOfInstance, brokenOfInstanceStep } from './machine-invariants.ts';
 
 type Known = ReadonlyMap<InstanceId, InstanceSnapshot>;
@@ -58,12 +59,19 @@ export function brokenOfFold(state: FoldState): readonly string[] {
     ...(last === null || (last.timer !== null) === (service.config?.check.type === 'none')
       ? []
       : ['F9: the last server has a deadline, or a check']),
+    ...all
+      .filter((one) => desiredServer(one)?.admin === 'ready' && !isPlaced(service, one))
+      .map((one) => `F13: ${one.context.id} takes requests, and its labels forbid it`),
     ...(service.cordoned.length <= CORDONED_MAX &&
     service.quarantined.length <= QUARANTINED_MAX &&
     service.tombstones.length <= TOMBSTONES_MAX
       ? []
       : ['F6: more is kept than is bounded']),
   ];
+}
+
+function isPlaced({ config }: ServiceSnapshot, { context: { registration } }: InstanceSnapshot): boolean {
+  return registration === null || whyNotWhere(config?.where ?? {}, registration.labels) === null;
 }
 
 function brokenClaims({ addresses }: FoldState, instances: Known): readonly string[] {
@@ -102,15 +110,18 @@ export function brokenOfFoldStep(before: Moment, after: Moment, event: ServiceEv
     const is = after.instances.get(id);
     if (is !== undefined) problems.push(...brokenOfInstanceStep(was, is, at).map((what) => `${id}: ${what}`));
   }
-  if (isRegistryEvidence(event, before.service) && before.service.up > 0 && after.service.up === 0 && !isServedByAnother(before, after))
+  if (isRegistryEvidence(event, before.service) && before.service.up > 0 && after.service.up === 0 && !mayGo(before, after))
     problems.push('F7 (I3): the last server that is up went');
   return problems;
 }
 
-/** Whoever was up was held, and its address has been another's since. */
-function isServedByAnother(before: Moment, after: Moment): boolean {
+/** Whoever was up was held, and its address has been another's since; or it says now that it is where it may not be used. */
+function mayGo(before: Moment, after: Moment): boolean {
   const addresses = [...after.instances.values()].filter(isRegistered).map(addressOf);
-  return [...before.instances.values()].filter(isUp).every((one) => one.state === 'held' && addresses.includes(addressOf(one)));
+  return [...before.instances.values()].filter(isUp).every((one) => {
+    const isServed = one.state === 'held' && addresses.includes(addressOf(one));
+    return isServed || after.instances.get(one.context.id)?.context.rejection?.code === 'label-not-allowed';
+  });
 }
 
 function addressOf({ context: { registration } }: InstanceSnapshot): string | null {

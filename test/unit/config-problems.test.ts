@@ -24,12 +24,12 @@ const VALUES: readonly [written: string, at: string, key: string, said: string][
     'path2: /a',
     '6:5',
     'path2',
-    'found an unknown key, expected one of path, format, listen, host, pathPrefix, mode, balance, check, timeouts, server, cookie, retries, redispatch, retryOn, fallback, extra, guard, flap, warmUp, allow, maxInstances (did you mean path?)',
+    'found an unknown key, expected one of path, format, endpoint, where, listen, host, pathPrefix, mode, balance, check, timeouts, server, cookie, retries, redispatch, retryOn, fallback, extra, guard, flap, warmUp, allow, maxInstances (did you mean path?)',
   ],
   ['mode: htp', '6:11', 'mode', 'found "htp", expected one of http, tcp (did you mean http?)'],
   ['mode: [http]', '6:11', 'mode', 'found a list, expected one of http, tcp'],
   ['mode:', '6:5', 'mode', 'found nothing, expected one of http, tcp'],
-  ['format: nerve', '6:13', 'format', 'found "nerve", expected one of auto, address'],
+  ['format: thrift', '6:13', 'format', 'found "thrift", expected one of auto, address, nerve, serverset, curator'],
   ['listen: 80', '6:13', 'listen', 'found 80, expected address:port, such as 127.0.0.1:3210, "[::1]:3210" or "*:3210"'],
   ['listen: "127.0.0.300:80"', '6:13', 'listen', 'found "127.0.0.300:80", expected address:port'],
   ['listen: "127.0.0.1:65536"', '6:13', 'listen', 'found "127.0.0.1:65536", expected address:port'],
@@ -70,6 +70,9 @@ const VALUES: readonly [written: string, at: string, key: string, said: string][
   ['allow: { cidrs: ["::/129"] }', '6:22', 'allow.cidrs.0', 'found "::/129", expected an address range'],
   ['allow: { cidrs: 10.0.0.0/8 }', '6:21', 'allow.cidrs', 'found "10.0.0.0/8", expected a list'],
   ['allow: { loopback: yes }', '6:24', 'allow.loopback', 'found "yes", expected true or false'],
+  ['where: no', '6:12', 'where', 'found "no", expected a map of labels'],
+  ['where: { region: [] }', '6:22', 'where.region', 'found a list, expected a list of 1 to 256 entries'],
+  ['where: { region: { not: no, exists: true } }', '6:22', 'where.region', 'expected a value, a list of values'],
   ['maxInstances: 1000000', '6:19', 'maxInstances', 'found 1000000, expected a whole number from 1 to 500000'],
 ];
 
@@ -83,7 +86,7 @@ describe('a value of a service', () => {
 });
 
 describe('keys whose function is not there', () => {
-  it.each(['endpoint', 'where', 'prefer'])('services.web.%s', (key) => {
+  it.each(['prefer'])('services.web.%s', (key) => {
     expect(told(service(`${key}: x`))[0]).toMatch(new RegExp(`^6:5 services\\.web\\.${key}: found an unknown key`));
   });
 

@@ -2,9 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { escapeText } from '../../shared/znode/escape.ts';
-import { DATA_BYTES_MAX, decodePlain, znodeInstance } from '../../shared/znode/plain.ts';
+import { decode as decodeAs } from '../../shared/znode/format.ts';
+import { DATA_BYTES_MAX, type ZnodeData } from '../../shared/znode/payload.ts';
+import { znodeInstance } from '../../shared/znode/znode-instance.ts';
 
 const NAME = '10.0.0.1:80';
+const decodePlain = (name: string, data: ZnodeData) => decodeAs('address', name, data, { endpoint: null });
 const decode = (text: string) => decodePlain(NAME, Buffer.from(text));
 const code = (text: string): string | null => {
   const says = decode(text);

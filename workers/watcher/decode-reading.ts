@@ -1,9 +1,9 @@
 /** What the znodes of a reading say, with the host names resolved. */
 import { isIP } from 'node:net';
 import type { Decoded } from '../../shared/model/registration.ts';
-import type { Allow } from '../../shared/model/service-config.ts';
+import type { Allow, ServiceConfig } from '../../shared/model/service-config.ts';
 import { pause } from '../../shared/runtime/wait.ts';
-import { decodePlain } from '../../shared/znode/plain.ts';
+import { decode } from '../../shared/znode/format.ts';
 import type { ChildReading } from '../../shared/zookeeper/read-children.ts';
 import type { NameResolver } from './name-resolver.ts';
 
@@ -17,14 +17,14 @@ type Valid = Decoded & { readonly ok: true };
 
 export async function decodeReading(
   read: ReadonlyMap<string, ChildReading>,
-  allow: Allow,
+  { format, endpoint, allow }: Pick<ServiceConfig, 'format' | 'endpoint' | 'allow'>,
   resolver: NameResolver,
 ): Promise<Map<string, Decoded>> {
   const decoded = new Map<string, Decoded>();
   const named: { name: string; says: Valid }[] = [];
   for (const [name, { data }] of read) {
     if (decoded.size % DECODED_PER_TURN === DECODED_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
-    const says = decodePlain(name, data);
+    const says = decode(format, name, data, { endpoint: endpoint ?? null });
     decoded.set(name, says);
     if (says.ok && isIP(says.registration.host) === 0) named.push({ name, says });
   }

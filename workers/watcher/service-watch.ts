@@ -19,6 +19,8 @@ import { decodeReading } from './decode-reading.ts';
 import type { NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
 import { ReadingTeller } from './reading-teller.ts';
+import { ServersetGroup } from './serverset-group.ts';
+import type { ServiceWatchStatus } from './service-watch-status.ts';
 import { Stated } from './stated.ts';
 import { believes, type Trust, trustAfter } from './trust.ts';
 import { type Change, type Recorded, type Tenure, ViewWriter } from './view-writer.ts';
@@ -38,23 +40,6 @@ export interface ServiceWatchOptions {
   readonly logger: Logger;
 }
 
-export interface ServiceWatchStatus {
-  readonly service: ServiceName;
-  /** The path, when it is not there. */
-  readonly absent: string | null;
-  /** On record. */
-  readonly children: number;
-  /** The view is what Zookeeper has, by a watch that is in force. */
-  readonly fresh: boolean;
-  /** ms since it was last fresh; null: it is. */
-  readonly staleMs: number | null;
-  /** Children that are missing and not believed to be gone yet. */
-  readonly missing: number;
-  readonly problem: PointsmanError | null;
-  /** A wake that the queue has not taken. */
-  readonly wakeWaiting: boolean;
-}
-
 /** ms beyond the session timeout before the confirming read: a timer may fire early. */
 const CONFIRM_MARGIN_MS = 50;
 
@@ -68,6 +53,7 @@ export class ServiceWatch {
   readonly #list: ListWatch;
   readonly #teller: ReadingTeller;
   readonly #stated = new Stated();
+  readonly #group = new ServersetGroup();
   readonly #cordons: CordonWatch;
   /** Both the writer's steps and the config's go one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -190,13 +176,14 @@ export class ServiceWatch {
     return whole && !this.#writer.complete ? [{ type: 'complete' }] : [];
   }
 
-  async #take(reading: Reading): Promise<void> {
+  async #take(whole: Reading): Promise<void> {
+    const reading = this.#group.members(whole);
     if (reading.at.session !== this.#session) this.#trust = { state: 'unread' };
     const firstOfConnection = reading.at.connection !== this.#connection;
     this.#session = reading.at.session;
     this.#connection = reading.at.connection;
-    const decoded = await decodeReading(reading.read, this.#config.allow, this.#options.resolver);
-    const restated = this.#stated.restated(decoded);
+    const decoded = this.#group.together(await decodeReading(reading.read, this.#config, this.#options.resolver), reading);
+    const restated = this.#stated.restated(decoded, { all: this.#group.isUsed });
     const confirmed = believes(this.#trust, reading, performance.now(), this.#options.link.sessionTimeout);
     let missing: readonly string[] = [];
     let mzxid: string | null = null;
@@ -219,8 +206,8 @@ export class ServiceWatch {
     this.#teller.read(this.#config.path, reading.parent.present, found);
     this.#tell(recorded, mzxid, firstOfConnection);
     this.#judge(reading, missing);
-    // A step from a view that is not the one we knew tells only of what was read.
-    if (reading.kind === 'delta' && recorded.moved) this.#list.reread().catch(() => {});
+    // A step from a view that is not the one we knew, or that bears on others, tells only of what was read.
+    if (reading.kind === 'delta' && (recorded.moved || this.#group.bears)) this.#list.reread().catch(() => {});
   }
 
   /** A connection's first reading wakes in any case: a wake of before may have been lost with its sender. */

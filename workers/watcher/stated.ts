@@ -15,11 +15,11 @@ export class Stated {
     return { names: (instance) => backing.names(instance), said: (name) => this.#byName.get(name) ?? null };
   }
 
-  /** Names whose registration reads otherwise than what is on record, though the znode may be the same. */
-  restated(decoded: ReadonlyMap<string, Decoded>): Set<string> {
+  /** Names whose registration reads otherwise than what is on record, though the znode may be the same. `all`: also of those that give no host name. */
+  restated(decoded: ReadonlyMap<string, Decoded>, { all = false } = {}): Set<string> {
     const restated = new Set<string>();
     for (const [name, says] of decoded)
-      if (isVolatile(says) && JSON.stringify(this.#byName.get(name)) !== JSON.stringify(says)) restated.add(name);
+      if ((all || isVolatile(says)) && JSON.stringify(this.#byName.get(name)) !== JSON.stringify(says)) restated.add(name);
     return restated;
   }
 

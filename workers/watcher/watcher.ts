@@ -5,7 +5,7 @@
 import { canonical } from '../../shared/model/canonical.ts';
 import type { DiscoverConfig, RefusedChild } from '../../shared/model/discover.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { readsAlike, type ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { within } from '../../shared/runtime/deadline.ts';
 import type { Role } from '../../shared/runtime/role.ts';
@@ -17,7 +17,8 @@ import { Discoveries } from './discoveries.ts';
 import { type Lookup, NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
 import { retire } from './retire.ts';
-import { ServiceWatch, type ServiceWatchStatus } from './service-watch.ts';
+import { ServiceWatch } from './service-watch.ts';
+import type { ServiceWatchStatus } from './service-watch-status.ts';
 import type { Tenure } from './view-writer.ts';
 
 export interface WatcherOptions {
@@ -191,7 +192,7 @@ export class Watcher implements Role {
     let left = !found;
     for (const [service, watch] of lead.watches) {
       const config = wanted.get(service);
-      if (config !== undefined && config.path === watch.config.path && config.format === watch.config.format) continue;
+      if (config !== undefined && readsAlike(config, watch.config)) continue;
       left ||= config === undefined;
       await watch.stop();
       lead.watches.delete(service);
