@@ -16,7 +16,7 @@ import type { Ahead } from './contact.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
 import { judge, type Look } from './judgement.ts';
-import { goingBackend, makeBackend, type Of, publishMade, shapeFor, takeAway } from './made-section.ts';
+import { asMade, goingBackend, makeBackend, type Of, publishMade, shapeFor, takeAway } from './made-section.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import type { RoutePass } from './route-pass.ts';
 import { sendPlan } from './send-plan.ts';
@@ -150,10 +150,15 @@ export async function look(
 ): Promise<Look> {
   const observed = await observeBackend(context.connection, service);
   const going = desired === null ? await goingBackend(context, { service, revision: NO_REVISION, cursor: null }, observed) : null;
-  const seen = await judge(context, service, going ?? desired, { found: observed, looked, keepsStrangers: false, dry: true });
   const shape = desired === null || observed !== null ? null : shapeFor(context, desired.config);
-  if (shape !== null) return { ...seen, plan: { ...seen.plan, reload: null }, section: `add backend ${service} from ${shape}` };
-  return going !== null && observed?.servers.size === 0 ? { ...seen, section: `del backend ${service}` } : seen;
+  if (desired !== null && shape !== null) {
+    const found = asMade(context.agent, desired);
+    const section = { kind: 'add', command: `add backend ${service} from ${shape}` } as const;
+    return { ...(await judge(context, service, desired, { found, looked: null, keepsStrangers: false, dry: true })), section };
+  }
+  const seen = await judge(context, service, going ?? desired, { found: observed, looked, keepsStrangers: false, dry: true });
+  const section = { kind: 'del', command: `del backend ${service}` } as const;
+  return going !== null && observed?.servers.size === 0 ? { ...seen, section } : seen;
 }
 
 async function keepForms(agent: ProxyAgent, results: readonly CommandResult[], seen: ObservedBackend): Promise<void> {
