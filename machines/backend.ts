@@ -25,9 +25,9 @@ export interface BackendContext {
 
 export type BackendSnapshot = MachineSnapshot<BackendState, BackendContext>;
 
-/** What a proxy's event means for one of its backends. */
+/** What a proxy's event means for one of its backends. `found`: so the last look left it; else commands are about to be sent. */
 export type BackendEvent = { readonly at: number; readonly looked?: Looked } & (
-  | { readonly type: 'patching' }
+  | { readonly type: 'patching'; readonly found: boolean }
   | { readonly type: 'synced'; readonly revision: number }
   | { readonly type: 'drifted'; readonly detail: string }
   | { readonly type: 'reload-wanted'; readonly detail: string }
@@ -36,6 +36,9 @@ export type BackendEvent = { readonly at: number; readonly looked?: Looked } & (
   | { readonly type: 'blocked'; readonly detail: string; readonly nextTry: number | null }
   | { readonly type: 'unreachable'; readonly detail: string; readonly nextTry: number | null }
 );
+
+/** Commands that are sent meanwhile end nothing; that a look found nothing else left does. */
+const LEFT_WHEN_FOUND = [{ guard: 'isFound', target: 'patching', actions: 'enter' }, {}] as const;
 
 const machine = setup({
   types: { context: {} as BackendContext, events: {} as BackendEvent },
@@ -51,6 +54,7 @@ const machine = setup({
     })),
     reach: assign(({ event }) => (event.type === 'synced' ? { revision: event.revision } : {})),
   },
+  guards: { isFound: ({ event }) => event.type === 'patching' && event.found },
 }).createMachine({
   id: 'backend',
   initial: 'unknown',
@@ -69,11 +73,11 @@ const machine = setup({
     unknown: {},
     'in-sync': { on: { synced: { actions: 'reach' } } },
     patching: {},
-    'awaiting-reload': { on: { 'reload-wanted': { actions: 'explain' }, patching: {} } },
+    'awaiting-reload': { on: { 'reload-wanted': { actions: 'explain' }, patching: LEFT_WHEN_FOUND } },
     reloading: { on: { reloaded: { target: 'patching', actions: 'enter' }, patching: {}, 'reload-wanted': {} } },
     drifted: { on: { drifted: { actions: 'explain' } } },
     unreachable: { on: { unreachable: { actions: 'explain' } } },
-    blocked: { on: { blocked: { actions: 'explain' }, patching: {} } },
+    blocked: { on: { blocked: { actions: 'explain' }, patching: LEFT_WHEN_FOUND } },
   },
 });
 
@@ -104,6 +108,7 @@ export function backendEvent(event: ProxyEvent, at: number): BackendEvent | null
 function meaningOf(event: ProxyEvent, at: number): BackendEvent | null {
   switch (event.type) {
     case 'patching':
+      return { type: 'patching', at, found: event.commands.length === 0 };
     case 'reloading':
     case 'reloaded':
       return { type: event.type, at };

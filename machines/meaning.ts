@@ -104,7 +104,8 @@ export const BACKEND: Meaning<BackendState, BackendEvent['type']> = {
     blocked: 'it cannot be brought in step as things are; `detail` has the words of HAProxy where there are any',
   },
   events: {
-    patching: 'the reconcile worker, before it sends commands',
+    patching:
+      'the reconcile worker, before it sends commands, and (`isFound`) when its last look found that what is left comes by further commands or by time',
     synced: 'the reconcile worker, when its last look found an empty plan',
     drifted: 'the reconcile worker, when its last look found a plan after everything was sent',
     'reload-wanted': 'the reconcile worker, when what is left needs a reload',
@@ -118,7 +119,7 @@ export const BACKEND: Meaning<BackendState, BackendEvent['type']> = {
     'in-sync': { reloaded: NOT_RELOADING },
     patching: { reloaded: NOT_RELOADING },
     'awaiting-reload': {
-      patching: 'what the socket can do is done meanwhile; it is still the reload that is waited for',
+      patching: 'what the socket can do is done meanwhile; until a look finds otherwise it is still the reload that is waited for',
       reloaded: NOT_RELOADING,
     },
     reloading: {

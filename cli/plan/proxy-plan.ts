@@ -7,18 +7,16 @@ import { errorText, PointsmanError } from '../../shared/errors.ts';
 import { anothersStamp, anothersText } from '../../shared/haproxy/installation.ts';
 import { type ObservedProxy, observeProxy } from '../../shared/haproxy/observe.ts';
 import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
-import { structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
-import { isEmpty } from '../../shared/plan/backend-plan.ts';
 import { commandText } from '../../shared/plan/command-text.ts';
 import type { Ports } from '../../workers/app.ts';
 import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
-import { rejectionOf } from '../../workers/reconciler/reload-request.ts';
 import { RoutePass } from '../../workers/reconciler/route-pass.ts';
 import { look } from '../../workers/reconciler/service-pass.ts';
+import { standing } from '../../workers/reconciler/standing.ts';
 import { type OverrideStatus, overridesStatus } from '../status/overrides.ts';
 import { type BackendStatus, backendStatus } from '../status/report.ts';
 import { readBreaker } from '../status/stored-breaker.ts';
@@ -125,7 +123,7 @@ async function planService(
   const { agent, proxy, routes } = context;
   const { config, ports } = agent;
   const nothing = { service, commands: [], waiting: [], reload: null, blocked: null, overrides: [] };
-  const { known, backend: desired } = await ports.desired.read(service);
+  const { known, backend: desired, revision, cursor } = await ports.desired.read(service);
   if (!known) return 'settled';
   const { stamp } = proxy.identity;
   const others = anothersStamp(stamp, ports.keys.prefix);
@@ -137,27 +135,28 @@ async function planService(
   const before = stored === null ? null : ((JSON.parse(stored) as BackendSnapshot).context.looked ?? null);
   const { plan, looked, observed, section } = await look(context, service, desired, before);
   const overrides = overridesStatus(looked);
-  const routed = await routes?.changes(service, observed === null ? null : (desired?.config ?? null));
-  const whole = [
-    ...(section === undefined
-      ? []
-      : [{ command: section, reason: desired === null ? 'the service is no longer configured' : 'it is not there' }]),
-    ...(routed?.changes ?? []).map((change) => ({ command: routes?.command(change) ?? '', reason: 'its route' })),
+  const reached = desired === null || observed === null ? null : desired.config;
+  const routed = (await routes?.changes(service, reached)) ?? { changes: [], blocked: null };
+  const route = routed.changes.map((change) => ({ command: routes?.command(change) ?? '', reason: 'its route' }));
+  const whole = (kind: 'add' | 'del', reason: string): ServicePlan['commands'] =>
+    section?.kind === kind ? [{ command: section.command, reason }] : [];
+  const servers = plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason }));
+  // In the order of a pass: one that goes is first reached no more.
+  const commands = [
+    ...(desired === null ? route : []),
+    ...whole('add', 'it is not there'),
+    ...servers,
+    ...whole('del', 'the service is no longer configured'),
+    ...(desired === null ? [] : route),
   ];
-  const restamped = !config.runtimeOnly && desired !== null && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
-  if (isEmpty(plan) && !restamped && whole.length === 0 && !routed?.blocked)
+  const restamped = !config.runtimeOnly && proxy.identity.stamp !== proxyStamp(ports.keys.prefix, config);
+  const pass = { service, revision, cursor, plan, commands: 0, refused: [] };
+  const stands = await standing(context, pass, { config: desired?.config ?? null, restamped, dry: true });
+  if ((stands === null || stands.type === 'synced') && commands.length === 0 && routed.blocked === null)
     return desired === null ? 'gone' : overrides.length === 0 ? 'settled' : { ...nothing, overrides };
-  const reload = plan.reload?.reason ?? (restamped ? 'the managed defaults changed' : null);
-  const refused =
-    reload === null || desired === null ? null : await rejectionOf(agent, service, structureOf(desired.config, config.defaults));
-  return {
-    service,
-    commands: [...plan.commands.map(({ command, reason }) => ({ command: commandText(command), reason })), ...whole],
-    waiting: plan.waiting,
-    reload,
-    blocked: plan.blocked ?? refused?.message ?? routed?.blocked ?? null,
-    overrides,
-  };
+  const reload = plan.reload?.reason ?? (restamped && desired !== null ? 'the managed defaults changed' : null);
+  const blocked = stands?.type === 'blocked' ? stands.detail : routed.blocked;
+  return { service, commands, waiting: plan.waiting, reload, blocked, overrides };
 }
 
 function stopping(proxy: ProxyId, pid: number): PointsmanError {

@@ -9,12 +9,15 @@ import type { WorkerIdentity } from '../model/observed.ts';
 import type { PlannedCommand } from '../plan/backend-plan.ts';
 import type { Command, Outcome } from '../plan/command.ts';
 import { BATCH_LINES_MAX, type RuntimeConnection } from './connection.ts';
-import { encode } from './encode.ts';
+import { linesOf, REMOVABLE_WAIT_MS } from './encode.ts';
 import { assertLiving } from './observe.ts';
 import { judge, shown } from './protocol.ts';
 
 /** A connection stays with its worker; within this time only the end of that worker can have come between, which the proof at the end finds. */
 const PROOF_FRESH_MS = 100;
+
+/** Of a batch, all its waits together. With what 500 lines take otherwise it is less than the rest of a claim that was still held before it (shared/redis/claim.ts). */
+const BATCH_WAIT_MAX_MS = 1_000;
 
 export interface ApplyOptions {
   readonly capabilities: Capabilities;
@@ -22,7 +25,7 @@ export interface ApplyOptions {
   readonly expected: WorkerIdentity;
   /** When this very connection was last proven to be to it (performance.now()); younger than PROOF_FRESH_MS, it counts as the proof at the start. */
   readonly provenAt?: number;
-  /** Asked before each batch of at most 500 lines. */
+  /** Asked before each batch of at most 500 lines and BATCH_WAIT_MAX_MS of waits. */
   readonly stillClaimed: () => boolean;
   readonly signal?: AbortSignal;
   /** Called as each command is answered. */
@@ -49,6 +52,7 @@ export interface Applied {
 interface Batch {
   readonly entries: { readonly planned: PlannedCommand; readonly lines: readonly string[] }[];
   lines: number;
+  waitMs: number;
 }
 
 export async function applyCommands(
@@ -79,15 +83,18 @@ export async function applyCommands(
  * servers at once would hold up the event loop for 50 ms and more.
  */
 function* inBatches(commands: readonly PlannedCommand[], capabilities: Capabilities): Generator<Batch> {
-  let batch: Batch = { entries: [], lines: 0 };
+  let batch: Batch = { entries: [], lines: 0, waitMs: 0 };
   for (const planned of commands) {
-    const lines = encode(planned.command, capabilities);
-    if (batch.lines > 0 && batch.lines + lines.length > BATCH_LINES_MAX) {
+    const lines = linesOf(planned.command, capabilities);
+    const waitMs = REMOVABLE_WAIT_MS * lines.filter((line) => line.class === 'wait').length;
+    const isFull = batch.lines + lines.length > BATCH_LINES_MAX || batch.waitMs + waitMs > BATCH_WAIT_MAX_MS;
+    if (batch.lines > 0 && isFull) {
       yield batch;
-      batch = { entries: [], lines: 0 };
+      batch = { entries: [], lines: 0, waitMs: 0 };
     }
-    batch.entries.push({ planned, lines });
+    batch.entries.push({ planned, lines: lines.map(({ text }) => text) });
     batch.lines += lines.length;
+    batch.waitMs += waitMs;
   }
   yield batch;
 }

@@ -15,7 +15,7 @@ const WORDS_MAX = 60;
 export const LINE_BYTES_MAX = 8_000;
 
 /** ms. It holds up the commands behind it, and one that is not enough is made up for by the next look. */
-const REMOVABLE_WAIT_MS = 50;
+export const REMOVABLE_WAIT_MS = 50;
 
 const NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 

@@ -14,10 +14,10 @@ export function anothersStamp(stamp: string | null, prefix: string): string | nu
   return theirs === prefix ? null : theirs;
 }
 
-/** The prefix of another installation that declared the backend; null: none did. One of an earlier version says it only in the stamp. */
+/** The prefix of another installation that declared the backend, or that the operator gave it to; null: none did. One of an earlier version says it only in the stamp. */
 export function anothersPrefix(backend: ObservedBackend | null, stamp: string | null, prefix: string): string | null {
-  if (backend === null || backend.structure === null) return null;
-  const owner = backend.owner ?? (stamp === null ? null : stampPrefix(stamp));
+  if (backend === null) return null;
+  const owner = backend.owner ?? (backend.structure === null || stamp === null ? null : stampPrefix(stamp));
   return owner === null || owner === prefix ? null : owner;
 }
 

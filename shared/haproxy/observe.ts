@@ -74,7 +74,7 @@ async function proxyOf(connection: RuntimeConnection, [info, environment, names,
   const backends = new Set(parseBackends(names));
   const structures = new Map(
     [...loaded].flatMap(([backend, { structure, owner }]) =>
-      backends.has(backend) && !isOthers(owner, stamp) ? [[backend, structure] as const] : [],
+      backends.has(backend) && structure !== null && !isOthers(owner, stamp) ? [[backend, structure] as const] : [],
     ),
   );
   const answered = worker(info, stamp);

@@ -39,17 +39,21 @@ export interface ProcessEnvironment {
   readonly structures: ReadonlyMap<string, Loaded>;
 }
 
-/** What a service's variable says: `<structure>.<form>.<prefix>`; of earlier versions without the last, or the last two. */
+/**
+ * What a service's variable says: `<structure>.<form>.<prefix>`; of earlier versions without the last, or the last two. With runtimeOnly an operator may say
+ * whose a backend of his own file is: `..<prefix>`.
+ */
 export interface Loaded {
-  readonly structure: string;
+  /** null: no pointsman wrote the backend. */
+  readonly structure: string | null;
   readonly form: string | null;
   /** The prefix of the installation that declared it, which may have dots. */
   readonly owner: string | null;
 }
 
 export function parseLoaded(value: string): Loaded {
-  const [structure = '', form = null, ...owner] = value.split('.');
-  return { structure, form, owner: owner.length === 0 ? null : owner.join('.') };
+  const [structure, form, ...owner] = value.split('.');
+  return { structure: structure || null, form: form || null, owner: owner.join('.') || null };
 }
 
 export function parseEnvironment(text: string): ProcessEnvironment {

@@ -15,7 +15,7 @@ export interface ByHand {
   /** 0: no limit. */
   readonly maxConn?: number;
   readonly deleted?: true;
-  /** No instance of ours stands for it. */
+  /** No instance of ours stands for it; `admin` is how it is, and the rest is not looked at. */
   readonly foreign?: true;
 }
 
@@ -45,8 +45,11 @@ export interface Looked {
   readonly overrides: readonly Override[];
 }
 
-export const OPEN_MAX = 256;
-/** Of one backend; what is beyond is put back. */
+/** As many as servers of a large backend: some 200 KB, while so much is under way. */
+export const OPEN_MAX = 10_000;
+/** In the log, where nothing is decided by them. */
+export const OPEN_LOGGED_MAX = 256;
+/** Kept of one backend. What is beyond is left alone too, by what each look finds and by the managed file, and is not shown. */
 export const OVERRIDES_MAX = 1_000;
 
 export function workerWord({ pid, startTime }: WorkerIdentity): string {

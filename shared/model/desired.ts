@@ -44,6 +44,8 @@ export interface DesiredBackend {
   readonly released: number | null;
   /** By server name. */
   readonly servers: ReadonlyMap<string, DesiredServer>;
+  /** Names of servers that somebody added on HAProxy by hand, and that stay; missing: none. Never stored. */
+  readonly foreign?: ReadonlySet<string>;
 }
 
 /** What is known of a service's desired state. */

@@ -5,7 +5,7 @@ import type { WorkerIdentity } from './observed.ts';
 
 export type ProxyEvent =
   /**
-   * Commands are about to be sent: for each, why. Persisted before they are. `cursor`: the last event of the service's log that they follow from; null: the
+   * Commands are about to be sent: for each, why. Persisted before they are. Without any: so the look left it, what is left comes by itself. `cursor`: the last event of the service's log that they follow from; null: the
    * service is not configured. `looked`: how the look left the backend. Both are missing in what an earlier version wrote.
    */
   | {

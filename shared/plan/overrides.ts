@@ -12,8 +12,6 @@ import type { BackendPlan } from './backend-plan.ts';
 import { movesTo } from './changes.ts';
 import { isStranger } from './strangers.ts';
 
-/** What can be said to HAProxy again. */
-
 /** Why a command is sent against what nobody asked for. */
 export const OUTSIDE = '; somebody changed it outside pointsman';
 
@@ -30,13 +28,13 @@ export interface Recognition {
   readonly isNews: (server: string) => boolean;
   /** Which run of Redis has the record. */
   readonly redis: string;
-  /** Where the record is missing, or may be old: servers that the managed file has as ready, or as somebody's. */
+  /** Where the record is missing, or may be old: servers that the managed file has as ready, or as somebody's. Where it is full: as somebody's. */
   readonly filed: ReadonlySet<string>;
   /** ms since the epoch */
   readonly now: number;
 }
 
-/** By server name, sorted. */
+/** By server name, sorted; all of them, of which `recorded` are kept. */
 export function overridesOf(input: Recognition): readonly Override[] {
   const { desired, observed, looked, worker, now } = input;
   const before = new Map((looked?.overrides ?? []).map((override) => [override.server, override]));
@@ -47,14 +45,15 @@ export function overridesOf(input: Recognition): readonly Override[] {
   const add = (server: string, byHand: ByHand | null): void => {
     const known = before.get(server);
     if (byHand === null || Object.keys(byHand).length === 0) return;
-    const since = known !== undefined && sameByHand(known, byHand) ? known.since : now;
+    const isSame = known !== undefined && (known.foreign === true ? byHand.foreign === true : sameByHand(known, byHand));
+    const since = isSame ? known.since : now;
     found.push({ server, since, ...byHand });
   };
   for (const wanted of desired.servers.values()) {
     const known = before.get(wanted.name);
     const seen = observed.servers.get(wanted.name);
     const kept = known === undefined || known.foreign === true ? null : partsOf(known);
-    if (isOver) add(wanted.name, kept?.deleted === true && seen !== undefined ? null : kept);
+    if (isOver) add(wanted.name, kept?.deleted === true && seen !== undefined ? null : (kept ?? filedOut(wanted, seen, input.filed)));
     else if (wanted.admin === 'drain') add(wanted.name, kept);
     else if (seen === undefined)
       add(wanted.name, kept?.deleted === true || (isSettled(wanted.name) && wanted.admin === 'ready') ? { deleted: true } : null);
@@ -64,10 +63,25 @@ export function overridesOf(input: Recognition): readonly Override[] {
   for (const seen of observed.servers.values()) {
     if (!isStranger(desired, seen.name)) continue;
     const known = before.get(seen.name);
-    if (known?.foreign === true || isSettled(seen.name)) add(seen.name, needed.has(seen.id) ? null : { foreign: true });
+    // What is under way is what it was before: a new worker begins with it as the file says.
+    const isUnderWay = known?.foreign === true && (isOver || (open?.has(seen.name) ?? false));
+    if (known?.foreign === true || isSettled(seen.name))
+      add(seen.name, needed.has(seen.id) ? null : { foreign: true, ...adminOf(isUnderWay ? known.admin : seen.admin) });
     else if (!isOver) add(seen.name, unheard(seen, known, input.filed));
   }
-  return found.sort((a, b) => (a.server < b.server ? -1 : 1)).slice(0, OVERRIDES_MAX);
+  return found.sort((a, b) => (a.server < b.server ? -1 : 1));
+}
+
+/** Those that are kept until the next look: of too many, the oldest. */
+export function recorded(overrides: readonly Override[]): readonly Override[] {
+  if (overrides.length <= OVERRIDES_MAX) return overrides;
+  const oldest = [...overrides].sort((a, b) => a.since - b.since).slice(0, OVERRIDES_MAX);
+  return oldest.sort((a, b) => (a.server < b.server ? -1 : 1));
+}
+
+/** Whether there may have been more than the record has. */
+export function isFull(looked: Looked | null): boolean {
+  return looked !== null && looked.overrides.length >= OVERRIDES_MAX;
 }
 
 /** Whether the record is the last word on this worker. */
@@ -119,6 +133,15 @@ function isFiled({ name, admin, operation }: ObservedServer, filed: ReadonlySet<
   return filed.has(name) && !(admin === 'drain' && operation === 'stopped');
 }
 
+/** Beyond what the record holds, on a worker that has it out because the file says so. */
+function filedOut(wanted: DesiredServer, seen: ObservedServer | undefined, filed: ReadonlySet<string>): ByHand | null {
+  return seen?.admin === 'maint' && wanted.admin === 'ready' && filed.has(wanted.name) ? { admin: 'maint' } : null;
+}
+
+function adminOf(admin: ObservedServer['admin'] | undefined): Pick<ByHand, 'admin'> {
+  return admin === undefined || admin === 'ready' ? {} : { admin };
+}
+
 /** Until its instance is heard of: its admin state alone. */
 function unheard(seen: ObservedServer, known: ByHand | undefined, filed: ReadonlySet<string>): ByHand | null {
   return seen.admin !== 'ready' && (known?.admin !== undefined || isFiled(seen, filed)) ? { admin: seen.admin } : null;
@@ -148,16 +171,9 @@ export function withOverrides(desired: DesiredBackend, overrides: readonly Overr
       servers.set(override.server, { ...wanted, weight, address, port, admin: admin === undefined ? wanted.admin : 'out', byHand });
     }
   }
-  return changes ? { ...desired, servers } : desired;
-}
-
-/** Without the servers that are somebody's own. */
-export function withoutForeign(observed: ObservedBackend, overrides: readonly Override[]): ObservedBackend {
-  const foreign = overrides.filter((override) => override.foreign === true && observed.servers.has(override.server));
-  if (foreign.length === 0) return observed;
-  const servers = new Map(observed.servers);
-  for (const { server } of foreign) servers.delete(server);
-  return { ...observed, servers };
+  const foreign = overrides.filter((override) => override.foreign === true).map(({ server }) => server);
+  const changed = changes ? { ...desired, servers } : desired;
+  return foreign.length === 0 ? changed : { ...changed, foreign: new Set(foreign) };
 }
 
 /**
@@ -175,6 +191,8 @@ export function openServers(
   for (const { name } of observed.servers.values()) if (!desired.servers.has(name)) open.add(name);
   for (const wanted of desired.servers.values()) {
     const seen = observed.servers.get(wanted.name);
+    // One that leaves and is not there needs nothing: when it is wanted again, that is news.
+    if (seen === undefined && wanted.admin === 'drain') continue;
     if (seen === undefined || seen.weight !== wanted.weight || movesTo(wanted, seen)) open.add(wanted.name);
     else if (wanted.admin === 'out' && seen.admin === 'maint' && wanted.byHand?.admin === undefined) open.add(wanted.name);
     else if (limit !== null && (maxConns?.get(wanted.name) ?? limit) !== (wanted.byHand?.maxConn ?? limit)) open.add(wanted.name);

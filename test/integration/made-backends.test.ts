@@ -157,12 +157,24 @@ describe.skipIf(!MAKES)('a new service', () => {
         {
           service: 'web',
           reload: null,
-          commands: [{ command: `add backend web from ${shape}` }, { command: `del map ${system.places.managed}/routes.map web.local/` }],
+          commands: [
+            { command: `add backend web from ${shape}` },
+            { command: expect.stringMatching(`^add server ${at} 127\\.0\\.0\\.1 port ${one.port} id \\d+ weight 1$`) },
+          ],
         },
       ],
     });
+    const sent = (await system.proxyEvents('commands')).length;
     system.startApp();
     await routed('web', one);
+    await system.inSync('web');
+    // The route has been there all the time, and nothing of it is sent.
+    const results = (await system.proxyEvents<{ results: { command: string }[] }>('commands')).slice(sent);
+    expect(results.flatMap((event) => event.results.map(({ command }) => command))).toEqual([
+      `add backend web from ${shape}`,
+      'publish backend web',
+      expect.stringMatching(`^add server ${at} `),
+    ]);
     expect(await system.haproxy.workerPid()).toBe(worker);
   });
 

@@ -5,113 +5,21 @@ import { expect, it } from 'vitest';
 import type { ProxyPlan } from '../../cli/plan/proxy-plan.ts';
 import type { StatusReport } from '../../cli/status/report.ts';
 import type { WhyReport } from '../../cli/why/report.ts';
-import type { BackendSnapshot } from '../../machines/backend.ts';
-import { observeBackends, observeMaxConns } from '../../shared/haproxy/observe.ts';
+import { observeMaxConns } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
-import { type Override, overrideText } from '../../shared/model/by-hand.ts';
-import type { ObservedServer } from '../../shared/model/observed.ts';
-import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { readFleet } from '../../workers/dashboard/fleet.ts';
 import { metricsText } from '../../workers/dashboard/metrics.ts';
+import { begun, inSync, isUp, known, looks, overrides, QUICK, ROLES, sent, servers } from '../support/by-hand-story.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { configFile, pointsman } from '../support/command.ts';
 import { startHttpServices } from '../support/http-service.ts';
-import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
-import { freePort } from '../support/port.ts';
 import { RuntimeRelay } from '../support/runtime-relay.ts';
-import { serviceConfig } from '../support/service-events.ts';
 
 const cleanups = cleanupsAfterEach();
-const ROLES = ['transition', 'reconciler', 'observer'] as const;
-const GUARD = { maxLoss: 1, window: 10_000, hold: 300_000 };
-const QUICK = { type: 'http', method: 'GET', path: '/health', interval: 200, rise: 1, fall: 2 } as const;
-
-interface Story {
-  readonly on: Pipeline;
-  readonly config: ServiceConfig;
-  /** Of the instances, in order. */
-  readonly ports: readonly number[];
-  readonly names: readonly string[];
-}
-
-/** `count` instances in rotation, and everything as it should be. `begin`: before anything is told. */
-async function story(
-  count: number,
-  options: Parameters<typeof Pipeline.start>[0] = {},
-  changes: Partial<ServiceConfig> = {},
-  begin: (on: Pipeline) => Promise<void> = async () => {},
-): Promise<Story> {
-  const [on, services] = await Promise.all([Pipeline.start(options), startHttpServices(count)]);
-  cleanups.push(
-    () => on.stop(),
-    () => Promise.all(services.map((service) => service.stop())),
-  );
-  await begin(on);
-  const config = serviceConfig({ check: QUICK, drainTimeout: 2_000, guard: GUARD, listen: `127.0.0.1:${await freePort()}`, ...changes });
-  const ports = services.map(({ port }) => port);
-  const names = ports.map((port) => `127.0.0.1:${port}`);
-  await on.configure(config);
-  await on.tell('web', ...ports.map((port) => on.registered(port, { weight: 10 })), { type: 'complete' });
-  await until('all to serve', async () => [...(await servers(on)).values()].filter(isUp).length === count, { timeoutMs: 20_000 });
-  await inSync(on);
-  return { on, config, ports, names };
-}
-
-function servers(on: Pipeline, backend = 'web'): Promise<Map<string, ObservedServer>> {
-  return withRuntime(on.proxy.runtime, async (connection) => new Map((await observeBackends(connection)).get(backend)?.servers ?? []));
-}
-
-function isUp(server: ObservedServer | undefined): boolean {
-  return server !== undefined && server.admin === 'ready' && server.operation === 'running';
-}
-
-async function inSync(on: Pipeline): Promise<void> {
-  await until('in sync', async () => (await on.backendState('web')) === 'in-sync', { timeoutMs: 15_000 });
-}
-
-async function overrides(on: Pipeline): Promise<readonly Override[]> {
-  const json = await on.app.ports.proxies.backend('edge', 'web');
-  return json === null ? [] : ((JSON.parse(json) as BackendSnapshot).context.looked?.overrides ?? []);
-}
-
-/** Resolves when just these are known, `server what`. */
-async function known(on: Pipeline, ...wanted: readonly string[]): Promise<void> {
-  const expected = [...wanted].sort().join('; ');
-  await until(
-    `the overrides ${expected}`,
-    async () => {
-      const told = (await overrides(on)).map((one) => `${one.server} ${overrideText(one)}`).join('; ');
-      if (told !== expected) throw new Error(`known are: ${told}`);
-      return true;
-    },
-    { timeoutMs: 15_000 },
-  );
-}
-
-/** Passes over everything, one after the other. */
-async function looks(on: Pipeline, count = 3): Promise<void> {
-  const queue = on.app.ports.queues.queue('proxies.edge');
-  const done = async (): Promise<number> => (await queue.getJobCounts('completed')).completed ?? 0;
-  for (let look = 0; look < count; look += 1) {
-    const before = await done();
-    await on.app.ports.proxies.mark(['edge'], new Map([['web', 0]]));
-    await on.app.ports.queues.wakeProxy('edge', 'edge', { why: 'again', time: Date.now() });
-    await until('the look', async () => (await done()) > before && (await on.app.ports.proxies.dirty('edge')).size === 0);
-  }
-}
-
-async function sent(on: Pipeline): Promise<{ command: string; reason: string }[]> {
-  const { redis, keys } = on.app.ports;
-  const entries = await redis.xrange(keys.proxy('edge').log, '-', '+');
-  return entries.flatMap(([, fields]) => {
-    if (fields[fields.indexOf('type') + 1] !== 'patching') return [];
-    return (JSON.parse(fields[fields.indexOf('data') + 1] ?? '{}') as { commands: { command: string; reason: string }[] }).commands;
-  });
-}
 
 it('maint, drain, weight, address and maxconn are left so and shown, and end when they are set back', async () => {
-  const { on, names, ports } = await story(5, {}, { server: { maxConn: 50 } });
+  const { on, names, ports } = await begun(cleanups, 5, {}, { server: { maxConn: 50 } });
   const [maint, drain, weight, address, limit] = names as [string, string, string, string, string];
   const before = (await sent(on)).length;
   await on.haproxy.cli(
@@ -176,7 +84,7 @@ it('maint, drain, weight, address and maxconn are left so and shown, and end whe
 }, 90_000);
 
 it('it is noticed without being asked for, within a few seconds', async () => {
-  const { on, names } = await story(2);
+  const { on, names } = await begun(cleanups, 2);
   await on.haproxy.cli(`set server web/${names[0]} weight 4`);
   await known(on, `${names[0]} weight 4`);
   await on.haproxy.cli(`set server web/${names[0]} weight 10`);
@@ -184,7 +92,7 @@ it('it is noticed without being asked for, within a few seconds', async () => {
 }, 60_000);
 
 it('with repair it is put back, and the reason says so', async () => {
-  const { on, names } = await story(2, { proxy: { override: 'repair' } });
+  const { on, names } = await begun(cleanups, 2, { proxy: { override: 'repair' } });
   const [maint, weight] = names;
   await on.haproxy.cli(`set server web/${maint} state maint`, `set server web/${weight} weight 3`);
   await until('both to be put back', async () => {
@@ -201,7 +109,7 @@ it('with repair it is put back, and the reason says so', async () => {
 it.each(['our own reload', "somebody else's reload", 'a restart'])(
   'is not lost by %s',
   async (way) => {
-    const { on, config, names, ports } = await story(5);
+    const { on, config, names, ports } = await begun(cleanups, 5);
     const [maint, drain, weight, address] = names as [string, string, string, string];
     await on.haproxy.cli(
       `set server web/${maint} state maint`,
@@ -240,7 +148,7 @@ it.each(['our own reload', "somebody else's reload", 'a restart'])(
 );
 
 it('without any record the managed file tells whose it is', async () => {
-  const { on, config, names, ports } = await story(3);
+  const { on, config, names, ports } = await begun(cleanups, 3);
   const [maint, other] = names as [string, string];
   await on.haproxy.cli(`set server web/${maint} state maint`);
   await known(on, `${maint} maint`);
@@ -262,7 +170,8 @@ it('what a crash left half made is finished, and is nobody else', async () => {
   let path = '/nowhere/admin.sock';
   const relay = await RuntimeRelay.start(() => path);
   cleanups.push(async () => relay.close());
-  const { on, names, config } = await story(
+  const { on, names, config } = await begun(
+    cleanups,
     2,
     { proxy: { runtime: { kind: 'tcp', host: '127.0.0.1', port: relay.port } }, managedBy: 'others' },
     {},
@@ -295,7 +204,7 @@ it('what a crash left half made is finished, and is nobody else', async () => {
 }, 90_000);
 
 it('one whose instance deregisters drains and is deleted; a cordon on top changes nothing of it', async () => {
-  const { on, names, ports } = await story(3);
+  const { on, names, ports } = await begun(cleanups, 3);
   const [left, cordoned] = names as [string, string];
   await on.haproxy.cli(`set server web/${left} state maint`, `set server web/${cordoned} state maint`);
   await known(on, `${left} maint`, `${cordoned} maint`);
@@ -311,7 +220,7 @@ it('one whose instance deregisters drains and is deleted; a cordon on top change
 }, 60_000);
 
 it('a server that somebody deleted stays so, also through a reload, until he adds it again', async () => {
-  const { on, names, ports } = await story(3);
+  const { on, names, ports } = await begun(cleanups, 3);
   const [name] = names as [string];
   const id = (await servers(on)).get(name)?.id;
   await on.haproxy.cli(`set server web/${name} state maint`);
@@ -348,7 +257,7 @@ backend own
   balance roundrobin
   server one 127.0.0.1:9 weight 5
 `;
-  const { on, ports } = await story(2, { sections: own });
+  const { on, ports } = await begun(cleanups, 2, { sections: own });
   await on.haproxy.cli('set server own/one state maint', 'set server own/one weight 1', `add server own/two 127.0.0.1:10 id 7`);
   await on.haproxy.cli(`add server web/his 127.0.0.1:${ports[0]} id 4711 weight 2`, 'set server web/his state ready');
   await known(on, 'his foreign server');

@@ -2,10 +2,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ProxyPlan } from '../../cli/plan/proxy-plan.ts';
 import { observeBackends } from '../../shared/haproxy/observe.ts';
+import { proxyStamp } from '../../shared/haproxy/render-managed.ts';
+import { formOf, structureOf } from '../../shared/haproxy/render-service.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
+import { RolloutStore } from '../../shared/redis/rollout-store.ts';
 import type { App } from '../../workers/app.ts';
 import { configFile, pointsman } from '../support/command.ts';
+import { configOf } from '../support/config-text.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
@@ -106,6 +110,43 @@ describe('a plan', () => {
     if (edge?.reached !== true) throw new Error('not reached');
     expect(edge.services[0]?.waiting.map(({ server }) => server)).toEqual([named(1)]);
     expect(code).toBe(3);
+  });
+
+  it('of a service whose rollout stopped elsewhere, or of managed defaults that were refused, is blocked as the pass is', async () => {
+    const late = { ...CONFIG, name: 'late' };
+    const { redis, keys, proxies } = folding.ports;
+    await pipeline.configure(late);
+    await until('it to be folded', async () => (await folding.ports.store.head('late')).revision > 0);
+    const stops = new RolloutStore(redis, keys);
+    const structure = structureOf(late, pipeline.proxy.defaults);
+    await stops.stop('edge-7', new Map([['late', { structure, reason: 'no such file' }]]), Date.now());
+    const blocked = async (): Promise<unknown[]> => {
+      const [edge] = (await plan()).proxies;
+      return edge?.reached === true ? edge.services.map((one) => [one.service, one.reload !== null, one.blocked]) : [];
+    };
+    expect(await blocked()).toContainEqual(['late', true, 'rollout stopped at edge-7: no such file']);
+    await stops.clear(['late']);
+    expect(await blocked()).toContainEqual(['late', true, null]);
+    // Options that servers are made anew for need no reload, and stop alike.
+    const anew = { ...CONFIG, server: { ...CONFIG.server, maxQueue: 5 } };
+    await stops.stop('edge-7', new Map([['web', { structure: `form ${formOf(anew)}`, reason: 'none came up' }]]), Date.now());
+    await pipeline.configure(anew);
+    await until('them', async () => (await folding.ports.desired.read('web')).backend?.config.server.maxQueue === 5);
+    expect(await blocked()).toContainEqual(['web', false, 'rollout stopped at edge-7: none came up']);
+    await stops.clear(['web']);
+    await pipeline.configure(CONFIG);
+    await until('what was', async () => (await folding.ports.desired.read('web')).backend?.config.server.maxQueue === undefined);
+
+    const text = pipeline.yaml().replace('client: 10s', 'client: 11s');
+    file = await configFile(pipeline.folder, text);
+    const stamp = proxyStamp('test', configOf(text).proxies[0] ?? expect.fail('a proxy'));
+    const rejected = { structure: stamp, message: 'the base file is broken', nextTry: Date.now() + 60_000 };
+    await proxies.setState('edge', { rejectedStamp: JSON.stringify(rejected) });
+    expect(await blocked()).toContainEqual(['late', true, 'the base file is broken']);
+    await proxies.setState('edge', { rejectedStamp: '' });
+    file = await configFile(pipeline.folder, pipeline.yaml());
+    await pipeline.tell('late', { type: 'unconfigured' });
+    await until('it to be gone', async () => (await folding.ports.desired.read('late')).backend === null);
   });
 
   it('names the proxies that there are', async () => {

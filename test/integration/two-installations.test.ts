@@ -135,6 +135,35 @@ it('at runtime alone, the second works on what is its own or nobody else declare
   expect(await on.backendState('own')).toBeNull();
 }, 60_000);
 
+it('both at runtime alone, a backend that the operator gave to the first is nothing of the second', async () => {
+  const [mine, theirs] = [await freePort(), await freePort()];
+  const alone = { runtimeOnly: true, managed: null, base: null, reload: null };
+  const sections = `global
+  setenv POINTSMAN_SERVICE_web ..test
+defaults base
+  mode http
+  timeout connect 1s
+  timeout client 1s
+  timeout server 1s
+frontend in
+  bind 127.0.0.1:${await freePort()}
+backend web
+  balance roundrobin
+backend own
+  balance roundrobin
+`;
+  const on = await first(mine, { sections, proxy: alone, managed: false });
+  const second = await other(on, alone);
+  for (const service of ['web', 'own']) {
+    await second.configure(service);
+    await second.register(service, theirs);
+  }
+  await until('web to be blocked', async () => (await second.standing('web')) === `blocked: ${BLOCKED}`);
+  await until('own to be served', async () => (await servers(on, 'own')).join() === `127.0.0.1:${theirs} ready 1`);
+  expect(await servers(on, 'web')).toEqual([`127.0.0.1:${mine} ready 1`]);
+  expect(await on.backendState('web')).toBe('in-sync');
+}, 60_000);
+
 it('a folder of service files of another installation beside ours: its backends are not ours, also when they have the name of a service', async () => {
   const [mine, theirs] = [await freePort(), await freePort()];
   const on = await Pipeline.start({ managedBy: 'others' });

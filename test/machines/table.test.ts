@@ -77,7 +77,7 @@ const guardEvents = {
 
 const service = fc.constant('inventory');
 const backendEvents: Record<BackendEvent['type'], fc.Arbitrary<BackendEvent>> = {
-  patching: fc.record({ type: fc.constant('patching' as const), at }),
+  patching: fc.record({ type: fc.constant('patching' as const), at, found: fc.boolean() }),
   synced: fc.record({ type: fc.constant('synced' as const), at, revision: fc.nat(9) }),
   drifted: fc.record({ type: fc.constant('drifted' as const), at, detail, service }),
   'reload-wanted': fc.record({ type: fc.constant('reload-wanted' as const), at, detail }),

@@ -160,7 +160,8 @@ const guard: Walk = {
 };
 
 const BACKEND_EVENTS: readonly WalkEvent[] = [
-  { type: 'patching', at: AT },
+  { type: 'patching', at: AT, found: false },
+  { type: 'patching', at: AT, found: true },
   { type: 'synced', at: AT, revision: 3 },
   { type: 'drifted', at: AT, detail: 'weight' },
   { type: 'reload-wanted', at: AT, detail: 'a new backend' },

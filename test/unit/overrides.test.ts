@@ -1,12 +1,13 @@
 /** Which differences between desired and observed are somebody else's, by the record of the last look; and that two looks in a row agree. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Looked, type Override, overrideText } from '../../shared/model/by-hand.ts';
+import { type Looked, OVERRIDES_MAX, type Override, overrideText } from '../../shared/model/by-hand.ts';
 import type { DesiredServer } from '../../shared/model/desired.ts';
 import type { ObservedServer } from '../../shared/model/observed.ts';
 import type { BackendPlan } from '../../shared/plan/backend-plan.ts';
 import { isEmpty } from '../../shared/plan/backend-plan.ts';
-import { openServers, overridesOf, withOverrides, withoutForeign } from '../../shared/plan/overrides.ts';
+import { foreignCommands, withoutForeign } from '../../shared/plan/foreign-servers.ts';
+import { openServers, overridesOf, recorded, withOverrides } from '../../shared/plan/overrides.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { desiredBackend, desiredServer, HAPROXY_2_6, observedBackend, observedServer, serviceConfig } from '../support/samples.ts';
 
@@ -130,6 +131,69 @@ describe('a difference', () => {
     const looked = record({ overrides: [drained] });
     expect(found({ observed: [observedServer(1)], looked })).toEqual([]);
     expect(found({ desired: [], observed: [], looked })).toEqual([]);
+  });
+});
+
+describe('a server that somebody added', () => {
+  const B = '10.0.0.2:80';
+  const known = (admin?: 'drain' | 'maint'): Override[] => [{ server: B, since: 50, foreign: true, ...(admin && { admin }) }];
+  const seen = (admin: 'ready' | 'drain' | 'maint') => [observedServer(1), observedServer(2, { admin })];
+
+  it.each<[what: string, of: Case, wanted: string]>([
+    ['is as it is seen', { observed: seen('drain') }, 'foreign server, drain'],
+    ['is as he sets it then', { observed: seen('ready'), looked: record({ overrides: known('maint') }) }, 'foreign server'],
+    [
+      'is on another worker as it was known',
+      { observed: seen('maint'), looked: record({ overrides: known('drain') }), worker: '8@2' },
+      'foreign server, drain',
+    ],
+    ['is so until it is set again', { observed: seen('maint'), looked: record({ overrides: known(), open: [B] }) }, 'foreign server'],
+  ])('%s', (_what, of, wanted) => {
+    expect(texts(of)).toEqual([`${B} ${wanted}`]);
+  });
+
+  it('is his since the same time', () => {
+    expect(found({ observed: seen('maint'), looked: record({ overrides: known() }) })).toMatchObject([{ since: 50, admin: 'maint' }]);
+  });
+
+  it.each<['http' | 'none', Override[], 'ready' | 'maint', string[]]>([
+    ['http', known(), 'maint', ['admit']],
+    ['http', known('drain'), 'maint', ['drain']],
+    ['http', known('maint'), 'ready', ['maint']],
+    ['http', known(), 'ready', []],
+    ['none', known(), 'maint', []],
+    ['none', known('drain'), 'maint', ['drain']],
+  ])('with a check %s is brought from where a file has it to where he had it', (check, overrides, admin, wanted) => {
+    const checked = check === 'none' ? { type: check } : serviceConfig({}).check;
+    const config = serviceConfig({ check: checked });
+    const commands = foreignCommands(desiredBackend([], config), observedBackend(seen(admin)), overrides);
+    expect(commands.map(({ command }) => command.kind)).toEqual(wanted);
+  });
+});
+
+describe('many', () => {
+  const ids = Array.from({ length: 2_000 }, (_, index) => index + 1);
+
+  it('under way are all named, but for those that leave and are not there', () => {
+    const desired = desiredBackend(ids.map((id) => desiredServer(id, { admin: id % 2 === 0 ? 'drain' : 'ready' })));
+    const nothing: BackendPlan = { backend: 'web', commands: [], waiting: [], reload: null, blocked: null };
+    expect(openServers(desired, observedBackend([]), nothing, undefined)).toHaveLength(1_000);
+  });
+
+  it('set by hand are all his; the oldest are kept', () => {
+    const all = ids.map((id): Override => ({ server: `s${id}`, since: 2_000 - id, admin: 'maint' }));
+    const kept = recorded(all);
+    expect(kept).toHaveLength(OVERRIDES_MAX);
+    expect(kept.every(({ since }) => since < OVERRIDES_MAX)).toBe(true);
+    const desired = ids.map((id) => desiredServer(id));
+    const observed = ids.map((id) => observedServer(id, { admin: 'maint', operation: 'stopped' }));
+    expect(found({ desired, observed })).toHaveLength(2_000);
+  });
+
+  it('set by hand are on another worker those that are kept, and those that its file has as his', () => {
+    const of = { observed: [maint], worker: '8@2', looked: record({ overrides: [{ ...drained, server: 'other' }] }) };
+    expect(texts(of)).toEqual([]);
+    expect(texts({ ...of, filed: [A] })).toEqual([`${A} maint`]);
   });
 });
 

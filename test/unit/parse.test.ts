@@ -164,13 +164,14 @@ describe('the process', () => {
 
   it('reads show env', () => {
     const text =
-      'PATH=/bin\nPOINTSMAN_STAMP=s=1\nPOINTSMAN_SERVICE_web=abc\nPOINTSMAN_SERVICE_a.b-c=abd.f1\nPOINTSMAN_SERVICE_c=abe.f2.my.prefix-1\nnot a variable\n';
+      'PATH=/bin\nPOINTSMAN_STAMP=s=1\nPOINTSMAN_SERVICE_web=abc\nPOINTSMAN_SERVICE_a.b-c=abd.f1\nPOINTSMAN_SERVICE_c=abe.f2.my.prefix-1\nPOINTSMAN_SERVICE_d=..my.prefix-1\nnot a variable\n';
     expect(parseEnvironment(text)).toEqual({
       stamp: 's=1',
       structures: new Map([
         ['web', { structure: 'abc', form: null, owner: null }],
         ['a.b-c', { structure: 'abd', form: 'f1', owner: null }],
         ['c', { structure: 'abe', form: 'f2', owner: 'my.prefix-1' }],
+        ['d', { structure: null, form: null, owner: 'my.prefix-1' }],
       ]),
     });
     expect(parseEnvironment('PATH=/bin\n').stamp).toBeNull();

@@ -8,7 +8,8 @@ import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
-import { withOverrides, withoutForeign } from '../../shared/plan/overrides.ts';
+import { withoutForeign } from '../../shared/plan/foreign-servers.ts';
+import { withOverrides } from '../../shared/plan/overrides.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { KeptStrangers } from '../reconciler/kept-strangers.ts';
 import type { ReconcilerPorts } from '../reconciler/proxy-agent.ts';
@@ -38,7 +39,13 @@ export async function hasDrifted(
     capabilities,
     runtimeOnly: proxy.runtimeOnly,
   });
-  return plan.commands.length > 0;
+  return plan.commands.length > 0 || (seen !== null && overrides.some((override) => isOtherwise(override, seen)));
+}
+
+/** Whether a server that somebody added was set otherwise since: what a reload begins with has to follow. */
+function isOtherwise({ server, foreign, admin }: Override, { servers }: ObservedBackend): boolean {
+  const seen = servers.get(server);
+  return foreign === true && seen !== undefined && seen.admin !== (admin ?? 'ready');
 }
 
 /** What is known to be somebody's: what is not yet, a pass finds out. */

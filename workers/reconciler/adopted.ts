@@ -17,12 +17,12 @@ interface Adopted {
 /** Of this process, by proxy; the rest is read once. */
 const known = new WeakMap<ProxyAgent, Map<ServiceName, Adopted>>();
 
-/** Why the service is not as configured on this worker though its servers are; null: it is, as far as can be told. */
-export async function needsFile(agent: ProxyAgent, config: ServiceConfig, worker: WorkerIdentity): Promise<string | null> {
+/** Why the service is not as configured on this worker though its servers are; null: it is, as far as can be told. `dry`: nothing is kept of it. */
+export async function needsFile(agent: ProxyAgent, config: ServiceConfig, worker: WorkerIdentity, dry: boolean): Promise<string | null> {
   const structure = structureOf(config, agent.config.defaults);
   const adopted = await adoptedOf(agent, config.name);
   if (adopted === null || !sameWorker(adopted.worker, worker)) {
-    await adopt(agent, config.name, { worker, structure });
+    if (!dry) await adopt(agent, config.name, { worker, structure });
     return null;
   }
   if (adopted.structure === structure) return null;

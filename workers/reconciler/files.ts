@@ -38,13 +38,18 @@ export function renderedServer(desired: DesiredServer, healthy: boolean): Render
   return byHand?.admin === undefined ? { ...server, draining: admin !== 'ready' } : { ...server, byHand: true };
 }
 
-/** Servers that nobody has heard of and that the plan leaves in rotation (plan-backend.ts): a reload or a restart must leave them there too. */
+/**
+ * Servers that somebody added, and those that nobody has heard of and that the plan leaves in rotation (plan-backend.ts): a reload or a restart must leave
+ * them there too. One that he has in drain is out until the drain is set again, for a file cannot say it.
+ */
 function strangers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
+  const isForeign = ({ name }: ObservedServer): boolean => desired.foreign?.has(name) === true;
   const seen = [...(observed?.servers.values() ?? [])].filter(
-    (server) => server.admin === 'ready' && isStranger(desired, server.name) && isRenderable(server),
+    (server) => (isForeign(server) || (server.admin === 'ready' && isStranger(desired, server.name))) && isRenderable(server),
   );
-  return seen.map(({ name, id, address, port, weight, operation }) => {
-    return { name, id, instance: name, address, port, weight, up: operation !== 'stopped' };
+  return seen.map(({ name, id, address, port, weight, admin, operation }) => {
+    const server = { name, id, instance: name, address, port, weight, up: admin === 'ready' && operation !== 'stopped' };
+    return admin === 'ready' ? server : { ...server, byHand: true };
   });
 }
 

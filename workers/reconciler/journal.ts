@@ -3,7 +3,7 @@
  * One writer per proxy (the claim), so no compare is needed. A backend is loaded before it is written of.
  */
 import { type BackendSnapshot, backendEvent, lookedAt, newBackend, stepBackend } from '../../machines/backend.ts';
-import type { Looked } from '../../shared/model/by-hand.ts';
+import { type Looked, OPEN_LOGGED_MAX } from '../../shared/model/by-hand.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { EventId, ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
@@ -75,7 +75,7 @@ export class Journal {
       if (!announces && standsAs(before, after)) continue;
       this.#snapshots.set(event.service, after);
       changed.set(event.service, canonical(after));
-      written.push(event);
+      written.push(asLogged(event));
     }
     this.#teller.tell(told);
     if (written.length > 0) await this.#store.record(this.#proxy, written, changed, this.#causes);
@@ -91,6 +91,12 @@ export class Journal {
   #keep(stored: ReadonlyMap<ServiceName, string>): void {
     for (const [service, json] of stored) this.#snapshots.set(service, JSON.parse(json) as BackendSnapshot);
   }
+}
+
+/** The names of servers that are under way are for the next look, which has them from the snapshot. */
+function asLogged(event: ProxyEvent): ProxyEvent {
+  if (!('looked' in event) || event.looked === undefined || (event.looked.open?.length ?? 0) <= OPEN_LOGGED_MAX) return event;
+  return { ...event, looked: { ...event.looked, open: null } };
 }
 
 /** Whether neither a person nor the next look would see a difference. */

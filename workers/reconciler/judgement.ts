@@ -14,7 +14,7 @@ import { type BackendInput, planBackend } from '../../shared/plan/plan-backend.t
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { limits, recognise, settled } from './recognition.ts';
-import { mayMakeAnew } from './rollout.ts';
+import { mayMakeAnew, mightMakeAnew } from './rollout.ts';
 
 const NOTHING_MADE: ReadonlyMap<string, string> = new Map();
 /** Until the fleet is asked, which is only done for what is to begin. */
@@ -31,7 +31,7 @@ export interface JudgeInput {
   /** How the last look left it. */
   readonly looked: Looked | null;
   readonly keepsStrangers: boolean;
-  /** Nothing is done about it: the fleet is not asked. */
+  /** Nothing is done about it: no slot of the fleet is taken. */
   readonly dry?: true;
 }
 
@@ -42,8 +42,8 @@ export interface Look {
   readonly desired: DesiredBackend | null;
   readonly observed: ObservedBackend | null;
   readonly running: ServiceConfig | null;
-  /** What is done to the backend as a whole, when that is anything. Only a dry run asks. */
-  readonly section?: string;
+  /** What is done to the backend as a whole, when that is anything: it is made before its servers, and goes behind them. Only a dry run asks. */
+  readonly section?: { readonly kind: 'add' | 'del'; readonly command: string };
 }
 
 export async function judge(
@@ -84,7 +84,7 @@ export async function judge(
     capabilities: proxy.capabilities,
     runtimeOnly: agent.config.runtimeOnly,
   };
-  const plan = dry ? planBackend(input) : await planAsked(agent, input);
+  const plan = await planAsked(agent, input, dry === true);
   const looks = hand === null ? { plan, looked: null } : settled(agent, proxy.identity, plan, hand);
   return { ...looks, desired: wanted === null ? null : { ...(desired ?? wanted), config: wanted.config }, observed: seen, running };
 }
@@ -107,9 +107,11 @@ async function countSessions(
 }
 
 /** Servers are begun to be made anew when the fleet lets this proxy. */
-async function planAsked(agent: ProxyAgent, input: BackendInput): Promise<BackendPlan> {
+async function planAsked(agent: ProxyAgent, input: BackendInput, dry: boolean): Promise<BackendPlan> {
   const plan = planBackend({ ...input, hold: NOT_ASKED });
   const form = input.forms?.wanted ?? null;
   if (!plan.anew?.held || input.desired === null || form === null) return plan;
-  return planBackend({ ...input, hold: await mayMakeAnew(agent, input.desired.service, form, input.desired.config.drainTimeout) });
+  const { service, config } = input.desired;
+  const hold = dry ? mightMakeAnew(agent, service, form) : mayMakeAnew(agent, service, form, config.drainTimeout);
+  return planBackend({ ...input, hold: await hold });
 }

@@ -29,6 +29,11 @@ export function shapeFor({ agent, proxy }: Reached, config: ServiceConfig): stri
   return shapeOf(config, agent.config.defaults);
 }
 
+/** As it is once it is made: without a server. */
+export function asMade({ config: { defaults } }: ProxyAgent, { service, config }: DesiredBackend): ObservedBackend {
+  return { name: service, structure: structureOf(config, defaults), form: formOf(config), made: true, servers: new Map() };
+}
+
 /** Whether it was made. */
 export async function makeBackend(context: PassContext, of: Of, { config }: DesiredBackend): Promise<boolean> {
   const { agent, connection, proxy } = context;

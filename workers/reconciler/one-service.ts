@@ -1,18 +1,13 @@
 /** One service of a pass, from the look to what is written down of it. What goes wrong with it stays with it. */
 import { AssertionFailure, errorFields, errorText, PointsmanError } from '../../shared/errors.ts';
-import { structureOf } from '../../shared/haproxy/render-service.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyEvent } from '../../shared/model/proxy-event.ts';
-import { needsFile } from './adopted.ts';
 import { writeServiceFile } from './files.ts';
-import { rejectionOf, stampRejection, wantReload } from './reload-request.ts';
-import { stoppedService } from './rollout.ts';
+import { wantReload } from './reload-request.ts';
 import type { Routed } from './route-pass.ts';
-import { isSettled, type PassContext, passService, type ServicePass } from './service-pass.ts';
+import { type PassContext, passService, type ServicePass } from './service-pass.ts';
+import { FULL_PASS_MS, standing } from './standing.ts';
 import { withdrawService } from './withdrawal.ts';
-
-/** When the reconciler looks at everything anyway. */
-const FULL_PASS_MS = 30_000;
 
 export interface Looked {
   readonly revision: number;
@@ -39,7 +34,9 @@ export async function oneService(context: PassContext, service: ServiceName, res
     const pass = await passService(context, service);
     if (!pass.known) return { revision: pass.revision, commands: 0, state: 'not known', options: 'in sync', ...NOTHING_LEFT };
     const routed = await routeService(context, pass);
-    const standsAs = await standing(context, pass, restamped);
+    const config = agent.seen.get(service)?.desired.config ?? null;
+    const standsAs = await standing(context, pass, { config, restamped });
+    if (standsAs?.type === 'reload-wanted') await wantReload(agent, `${service}: ${standsAs.detail}`);
     const event: ProxyEvent | null =
       standsAs?.type === 'synced' && routed.blocked !== null
         ? { type: 'blocked', service, detail: routed.blocked, nextTry: Date.now() + FULL_PASS_MS }
@@ -126,39 +123,4 @@ function isOfOneBackend(error: unknown): boolean {
   const ours =
     error instanceof AssertionFailure || error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError;
   return ours || (error instanceof Error && error.name === 'ReplyError');
-}
-
-type Standing = ProxyEvent & { readonly type: 'synced' | 'patching' | 'drifted' | 'reload-wanted' | 'blocked' };
-
-/** How the backend stands after the look; null: the proxy has nothing of it. */
-async function standing(context: PassContext, pass: ServicePass, restamped: boolean): Promise<Standing | null> {
-  const { agent } = context;
-  const { service, revision, cursor, plan } = pass;
-  const config = agent.seen.get(service)?.desired.config ?? null;
-  if (plan.blocked !== null) return { type: 'blocked', service, detail: plan.blocked, nextTry: null };
-  const reason = plan.reload?.reason ?? (restamped && config !== null ? 'the managed defaults changed' : null);
-  if (reason !== null) {
-    const own = config === null ? null : await rejectionOf(agent, service, structureOf(config, agent.config.defaults));
-    const rejected = own ?? (restamped ? await stampRejection(agent) : null);
-    if (rejected !== null && rejected.nextTry > Date.now())
-      return { type: 'blocked', service, detail: rejected.message, nextTry: rejected.nextTry };
-    const stop = config === null ? null : await stoppedService(agent, service, structureOf(config, agent.config.defaults), restamped);
-    if (stop !== null) return { type: 'blocked', service, detail: stop.message, nextTry: stop.nextTry };
-    await wantReload(agent, `${service}: ${reason}`);
-    return { type: 'reload-wanted', service, detail: reason };
-  }
-  const hold = plan.anew?.held ?? null;
-  if (hold !== null && hold.nextTry !== null) return { type: 'blocked', service, detail: hold.why, nextTry: hold.nextTry };
-  if (isSettled(pass) && config !== null && agent.config.runtimeOnly) {
-    const why = await needsFile(agent, config, context.proxy.identity);
-    if (why !== null) return { type: 'blocked', service, detail: why, nextTry: null };
-  }
-  if (isSettled(pass)) return config === null ? null : { type: 'synced', service, revision, cursor };
-  const detail = [
-    ...plan.waiting.map((wait) => `${wait.server}: ${wait.reason}`),
-    ...plan.commands.map((next) => `${next.command.server}: ${next.reason}`),
-  ];
-  return pass.commands > 0 || plan.waiting.length > 0
-    ? { type: 'patching', service, revision, cursor, commands: [] }
-    : { type: 'drifted', service, detail: detail.slice(0, 5).join('; ') };
 }

@@ -27,6 +27,8 @@ const ASK_MS = { first: 250, each: 20, most: 10_000 };
 /** What is stopped is looked at again with every full pass. */
 const STOPPED_MS = 30_000;
 
+const OTHERS_FIRST: Hold = { why: 'when fewer proxies of the fleet are at work on new options', nextTry: null };
+
 function storeOf({ ports }: ProxyAgent): RolloutStore {
   return new RolloutStore(ports.redis, ports.keys);
 }
@@ -57,22 +59,29 @@ async function slots({ config, ports }: ProxyAgent): Promise<number> {
  */
 export async function mayMakeAnew(agent: ProxyAgent, service: ServiceName, form: string, drainTimeout: number): Promise<Hold | null> {
   const made = new Map([[service, `${FORM}${form}`]]);
-  const stop = async (): Promise<Hold | null> => {
-    const found = (await stopped(agent, made)).get(service);
-    return found === undefined ? null : { why: found.message, nextTry: found.nextTry };
-  };
-  const before = await stop();
+  const before = await stopOf(agent, service, made);
   if (before !== null) return before;
   const slot = await takeSlot(agent);
-  if (!slot.taken) return { why: 'when fewer proxies of the fleet are at work on new options', nextTry: null };
+  if (!slot.taken) return OTHERS_FIRST;
   // Whose time was over may have given up the very slot, and stopped the rest.
-  const now = await stop();
+  const now = await stopOf(agent, service, made);
   if (now !== null) await giveUpSlot(agent, slot.before);
   if (now !== null) return now;
   const { id, rollout } = agent.config;
   await storeOf(agent).hold(id, new Map([...slot.before, ...made]), { ms: SYNC_MS + drainTimeout, stops: rollout.stopOnFailure });
   agent.rolling = true;
   return null;
+}
+
+/** The same for a dry run: no slot is taken. */
+export async function mightMakeAnew(agent: ProxyAgent, service: ServiceName, form: string): Promise<Hold | null> {
+  const stop = await stopOf(agent, service, new Map([[service, `${FORM}${form}`]]));
+  return stop ?? ((await isFull(agent)) ? OTHERS_FIRST : null);
+}
+
+async function stopOf(agent: ProxyAgent, service: ServiceName, made: Changes): Promise<Hold | null> {
+  const found = (await stopped(agent, made)).get(service);
+  return found === undefined ? null : { why: found.message, nextTry: found.nextTry };
 }
 
 /** ms until a proxy without a slot asks again. */

@@ -16,7 +16,7 @@ import type { Ahead } from './contact.ts';
 import { noteLoaded } from './files.ts';
 import type { Journal } from './journal.ts';
 import { judge, type Look } from './judgement.ts';
-import { goingBackend, makeBackend, type Of, publishMade, shapeFor, takeAway } from './made-section.ts';
+import { asMade, goingBackend, makeBackend, type Of, publishMade, shapeFor, takeAway } from './made-section.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import type { RoutePass } from './route-pass.ts';
 import { sendPlan } from './send-plan.ts';
@@ -48,6 +48,8 @@ export interface ServicePass {
   /** false: Redis has nothing of the service, so there is nothing to say or do. */
   readonly known: boolean;
   readonly commands: number;
+  /** What HAProxy refused in this pass. */
+  readonly refused: readonly CommandResult[];
   readonly plan: BackendPlan;
   /** For the next look; null: nothing can be said. */
   readonly looked: Looked | null;
@@ -81,20 +83,28 @@ export async function passService(context: PassContext, service: ServiceName): P
   if (first.plan.commands.length === 0) {
     if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, 0);
     await remember(agent, service, first);
-    return { ...of, known, commands: Number(made), plan: first.plan, looked: first.looked };
+    return { ...of, known, commands: Number(made), refused: [], plan: first.plan, looked: first.looked };
   }
-  const second = await patch(context, of, desired, first);
+  const { look: second, refused } = await patch(context, of, desired, first);
   if (!(await hasLanded(ahead))) return unknown(service, NO_REVISION, first.plan.commands.length);
   await remember(agent, service, second);
-  return { ...of, known, commands: first.plan.commands.length, plan: second.plan, looked: second.looked };
+  return { ...of, known, commands: first.plan.commands.length, refused, plan: second.plan, looked: second.looked };
+}
+
+interface Patched {
+  /** After the commands. */
+  readonly look: Look;
+  readonly refused: readonly CommandResult[];
 }
 
 /** Sends what was planned, and looks again. */
-async function patch(context: PassContext, of: Of, desired: DesiredBackend | null, first: Look): Promise<Look> {
+async function patch(context: PassContext, of: Of, desired: DesiredBackend | null, first: Look): Promise<Patched> {
   const results = await sendPlan(context, of, first);
   const seen = await observeBackend(context.connection, of.service);
   if (seen !== null) await keepForms(context.agent, results, seen);
-  return judge(context, of.service, desired, { found: seen, looked: context.journal.looked(of.service), keepsStrangers: false });
+  const input = { found: seen, looked: context.journal.looked(of.service), keepsStrangers: false };
+  const refused = results.filter(({ outcome }) => outcome === 'refused');
+  return { look: await judge(context, of.service, desired, input), refused };
 }
 
 /** No request finds it any more; then its servers go as those of any service do, and then it. */
@@ -103,10 +113,10 @@ async function passGoing(context: PassContext, of: Of, going: DesiredBackend, ob
   await context.routes?.settle(of.service, null, context.stillClaimed);
   const before = { found: observed, looked: context.journal.looked(of.service), keepsStrangers: false };
   const first = await judge(context, of.service, going, before);
-  const last = first.plan.commands.length === 0 ? first : await patch(context, of, going, first);
+  const { look: last, refused } = first.plan.commands.length === 0 ? { look: first, refused: [] } : await patch(context, of, going, first);
   const commands = first.plan.commands.length;
   const nothing: BackendPlan = { backend: of.service, commands: [], waiting: [], reload: null, blocked: null };
-  const pass = { ...of, known: true, commands, looked: last.looked };
+  const pass = { ...of, known: true, commands, refused, looked: last.looked };
   if (last.observed === null) return { ...pass, plan: nothing };
   if (!isEmpty(last.plan) || last.observed.servers.size > 0) return { ...pass, plan: last.plan };
   const gone = await takeAway(context, of);
@@ -115,7 +125,7 @@ async function passGoing(context: PassContext, of: Of, going: DesiredBackend, ob
 
 function unknown(service: ServiceName, revision: number, commands: number): ServicePass {
   const plan = { backend: service, commands: [], waiting: [], reload: null, blocked: null };
-  return { service, revision, cursor: null, known: false, commands, plan, looked: null };
+  return { service, revision, cursor: null, known: false, commands, refused: [], plan, looked: null };
 }
 
 /**
@@ -140,10 +150,15 @@ export async function look(
 ): Promise<Look> {
   const observed = await observeBackend(context.connection, service);
   const going = desired === null ? await goingBackend(context, { service, revision: NO_REVISION, cursor: null }, observed) : null;
-  const seen = await judge(context, service, going ?? desired, { found: observed, looked, keepsStrangers: false, dry: true });
   const shape = desired === null || observed !== null ? null : shapeFor(context, desired.config);
-  if (shape !== null) return { ...seen, plan: { ...seen.plan, reload: null }, section: `add backend ${service} from ${shape}` };
-  return going !== null && observed?.servers.size === 0 ? { ...seen, section: `del backend ${service}` } : seen;
+  if (desired !== null && shape !== null) {
+    const found = asMade(context.agent, desired);
+    const section = { kind: 'add', command: `add backend ${service} from ${shape}` } as const;
+    return { ...(await judge(context, service, desired, { found, looked: null, keepsStrangers: false, dry: true })), section };
+  }
+  const seen = await judge(context, service, going ?? desired, { found: observed, looked, keepsStrangers: false, dry: true });
+  const section = { kind: 'del', command: `del backend ${service}` } as const;
+  return going !== null && observed?.servers.size === 0 ? { ...seen, section } : seen;
 }
 
 async function keepForms(agent: ProxyAgent, results: readonly CommandResult[], seen: ObservedBackend): Promise<void> {
@@ -158,8 +173,4 @@ async function remember(agent: ProxyAgent, service: ServiceName, { desired, obse
   }
   agent.seen.set(service, { desired, observed, running });
   await noteLoaded(agent, desired, observed?.structure ?? null);
-}
-
-export function isSettled(pass: ServicePass): boolean {
-  return isEmpty(pass.plan);
 }

@@ -9,6 +9,7 @@ import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { recorded } from '../../shared/plan/overrides.ts';
 import { renderDesired, rendered } from './files.ts';
 import { notedEdits } from './foreign-edits.ts';
 import type { Journal } from './journal.ts';
@@ -109,7 +110,7 @@ async function asLeftByHand(
   const looked = journal.looked(desired.service);
   if (observed === null || agent.config.override === 'repair') return desired;
   const hand = await recognise(agent, identity, { desired, observed, looked, maxConns: undefined });
-  if (looked !== null) found.set(desired.service, { ...looked, overrides: hand.overrides });
+  if (looked !== null) found.set(desired.service, { ...looked, overrides: recorded(hand.overrides) });
   return hand.desired;
 }
 
