@@ -7,6 +7,12 @@ export const DEFAULTS = '*';
 /** By service, or `DEFAULTS`: the structure that is loaded. */
 export type Changes = ReadonlyMap<ServiceName, string>;
 
+/** What one proxy has of a rollout. */
+export interface OwnRollout {
+  /** What its slot is for; empty: it has none, or all is in sync, or something stopped at it. */
+  readonly changes: Changes;
+}
+
 export interface RolloutStop {
   readonly proxy: ProxyId;
   readonly structure: string;

@@ -49,13 +49,22 @@ local slot = {['until'] = now + tonumber(ARGV[2]), since = now, stops = ARGV[3] 
 redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(slot))
 return 0`;
 
+/** KEYS slots stops; ARGV proxy. Answers {its slot, JSON or '', '1' if something stopped at it or ''}. */
+export const OWN_ROLLOUT = `
+local stops = redis.call('HVALS', KEYS[2])
+local stopped = ''
+for i = 1, #stops do
+  if cjson.decode(stops[i]).proxy == ARGV[1] then stopped = '1' end
+end
+return {redis.call('HGET', KEYS[1], ARGV[1]) or '', stopped}`;
+
 /**
  * What was loaded is in sync on this proxy: its slot is free when that is all that it was for and it was held for long enough, and what stopped at this
  * proxy goes on. KEYS slots stops; ARGV proxy, ms that a slot is held at least, #n of what is in sync, what is in sync *, what waits for other options than
- * those that were loaded (a slot is not held for it)*. Answers 0, or 1: something is left.
+ * those that were loaded (a slot is not held for it)*. Answers 1: the slot is held, and its time is not over; else 0.
  */
 export const SETTLE_SLOT = `${NOW}
-local left = 0
+local held = 0
 local json = redis.call('HGET', KEYS[1], ARGV[1])
 if json then
   local slot = cjson.decode(json)
@@ -63,7 +72,7 @@ if json then
   if next(slot.changes) == nil and now - slot.since >= tonumber(ARGV[2]) then
     redis.call('HDEL', KEYS[1], ARGV[1])
   else
-    left = 1
+    if slot['until'] >= now then held = 1 end
     redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(slot))
   end
 end
@@ -71,8 +80,6 @@ local settled = {}
 for i = 4, 3 + tonumber(ARGV[3]) do settled[ARGV[i]] = true end
 local stops = redis.call('HGETALL', KEYS[2])
 for i = 1, #stops, 2 do
-  if cjson.decode(stops[i + 1]).proxy == ARGV[1] then
-    if settled[stops[i]] then redis.call('HDEL', KEYS[2], stops[i]) else left = 1 end
-  end
+  if cjson.decode(stops[i + 1]).proxy == ARGV[1] and settled[stops[i]] then redis.call('HDEL', KEYS[2], stops[i]) end
 end
-return left`;
+return held`;

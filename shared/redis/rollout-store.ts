@@ -4,9 +4,9 @@
  */
 import type { Redis } from 'ioredis';
 import type { ProxyId, ServiceName } from '../model/ids.ts';
-import type { Changes, RolloutStop } from '../model/rollout.ts';
+import type { Changes, OwnRollout, RolloutStop } from '../model/rollout.ts';
 import type { Keys } from './keys.ts';
-import { HOLD_SLOT, SETTLE_SLOT, TAKE_SLOT } from './rollout-scripts.ts';
+import { HOLD_SLOT, OWN_ROLLOUT, SETTLE_SLOT, TAKE_SLOT } from './rollout-scripts.ts';
 import { runScript } from './script.ts';
 
 const EXPIRED = 'it was not in sync with them in time, or its worker is gone';
@@ -48,9 +48,16 @@ export class RolloutStore {
     await this.#redis.hdel(this.#slots, proxy);
   }
 
+  /** What the proxy has of the rollout, whichever process it was that began it; null: nothing. */
+  async own(proxy: ProxyId): Promise<OwnRollout | null> {
+    const [slot, stopped] = (await runScript(this.#redis, OWN_ROLLOUT, [this.#slots, this.#stops], [proxy])) as [string, string];
+    if (slot === '') return stopped === '' ? null : { changes: new Map() };
+    return { changes: new Map(Object.entries((JSON.parse(slot) as { changes: Record<string, string> }).changes)) };
+  }
+
   /**
    * `waiting`: what waits for other options than those that were loaded. `heldMs`: a slot is not free earlier than that after it was last held. Whether
-   * anything of this proxy is left.
+   * the slot is held still, and its time is not over.
    */
   async settle(
     proxy: ProxyId,

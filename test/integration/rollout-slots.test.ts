@@ -32,7 +32,9 @@ it('are not held for what waits for other options, and what stopped stays stoppe
   await store.take('p1', 1, MINUTE);
   await store.hold('p1', loads('a'), { ms: MINUTE, stops: true });
   await store.stop('p1', new Map([['web', { structure: 'b', reason: 'refused' }]]), 1);
-  expect(await store.settle('p1', { inSync: [], waiting: ['web'] }, 0)).toBe(true);
+  expect(await store.settle('p1', { inSync: [], waiting: ['web'] }, 0)).toBe(false);
+  expect(await store.own('p1'), 'where it stopped').toEqual({ changes: new Map() });
+  expect(await store.own('p2')).toBeNull();
   expect(await store.reloading()).toEqual([]);
   expect(await store.stops()).toEqual(new Map([['web', { proxy: 'p1', structure: 'b', reason: 'refused', at: 1 }]]));
 });
@@ -42,6 +44,7 @@ it('are kept by the proxy whatever process asks, with what they are for', async 
   await store.hold('p1', loads('a'), { ms: MINUTE, stops: true });
   const again = await new RolloutStore(ports.redis, ports.keys).take('p1', 1, MINUTE);
   expect(again).toEqual({ taken: true, before: loads('a') });
+  expect(await store.own('p1')).toEqual({ changes: loads('a') });
   expect(await store.others('p1')).toEqual([]);
   expect(await store.others('p2')).toEqual(['p1']);
 });

@@ -5,7 +5,7 @@
  */
 import { stampOf } from '../../shared/haproxy/render-global.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import { type Changes, DEFAULTS, type RolloutStop } from '../../shared/model/rollout.ts';
+import { type Changes, DEFAULTS, type OwnRollout, type RolloutStop } from '../../shared/model/rollout.ts';
 import type { Hold } from '../../shared/plan/backend-plan.ts';
 import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { RolloutStore, type Slot } from '../../shared/redis/rollout-store.ts';
@@ -29,6 +29,16 @@ const STOPPED_MS = 30_000;
 
 function storeOf({ ports }: ProxyAgent): RolloutStore {
   return new RolloutStore(ports.redis, ports.keys);
+}
+
+/** What this proxy has of a rollout. Another process may have begun it. */
+export function ownRollout(agent: ProxyAgent): Promise<OwnRollout | null> {
+  return storeOf(agent).own(agent.config.id);
+}
+
+/** Those that a slot is held for. */
+export function servicesOf(rollout: OwnRollout | null): ServiceName[] {
+  return [...(rollout?.changes.keys() ?? [])].filter((what) => what !== DEFAULTS);
 }
 
 /** Takes a slot, or says who has them. */
@@ -71,7 +81,7 @@ export async function mayMakeAnew(agent: ProxyAgent, service: ServiceName, form:
   if (now !== null) return now;
   const { id, rollout } = agent.config;
   await storeOf(agent).hold(id, new Map([...slot.before, ...made]), { ms: SYNC_MS + drainTimeout, stops: rollout.stopOnFailure });
-  agent.rolling = true;
+  agent.rollout = { changes: new Map([...slot.before, ...made]) };
   return null;
 }
 
@@ -131,7 +141,6 @@ export async function endReload(attempt: Attempt, { outcome }: Outcome, before: 
   if (rollout.stopOnFailure) await store.stop(id, new Map(ids), Date.now());
   // Nobody knows how it ended: whoever takes over has the slot, until its time is over.
   if (outcome === 'taken' || signal.aborted) return;
-  agent.rolling = true;
   const loaded = new Map([...turn.tried, ...(wanted.restamped ? [[DEFAULTS, defaultsId(agent)] as const] : [])]);
   for (const what of failed.keys()) loaded.delete(what);
   const left = outcome === 'reloaded' ? new Map([...before, ...loaded]) : before;
@@ -146,13 +155,11 @@ export async function giveUpSlot(agent: ProxyAgent, before: Changes): Promise<vo
 
 /** After a pass: what is in sync now. A worker that has yet to show that it stays is looked at again. */
 export async function settle(agent: ProxyAgent, looked: ReadonlyMap<ServiceName, Looked['options']>, restamped: boolean): Promise<void> {
-  if (!agent.rolling) return;
+  if (agent.rollout === null) return;
   const those = (options: Looked['options']): ServiceName[] => [...looked].filter(([, is]) => is === options).map(([service]) => service);
   const found = { inSync: those('in sync'), waiting: those('waiting') };
   (restamped ? found.waiting : found.inSync).push(DEFAULTS);
-  agent.rolling = await storeOf(agent).settle(agent.config.id, found, STAYS_MS);
-  if (agent.rolling && (await storeOf(agent).reloading()).includes(agent.config.id))
-    await agent.later(STAYS_MS, 'its reload has to prove itself');
+  if (await storeOf(agent).settle(agent.config.id, found, STAYS_MS)) await agent.later(STAYS_MS, 'its reload has to prove itself');
 }
 
 /** By an operator: what stopped is tried again, at once also where it failed. */
