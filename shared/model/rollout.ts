@@ -14,6 +14,7 @@ export interface OwnRollout {
 }
 
 export interface RolloutStop {
+  readonly what: ServiceName;
   readonly proxy: ProxyId;
   readonly structure: string;
   readonly reason: string;

@@ -1,7 +1,15 @@
 /**
  * The Lua over a rollout's slots and stops. Slots: proxy -> JSON until, since (ms by the clock of Redis), stops (whether its failure stops the rest), changes
- * (what was loaded -> structure). Stops: what was loaded -> JSON proxy, structure, reason, at.
+ * (what was loaded -> structure). Stops: what was loaded and the proxy (`stopField`) -> JSON what, proxy, structure, reason, at.
  */
+
+/** Of neither a service nor a proxy: their names have no slash. */
+const SLASH = '/';
+
+/** Where one stands that stopped at this proxy: each proxy has its own. */
+export function stopField(what: string, proxy: string): string {
+  return `${what}${SLASH}${proxy}`;
+}
 
 const NOW = `
 local time = redis.call('TIME')
@@ -24,7 +32,8 @@ for i = 1, #held, 2 do
       redis.call('HDEL', KEYS[1], held[i])
       if slot.stops then
         for what, structure in pairs(slot.changes) do
-          redis.call('HSET', KEYS[2], what, cjson.encode({proxy = held[i], structure = structure, reason = ARGV[4], at = now}))
+          local stop = {what = what, proxy = held[i], structure = structure, reason = ARGV[4], at = now}
+          redis.call('HSET', KEYS[2], what .. '${SLASH}' .. held[i], cjson.encode(stop))
         end
       end
     end
@@ -54,7 +63,8 @@ export const OWN_ROLLOUT = `
 local stops = redis.call('HVALS', KEYS[2])
 local stopped = ''
 for i = 1, #stops do
-  if cjson.decode(stops[i]).proxy == ARGV[1] then stopped = '1' end
+  local stop = cjson.decode(stops[i])
+  if stop.what and stop.proxy == ARGV[1] then stopped = '1' end
 end
 return {redis.call('HGET', KEYS[1], ARGV[1]) or '', stopped}`;
 
@@ -76,10 +86,5 @@ if json then
     redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(slot))
   end
 end
-local settled = {}
-for i = 4, 3 + tonumber(ARGV[3]) do settled[ARGV[i]] = true end
-local stops = redis.call('HGETALL', KEYS[2])
-for i = 1, #stops, 2 do
-  if cjson.decode(stops[i + 1]).proxy == ARGV[1] and settled[stops[i]] then redis.call('HDEL', KEYS[2], stops[i]) end
-end
+for i = 4, 3 + tonumber(ARGV[3]) do redis.call('HDEL', KEYS[2], ARGV[i] .. '${SLASH}' .. ARGV[1]) end
 return held`;

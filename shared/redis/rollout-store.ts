@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import type { ProxyId, ServiceName } from '../model/ids.ts';
 import type { Changes, OwnRollout, RolloutStop } from '../model/rollout.ts';
 import type { Keys } from './keys.ts';
-import { HOLD_SLOT, OWN_ROLLOUT, SETTLE_SLOT, TAKE_SLOT } from './rollout-scripts.ts';
+import { HOLD_SLOT, OWN_ROLLOUT, SETTLE_SLOT, stopField, TAKE_SLOT } from './rollout-scripts.ts';
 import { runScript } from './script.ts';
 
 const EXPIRED = 'it was not in sync with them in time, or its worker is gone';
@@ -74,16 +74,20 @@ export class RolloutStore {
   }
 
   async stop(proxy: ProxyId, changes: ReadonlyMap<ServiceName, { structure: string; reason: string }>, at: number): Promise<void> {
-    const fields = [...changes].map(([what, of]) => [what, JSON.stringify({ proxy, ...of, at } satisfies RolloutStop)] as const);
+    const fields = [...changes].map(
+      ([what, of]) => [stopField(what, proxy), JSON.stringify({ what, proxy, ...of, at } satisfies RolloutStop)] as const,
+    );
     if (fields.length > 0) await this.#redis.hset(this.#stops, Object.fromEntries(fields));
   }
 
-  async stops(): Promise<Map<ServiceName, RolloutStop>> {
-    const all = await this.#redis.hgetall(this.#stops);
-    return new Map(Object.entries(all).map(([what, json]) => [what, JSON.parse(json) as RolloutStop]));
+  /** By what stopped, the first of each first. */
+  async stops(): Promise<RolloutStop[]> {
+    const all = (await this.#redis.hvals(this.#stops)).map((json) => JSON.parse(json) as RolloutStop);
+    // Those of an earlier version do not say of what they are.
+    return all.filter(({ what }) => what !== undefined).sort((a, b) => (a.what === b.what ? a.at - b.at : a.what < b.what ? -1 : 1));
   }
 
-  async clear(what: readonly ServiceName[]): Promise<void> {
-    if (what.length > 0) await this.#redis.hdel(this.#stops, ...what);
+  async clear(stops: readonly RolloutStop[]): Promise<void> {
+    if (stops.length > 0) await this.#redis.hdel(this.#stops, ...stops.map(({ what, proxy }) => stopField(what, proxy)));
   }
 }

@@ -36,7 +36,7 @@ it('are not held for what waits for other options, and what stopped stays stoppe
   expect(await store.own('p1'), 'where it stopped').toEqual({ changes: new Map() });
   expect(await store.own('p2')).toBeNull();
   expect(await store.reloading()).toEqual([]);
-  expect(await store.stops()).toEqual(new Map([['web', { proxy: 'p1', structure: 'b', reason: 'refused', at: 1 }]]));
+  expect(await store.stops()).toEqual([{ what: 'web', proxy: 'p1', structure: 'b', reason: 'refused', at: 1 }]);
 });
 
 it('are kept by the proxy whatever process asks, with what they are for', async () => {
@@ -53,14 +53,26 @@ it('of a host that is gone are free after their time, and what they were for goe
   await store.take('gone', 1, MINUTE);
   await store.hold('gone', loads('a'), { ms: 50, stops: true });
   await until('it is given up', async () => (await store.take('p2', 1, MINUTE)).taken);
-  expect(await store.stops()).toMatchObject(new Map([['web', { proxy: 'gone', structure: 'a' }]]));
+  expect(await store.stops()).toMatchObject([{ what: 'web', proxy: 'gone', structure: 'a' }]);
   // It is not gone after all, and has it.
   expect(await store.settle('gone', { inSync: ['web'], waiting: [] }, 0)).toBe(false);
-  expect((await store.stops()).size).toBe(0);
+  expect(await store.stops()).toEqual([]);
+});
+
+it('stop at each proxy for itself: what is mended at one is not forgotten of the other', async () => {
+  const failed = new Map([['web', { structure: 'b', reason: 'refused' }]]);
+  await store.stop('p1', failed, 1);
+  await store.stop('p2', failed, 2);
+  await ports.redis.hset(ports.keys.rollout.stops, 'web', JSON.stringify({ proxy: 'p3', structure: 'b', reason: 'of before', at: 3 }));
+  expect((await store.stops()).map(({ proxy }) => proxy)).toEqual(['p1', 'p2']);
+  await store.settle('p2', { inSync: ['web'], waiting: [] }, 0);
+  expect((await store.stops()).map(({ proxy }) => proxy)).toEqual(['p1']);
+  await store.clear(await store.stops());
+  expect(await store.stops()).toEqual([]);
 });
 
 it('with stopOnFailure off stop nothing', async () => {
   await store.hold('gone', loads('a'), { ms: 50, stops: false });
   await until('it is given up', async () => (await store.take('p2', 1, MINUTE)).taken);
-  expect((await store.stops()).size).toBe(0);
+  expect(await store.stops()).toEqual([]);
 });

@@ -164,7 +164,7 @@ describe('options that HAProxy refuses', () => {
     await on.rest(elsewhere);
     const api = service('api', { extra: { frontend: [], backend: ['http-request deny unless { http_auth(ours) }'] } });
     await on.tell(app, 'api', { type: 'configured', config: api });
-    await until('it failed there', async () => (await app.ports.redis.hexists(app.ports.keys.rollout.stops, 'api')) === 1, LONG);
+    await until('it failed there', async () => (await app.ports.redis.hexists(app.ports.keys.rollout.stops, 'api/edge-0')) === 1, LONG);
     await on.work(others, ['reconciler'], 'runs');
     const better = service('web', { balance: 'leastconn' });
     await on.tell(app, 'web', { type: 'configured', config: better });

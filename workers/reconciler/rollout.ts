@@ -95,11 +95,9 @@ export async function askAgainMs({ ports }: ProxyAgent): Promise<number> {
 export async function stopped(agent: ProxyAgent, changed: Changes): Promise<Map<ServiceName, Rejected>> {
   const stops = await storeOf(agent).stops();
   const wanted = new Map([...changed, [DEFAULTS, defaultsId(agent)]]);
-  return new Map(
-    [...stops].flatMap(([what, stop]) =>
-      stop.proxy !== agent.config.id && wanted.get(what) === stop.structure ? [[what, held(stop)] as const] : [],
-    ),
-  );
+  const others = stops.filter(({ what, proxy, structure }) => proxy !== agent.config.id && wanted.get(what) === structure);
+  // Of several that it stopped at the first is told.
+  return new Map(others.toReversed().map((stop) => [stop.what, held(stop)]));
 }
 
 /** Of one service that waits for a reload; null: nothing stops it. */
@@ -168,7 +166,7 @@ export async function goOn(
   services: readonly ServiceName[] | null,
 ): Promise<void> {
   const store = new RolloutStore(ports.redis, ports.keys);
-  const chosen = [...(await store.stops())].filter(([what]) => services === null || services.includes(what));
-  for (const [what, { proxy }] of chosen) await dropRejections(ports.proxies, proxy, what === DEFAULTS ? null : what);
-  await store.clear(chosen.map(([what]) => what));
+  const chosen = (await store.stops()).filter(({ what }) => services === null || services.includes(what));
+  for (const { what, proxy } of chosen) await dropRejections(ports.proxies, proxy, what === DEFAULTS ? null : what);
+  await store.clear(chosen);
 }
