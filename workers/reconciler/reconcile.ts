@@ -16,7 +16,7 @@ import { noteEdits } from './foreign-edits.ts';
 import type { Journal } from './journal.ts';
 import { type Looked, oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import { askAgainMs, servicesOf, settle } from './rollout.ts';
+import { askAgainMs, beginAnew, servicesOf, settle } from './rollout.ts';
 import { RoutePass } from './route-pass.ts';
 import type { PassContext } from './service-pass.ts';
 
@@ -82,6 +82,7 @@ async function passProxy(
     agent.forms.read(forms, proxy.identity);
     agent.rollout = rollout;
     const news = await noteWorker(agent, journal, proxy, worker);
+    if (news) await beginAnew(agent);
     // What was handed over comes first, and may not be marked yet; what a slot is held for is looked at until it is free, by whoever gets to it.
     const marked = new Set([...(ahead === null ? [] : [ahead.service]), ...dirty.keys(), ...servicesOf(rollout)]);
     const mine = [...marked].filter((service) => matchesAny(agent.config.services, service));

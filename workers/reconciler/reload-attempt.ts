@@ -10,6 +10,7 @@ import { serviceFileName } from '../../shared/haproxy/render-service.ts';
 import { readRoutes } from '../../shared/haproxy/routes.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ReloadWay } from '../../shared/model/proxy-config.ts';
 import type { Routes } from '../../shared/model/route.ts';
 import { writeRoutes } from './files.ts';
@@ -38,6 +39,8 @@ export interface Attempt {
   readonly folder: string;
   /** What ran before it. */
   readonly before: ObservedProxy;
+  /** By name, as it had them. */
+  readonly backends: ReadonlyMap<string, ObservedBackend>;
   readonly wanted: Wanted;
   /** What the new worker shows. */
   readonly stamp: string;

@@ -94,7 +94,11 @@ async function reloadOnce(
   }
   const slot = await takeSlot(agent);
   if (!slot.taken) return { outcome: 'waits', reasons: wanted.reasons, detail: null };
-  return withSlot({ agent, way, journal, signal, stillClaimed, folder, before: running.proxy }, wanted, slot.before);
+  return withSlot(
+    { agent, way, journal, signal, stillClaimed, folder, before: running.proxy, backends: running.backends },
+    wanted,
+    slot.before,
+  );
 }
 
 async function withSlot(of: Omit<Attempt, 'wanted' | 'stamp' | 'turn' | 'refused'>, wanted: Wanted, before: Changes): Promise<Outcome> {
@@ -116,9 +120,9 @@ async function withSlot(of: Omit<Attempt, 'wanted' | 'stamp' | 'turn' | 'refused
     await refuseAll(attempt, turn.refused);
     return { outcome: 'refused', reasons: wanted.reasons, detail: turn.refused.message };
   }
-  await beginReload(attempt, before);
+  const begun = await beginReload(attempt, before);
   const outcome = await attemptReload(attempt);
-  await endReload(attempt, outcome, before);
+  await endReload(attempt, outcome, before, begun);
   return outcome;
 }
 
