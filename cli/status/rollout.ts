@@ -22,21 +22,16 @@ export interface RolloutStatus {
 }
 
 /** What holds up nobody else is told with its proxy alone. */
-export function rolloutStatus(
-  reloading: readonly string[],
-  stops: ReadonlyMap<ServiceName, RolloutStop>,
-  proxies: readonly ProxyStatus[],
-): RolloutStatus {
-  const stopped = [...stops]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([what, { proxy, reason, at }]) => {
-      const carriers = proxies
-        .map(({ proxy: id, backends }) => ({ id, backends: backends.filter(({ service }) => what === DEFAULTS || service === what) }))
-        .filter(({ backends }) => backends.length > 0);
-      const without = carriers.filter(({ id, backends }) => id === proxy || backends.some(({ state }) => WITHOUT.has(state)));
-      if (!without.some(({ id }) => id !== proxy)) return [];
-      return [{ what: what === DEFAULTS ? null : what, proxy, reason, at, done: carriers.length - without.length, of: carriers.length }];
-    });
+export function rolloutStatus(reloading: readonly string[], stops: readonly RolloutStop[], proxies: readonly ProxyStatus[]): RolloutStatus {
+  const stopped = stops.flatMap(({ what, proxy, reason, at }) => {
+    const carriers = proxies
+      .map(({ proxy: id, backends }) => ({ id, backends: backends.filter(({ service }) => what === DEFAULTS || service === what) }))
+      .filter(({ backends }) => backends.length > 0);
+    const failed = new Set(stops.filter((stop) => stop.what === what).map((stop) => stop.proxy));
+    const without = carriers.filter(({ id, backends }) => failed.has(id) || backends.some(({ state }) => WITHOUT.has(state)));
+    if (!without.some(({ id }) => id !== proxy)) return [];
+    return [{ what: what === DEFAULTS ? null : what, proxy, reason, at, done: carriers.length - without.length, of: carriers.length }];
+  });
   return { reloading, stopped };
 }
 

@@ -49,10 +49,22 @@ export async function reloadByTakeover(pidFile: string, input: ReloadInput): Pro
 }
 
 /**
- * After a takeover whose new process did not stay: the old one has given its listeners up, and nobody else would start another. For
- * when no process answers any more. Throws HAPROXY_START_FAILED.
+ * After a takeover whose new process did not stay: the old one has given its listeners up, and nobody else would start another. For when no process
+ * answers any more. One that lives is never given another beside it: both would have the listeners, each with files of its own.
+ * Throws HAPROXY_START_FAILED.
  */
 export async function startAgain(pidFile: string, input: ReloadInput): Promise<void> {
+  const [living] = await runningOf(pidFile, input.binary);
+  if (living !== undefined) {
+    throw new PointsmanError(
+      'HAPROXY_START_FAILED',
+      `no HAProxy was started beside pid ${living} of ${pidFile}, which lives and does not answer`,
+      {
+        hint: 'look whether its runtime socket is still there; if it does not serve, end it and start HAProxy by hand',
+        retry: 'after',
+      },
+    );
+  }
   const { ended, output } = await run(input.binary, startArguments(pidFile, input), input);
   if (ended === 'code 0') return;
   throw new PointsmanError(

@@ -121,13 +121,27 @@ export async function whoStays(runtime: RuntimeAddress): Promise<Worker | null> 
   return second !== null && sameWorker(first.identity, second.identity) ? second : null;
 }
 
-/** Whether nobody answers, however often one looks. */
+/**
+ * Whether no process is behind the socket: each look is refused, as far as the last ones tell. A HAProxy that hangs, or whose socket may not be opened
+ * by this user, is not gone.
+ */
 export async function isGone(runtime: RuntimeAddress): Promise<boolean> {
+  let refused = false;
   for (let looks = 0; looks < GONE_LOOKS; looks += 1) {
     if (looks > 0) await pause(STAYS_MS);
-    if ((await withRuntime(runtime, identify).catch(() => null)) !== null) return false;
+    const error = await withRuntime(runtime, identify).then(
+      () => null,
+      (why: unknown) => why,
+    );
+    if (error === null) return false;
+    refused = isRefused(error);
   }
-  return true;
+  return refused;
+}
+
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof PointsmanError ? (error.cause as { readonly code?: string } | undefined) : undefined;
+  return cause?.code === 'ENOENT' || cause?.code === 'ECONNREFUSED';
 }
 
 type Seen =

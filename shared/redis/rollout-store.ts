@@ -4,9 +4,9 @@
  */
 import type { Redis } from 'ioredis';
 import type { ProxyId, ServiceName } from '../model/ids.ts';
-import type { Changes, RolloutStop } from '../model/rollout.ts';
+import type { Changes, OwnRollout, RolloutStop, Up, UpBefore } from '../model/rollout.ts';
 import type { Keys } from './keys.ts';
-import { HOLD_SLOT, SETTLE_SLOT, TAKE_SLOT } from './rollout-scripts.ts';
+import { HOLD_SLOT, OWN_ROLLOUT, RENEW_SLOT, SETTLE_SLOT, stopField, TAKE_SLOT } from './rollout-scripts.ts';
 import { runScript } from './script.ts';
 
 const EXPIRED = 'it was not in sync with them in time, or its worker is gone';
@@ -15,6 +15,18 @@ export type Slot =
   | { readonly taken: false; readonly by: readonly ProxyId[] }
   /** `before`: what an earlier reload of this proxy loaded and is not in sync yet. */
   | { readonly taken: true; readonly before: Changes };
+
+/** How what a proxy's slot is for, and what stopped at it, stands after a pass. */
+export interface Settled {
+  /** Services, or `DEFAULTS`, that are in sync, with as many servers up as before. */
+  readonly inSync: readonly ServiceName[];
+  /** Those that wait for other options than those that were loaded. */
+  readonly waiting: readonly ServiceName[];
+  /** Services of the slot that have as many servers up as before. */
+  readonly well: readonly ServiceName[];
+  /** Those that have not: what goes no further for it when that lasts for `ms` from when the slot was last held, and why. */
+  readonly ill: readonly { readonly what: ServiceName; readonly service: ServiceName; readonly ms: number; readonly reason: string }[];
+}
 
 export class RolloutStore {
   readonly #redis: Redis;
@@ -40,25 +52,37 @@ export class RolloutStore {
   }
 
   /** `stops`: whether the rest stops when the slot's time is over before this is in sync. */
-  async hold(proxy: ProxyId, changes: Changes, { ms, stops }: { ms: number; stops: boolean }): Promise<void> {
-    await runScript(this.#redis, HOLD_SLOT, [this.#slots], [proxy, String(ms), stops ? '1' : '', ...[...changes].flat()]);
+  async hold(proxy: ProxyId, of: Pick<OwnRollout, 'changes' | 'up'>, { ms, stops }: { ms: number; stops: boolean }): Promise<void> {
+    const [changes, up] = [of.changes, of.up].map((map) => JSON.stringify(Object.fromEntries(map))) as [string, string];
+    await runScript(this.#redis, HOLD_SLOT, [this.#slots], [proxy, String(ms), stops ? '1' : '', changes, up]);
+  }
+
+  /** What its slot is held for has to prove itself anew. */
+  async renew(proxy: ProxyId): Promise<void> {
+    await runScript(this.#redis, RENEW_SLOT, [this.#slots], [proxy]);
   }
 
   async release(proxy: ProxyId): Promise<void> {
     await this.#redis.hdel(this.#slots, proxy);
   }
 
+  /** What the proxy has of the rollout, whichever process it was that began it; null: nothing. */
+  async own(proxy: ProxyId): Promise<OwnRollout | null> {
+    const [slot = '', ...stops] = (await runScript(this.#redis, OWN_ROLLOUT, [this.#slots, this.#stops], [proxy])) as string[];
+    if (slot === '' && stops.length === 0) return null;
+    const { changes, up } = JSON.parse(slot || '{}') as { changes?: Record<string, string>; up?: Record<string, UpBefore> };
+    const stopped = stops.map((json) => JSON.parse(json) as RolloutStop).map((stop) => [stop.what, mapOf(stop.up)] as const);
+    return { changes: new Map(Object.entries(changes ?? {})), up: mapOf(up), stopped: new Map(stopped) };
+  }
+
   /**
-   * `waiting`: what waits for other options than those that were loaded. `heldMs`: a slot is not free earlier than that after it was last held. Whether
-   * anything of this proxy is left.
+   * `heldMs`: a slot is not free earlier than that after it was last held. `held`: it is still, and its time is not over; `stopped`: what goes no further,
+   * as of now.
    */
-  async settle(
-    proxy: ProxyId,
-    found: { inSync: readonly ServiceName[]; waiting: readonly ServiceName[] },
-    heldMs: number,
-  ): Promise<boolean> {
-    const args = [proxy, String(heldMs), String(found.inSync.length), ...found.inSync, ...found.waiting];
-    return (await runScript(this.#redis, SETTLE_SLOT, [this.#slots, this.#stops], args)) === 1;
+  async settle(proxy: ProxyId, found: Settled, heldMs: number): Promise<{ held: boolean; stopped: readonly ServiceName[] }> {
+    const args = [proxy, String(heldMs), JSON.stringify(found)];
+    const [held, ...stopped] = (await runScript(this.#redis, SETTLE_SLOT, [this.#slots, this.#stops], args)) as [number, ...string[]];
+    return { held: held === 1, stopped };
   }
 
   /** Who reloads now, or has yet to prove that its reload did well; sorted. */
@@ -67,16 +91,24 @@ export class RolloutStore {
   }
 
   async stop(proxy: ProxyId, changes: ReadonlyMap<ServiceName, { structure: string; reason: string }>, at: number): Promise<void> {
-    const fields = [...changes].map(([what, of]) => [what, JSON.stringify({ proxy, ...of, at } satisfies RolloutStop)] as const);
+    const fields = [...changes].map(
+      ([what, of]) => [stopField(what, proxy), JSON.stringify({ what, proxy, ...of, at } satisfies RolloutStop)] as const,
+    );
     if (fields.length > 0) await this.#redis.hset(this.#stops, Object.fromEntries(fields));
   }
 
-  async stops(): Promise<Map<ServiceName, RolloutStop>> {
-    const all = await this.#redis.hgetall(this.#stops);
-    return new Map(Object.entries(all).map(([what, json]) => [what, JSON.parse(json) as RolloutStop]));
+  /** By what stopped, the first of each first. */
+  async stops(): Promise<RolloutStop[]> {
+    const all = (await this.#redis.hvals(this.#stops)).map((json) => JSON.parse(json) as RolloutStop);
+    // Those of an earlier version do not say of what they are.
+    return all.filter(({ what }) => what !== undefined).sort((a, b) => (a.what === b.what ? a.at - b.at : a.what < b.what ? -1 : 1));
   }
 
-  async clear(what: readonly ServiceName[]): Promise<void> {
-    if (what.length > 0) await this.#redis.hdel(this.#stops, ...what);
+  async clear(stops: readonly RolloutStop[]): Promise<void> {
+    if (stops.length > 0) await this.#redis.hdel(this.#stops, ...stops.map(({ what, proxy }) => stopField(what, proxy)));
   }
+}
+
+function mapOf(counts: Readonly<Record<ServiceName, UpBefore>> = {}): Up {
+  return new Map(Object.entries(counts));
 }

@@ -80,6 +80,39 @@ describe('1,000 changes that each need a reload, in 10 s', () => {
   }, 60_000);
 });
 
+describe('a clock that is set back by an hour', () => {
+  it('holds up no reload: what was stored of the last one, and of what was refused, is not waited for', async () => {
+    const on = await pipeline();
+    await on.configure(service(0, 1_000));
+    await until('it is loaded', () => allLoaded(on, [service(0, 1_000)]));
+    await until('the reload is through', async () => (await on.backendState('s0')) === 'in-sync');
+    // As it is found by a process whose clock is an hour behind the one that stored it.
+    const ahead = Date.now() + 3_600_000;
+    const structure = structureOf(service(0, 1_001), on.proxy.defaults);
+    const refused = JSON.stringify({ structure, message: 'refused', nextTry: ahead });
+    const stored = { lastReload: String(ahead), reloadDue: String(ahead), 'rejected:s0': refused };
+    await on.app.ports.proxies.setState('edge', stored);
+    await on.configure(service(0, 1_001));
+    await until('the next is loaded', () => allLoaded(on, [service(0, 1_001)]));
+    expect(Number((await on.app.ports.proxies.state('edge')).lastReload)).toBeLessThan(ahead);
+  });
+
+  it('holds up none by one of the three alone', async () => {
+    const on = await pipeline();
+    const ahead = Date.now() + 3_600_000;
+    for (const [index, field] of ['lastReload', 'reloadDue', 'rejected:s0'].entries()) {
+      await on.configure(service(0, 1_000 + index));
+      await until('it is loaded', () => allLoaded(on, [service(0, 1_000 + index)]));
+      await until('the reload is through', async () => (await on.backendState('s0')) === 'in-sync');
+      const structure = structureOf(service(0, 1_001 + index), on.proxy.defaults);
+      const value = field === 'rejected:s0' ? JSON.stringify({ structure, message: 'refused', nextTry: ahead }) : String(ahead);
+      await on.app.ports.proxies.setState('edge', { [field]: value });
+      await on.configure(service(0, 1_001 + index));
+      await until(`${field}: the next is loaded`, () => allLoaded(on, [service(0, 1_001 + index)]));
+    }
+  }, 60_000);
+});
+
 describe('old workers', () => {
   it('are counted in status and metrics, and there are no more than maxReloads; they are gone when their clients are', async () => {
     const port = await freePort();

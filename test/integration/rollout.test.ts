@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { printReport } from '../../cli/status/print-report.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { App } from '../../workers/app.ts';
+import { ProxyAgent } from '../../workers/reconciler/proxy-agent.ts';
+import { reconcile } from '../../workers/reconciler/reconcile.ts';
 import { goOn } from '../../workers/reconciler/rollout.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { Fleet, type FleetOptions } from '../support/fleet.ts';
@@ -69,6 +71,52 @@ describe('new options of a service', () => {
   );
 });
 
+describe('two processes that share the pools', () => {
+  it('hand a rollout on to each other: whoever looks at a proxy gives its slot back, and no change waits for the other one', async ({
+    annotate,
+  }) => {
+    const on = await fleet(3);
+    const app = await on.work(on.members, ['transition', 'reconciler']);
+    await on.work(on.members, ['reconciler'], 'runs');
+    const took: number[] = [];
+    for (const balance of ['roundrobin', 'leastconn', 'source', 'roundrobin', 'leastconn']) {
+      const config = service('web', { balance });
+      const from = performance.now();
+      await on.tell(app, 'web', { type: 'configured', config });
+      await until('all have it', async () => (await on.having(config)).length === 3, LONG);
+      await until('no slot is held', async () => (await readFleetStatus(app)).rollout.reloading.length === 0, LONG);
+      took.push(Math.round(performance.now() - from));
+    }
+    await annotate(`${took.join(', ')} ms`);
+    // The next look at everything may be 30 s away.
+    expect(Math.max(...took)).toBeLessThan(20_000);
+    expect((await readFleetStatus(app)).rollout.stopped).toEqual([]);
+  }, 300_000);
+
+  it('count the sessions of a new worker afresh, also where the other one met it first', async () => {
+    const on = await fleet(1);
+    const app = await on.work(on.members, ['transition', 'reconciler']);
+    const web = service('web');
+    await on.tell(app, 'web', { type: 'configured', config: web });
+    await until('it has web', async () => (await on.having(web)).length === 1, LONG);
+    await until('no slot is held', async () => (await readFleetStatus(app)).rollout.reloading.length === 0, LONG);
+    await on.rest(app);
+    const { ports } = await on.work(on.members, ['transition'], 'runs');
+    const [member] = on.members;
+    if (member === undefined) throw new Error('no fleet');
+    const [first, second] = [new ProxyAgent(member.config, ports), new ProxyAgent(member.config, ports)];
+    const { signal } = new AbortController();
+    const pass = (agent: ProxyAgent) => until('a pass', async () => (await reconcile(agent, signal, { full: true })).outcome === 'done');
+    await pass(second);
+    // Of one that this pass does not get to.
+    second.sessions.set('api', { at: 0, counts: new Map() });
+    await member.haproxy.reload();
+    await pass(first);
+    await pass(second);
+    expect([...second.sessions.keys()]).toEqual([]);
+  }, 60_000);
+});
+
 describe('options that HAProxy refuses', () => {
   it('are tried by one proxy; the others stop, say so, and go on with other options', async () => {
     const on = await fleet(4);
@@ -116,7 +164,7 @@ describe('options that HAProxy refuses', () => {
     await on.rest(elsewhere);
     const api = service('api', { extra: { frontend: [], backend: ['http-request deny unless { http_auth(ours) }'] } });
     await on.tell(app, 'api', { type: 'configured', config: api });
-    await until('it failed there', async () => (await app.ports.redis.hexists(app.ports.keys.rollout.stops, 'api')) === 1, LONG);
+    await until('it failed there', async () => (await app.ports.redis.hexists(app.ports.keys.rollout.stops, 'api/edge-0')) === 1, LONG);
     await on.work(others, ['reconciler'], 'runs');
     const better = service('web', { balance: 'leastconn' });
     await on.tell(app, 'web', { type: 'configured', config: better });

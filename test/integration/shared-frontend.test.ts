@@ -8,8 +8,10 @@ import { changeRoutes, readRoutes } from '../../shared/haproxy/routes.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { asked } from '../support/host-request.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
+import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
+import { serviceConfig } from '../support/service-events.ts';
 import { pathOf, System } from '../support/system.ts';
 
 const cleanups = cleanupsAfterEach();
@@ -146,4 +148,45 @@ describe('the shared frontend', () => {
     expect(await system.haproxy.workerPid()).toBe(worker);
     expect(await asked(listen, 'any')).toMatch(/^503/);
   });
+});
+
+describe('a reload while Redis knows only some of the services that run', () => {
+  it('leaves the host of one that it does not know', async () => {
+    const port = await freePort();
+    const http = { listen: `127.0.0.1:${port}` };
+    const on = await Pipeline.start({ proxy: { http } });
+    cleanups.push(() => on.stop());
+    const [one, two] = (await startHttpServices(2)) as [HttpService, HttpService];
+    cleanups.push(() => Promise.all([one.stop(), two.stop()]));
+    const allow = { cidrs: ['0.0.0.0/0', '::/0'], loopback: true, names: true };
+    const shop = serviceConfig({ host: 'shop.local', check: { type: 'none' }, allow });
+    const api = { ...shop, name: 'api', path: '/services/api/instances', host: 'api.local' };
+    await on.configure(shop);
+    await on.configure(api);
+    await on.tell('web', on.registered(one.port));
+    await on.tell('api', on.registered(two.port));
+    for (const [host, instance] of [
+      ['shop.local', one],
+      ['api.local', two],
+    ] as const)
+      await until(`${host} is served`, async () => (await asked(port, host)) === `200 ${instance.port}`);
+    await until(
+      'both are in sync',
+      async () => (await on.backendState('web')) === 'in-sync' && (await on.backendState('api')) === 'in-sync',
+    );
+    await on.app.stop();
+    await on.redis.client.flushall();
+    const worker = await on.haproxy.workerPid();
+    on.proxy = { ...on.proxy, defaults: { ...on.proxy.defaults, retries: 2 } };
+    on.app = on.newApp(['transition', 'reconciler']);
+    await on.app.start();
+    await on.configure(shop);
+    await on.tell('web', on.registered(one.port), { type: 'complete' });
+    await until('the reload', async () => (await on.haproxy.workerPid()) !== worker, { timeoutMs: 20_000 });
+    expect(await asked(port, 'api.local')).toBe(`200 ${two.port}`);
+    await until('web is in sync', async () => (await on.backendState('web')) === 'in-sync', { timeoutMs: 20_000 });
+    expect(await asked(port, 'shop.local')).toBe(`200 ${one.port}`);
+    expect(await asked(port, 'api.local')).toBe(`200 ${two.port}`);
+    expect(await onDisk(join(on.managed, 'routes.map'))).toEqual(['api.local/ api', 'shop.local/ web']);
+  }, 60_000);
 });

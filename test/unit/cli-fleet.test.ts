@@ -81,23 +81,31 @@ describe('50 proxies with 20 services each', () => {
 });
 
 describe('a rollout that stopped', () => {
-  const stop: RolloutStop = { proxy: 'edge-7', structure: 'a', reason: 'refused', at: NOW };
+  const stop: RolloutStop = { what: 's1', proxy: 'edge-7', structure: 'a', reason: 'refused', at: NOW };
   const waiting = (service: string) => backends('in-sync').map((one) => (one.service === service ? { ...one, state: 'blocked' } : one));
 
   it('counts those that have it, and is told first', () => {
     const fleet = Array.from({ length: 50 }, (_, index) => proxy(index, index < 3 ? {} : { backends: waiting('s1') }));
-    const rollout = rolloutStatus([], new Map([['s1', stop]]), fleet);
+    const rollout = rolloutStatus([], [stop], fleet);
     expect(rollout.stopped).toMatchObject([{ what: 's1', proxy: 'edge-7', done: 3, of: 50 }]);
     expect(text(fleet, { rollout }).split('\n')[0]).toContain('rollout of s1 STOPPED at edge-7: 3 of 50 done');
   });
 
   it('of the managed defaults counts proxies of which every service waits', () => {
     const fleet = Array.from({ length: 5 }, (_, index) => proxy(index, index === 0 ? {} : { backends: backends('blocked') }));
-    expect(rolloutStatus([], new Map([[DEFAULTS, stop]]), fleet).stopped).toMatchObject([{ what: null, done: 1, of: 5 }]);
+    expect(rolloutStatus([], [{ ...stop, what: DEFAULTS }], fleet).stopped).toMatchObject([{ what: null, done: 1, of: 5 }]);
+  });
+
+  it('at two proxies is told of each, and neither counts as one that has it', () => {
+    const fleet = Array.from({ length: 5 }, (_, index) => proxy(index, index < 2 ? { backends: waiting('s1') } : {}));
+    const stops = ['edge-3', 'edge-4'].map((id) => ({ ...stop, proxy: id }));
+    expect(rolloutStatus([], stops, fleet).stopped).toMatchObject(
+      stops.map(({ proxy: id }) => ({ what: 's1', proxy: id, done: 1, of: 5 })),
+    );
   });
 
   it('is nobody else’s trouble when only the proxy that failed is without it', () => {
     const fleet = Array.from({ length: 9 }, (_, index) => proxy(index, index === 7 ? { backends: waiting('s1') } : {}));
-    expect(rolloutStatus([], new Map([['s1', stop]]), fleet).stopped).toEqual([]);
+    expect(rolloutStatus([], [stop], fleet).stopped).toEqual([]);
   });
 });

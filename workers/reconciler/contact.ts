@@ -5,9 +5,11 @@ import { type ObservedProxy, observeProxy, observeProxyAndBackend } from '../../
 import { openRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend } from '../../shared/model/observed.ts';
+import type { OwnRollout } from '../../shared/model/rollout.ts';
 import type { Claim, Found } from '../../shared/redis/claim.ts';
 import type { News } from '../../shared/runtime/handover.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
+import { ownRollout } from './rollout.ts';
 
 /** What was seen longer ago than this before there was something to do is looked at again. */
 const OBSERVED_FRESH_MS = 100;
@@ -33,6 +35,7 @@ export interface Start {
   readonly worker: string | null;
   readonly forms: string;
   readonly ahead: Ahead | null;
+  readonly rollout: OwnRollout | null;
   readonly contact: Contact | PointsmanError;
 }
 
@@ -47,6 +50,9 @@ export interface About {
 export async function begin(agent: ProxyAgent, about: About | null, ours: Promise<Claim | null>): Promise<Start | null> {
   const asked = about === null ? null : (about.news ?? read(agent, about.service));
   const reaching = reach(agent, about?.service ?? null, ours);
+  // Sent behind the request for the claim, so it is answered with it.
+  const rolling = ownRollout(agent);
+  rolling.catch(() => undefined);
   const leave = (): null => {
     void reaching.then(({ contact }) => close(contact)).catch(() => undefined);
     return null;
@@ -57,12 +63,20 @@ export async function begin(agent: ProxyAgent, about: About | null, ours: Promis
   if (asked !== null && (await Promise.race([asked, reaching])) === null) return leave();
   const { contact, observed } = await reaching;
   const { dirty, worker, backends, forms } = claim.found;
-  if (about === null) return { dirty, worker, forms, ahead: null, contact };
   try {
+    const rollout = await rolling;
+    if (about === null) return { dirty, worker, forms, ahead: null, rollout, contact };
     const news = await asked;
     if (news === null) return leave();
     const fresh = performance.now() - (contact instanceof PointsmanError ? 0 : contact.provenAt) < OBSERVED_FRESH_MS;
-    return { dirty, worker, forms, ahead: { service: about.service, backends, observed: fresh ? observed : null, ...news }, contact };
+    return {
+      dirty,
+      worker,
+      forms,
+      ahead: { service: about.service, backends, observed: fresh ? observed : null, ...news },
+      rollout,
+      contact,
+    };
   } catch (error) {
     leave();
     throw error;

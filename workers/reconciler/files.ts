@@ -13,11 +13,13 @@ import { serverWords } from '../../shared/haproxy/server-words.ts';
 import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
+import type { Routes } from '../../shared/model/route.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { isStranger } from '../../shared/plan/strangers.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 const WRITE_EVERY_MS = 1_000;
+const NO_ROUTES: Routes = new Map();
 
 /** A server is rendered so that it takes requests from the start only if HAProxy sees it up now (or does not check). */
 export function renderedServers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
@@ -143,8 +145,8 @@ async function writeMissingRoutes(agent: ProxyAgent, folder: string): Promise<vo
   await writeRoutes(agent, configs);
 }
 
-/** The routes that these services should have, before a reload that loads them. */
-export async function writeRoutes({ config }: ProxyAgent, services: Iterable<ServiceConfig>): Promise<void> {
+/** The routes that these services should have, before a reload that loads them. `kept`: those of others, as far as none of these claims them. */
+export async function writeRoutes({ config }: ProxyAgent, services: Iterable<ServiceConfig>, kept: Routes = NO_ROUTES): Promise<void> {
   if (config.http !== undefined && config.managed !== null)
-    await writeManaged(config.managed, ROUTES_FILE, renderRoutes(routesOf(services)));
+    await writeManaged(config.managed, ROUTES_FILE, renderRoutes(new Map([...kept, ...routesOf(services)])));
 }

@@ -10,6 +10,7 @@ import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import type { OwnRollout } from '../../shared/model/rollout.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { ServerSessions } from '../../shared/plan/sessions.ts';
@@ -69,8 +70,8 @@ export class ProxyAgent {
   waits = 0;
   /** Contacts in a row that failed. */
   failures = 0;
-  /** It may have a slot of a rollout, or be where one stopped. */
-  rolling = true;
+  /** What it has of a rollout, as the pass that is under way found it; null: neither a slot, nor a stop. */
+  rollout: OwnRollout | null = null;
   /** HAProxy was seen to run without our folder. */
   unmanaged = false;
   readonly #teller: BackendTeller;

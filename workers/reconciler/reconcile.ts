@@ -15,7 +15,7 @@ import { noteEdits } from './foreign-edits.ts';
 import type { Journal } from './journal.ts';
 import { type Looked, oneService } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import { askAgainMs, settle } from './rollout.ts';
+import { askAgainMs, beginAnew, servicesOf, settle } from './rollout.ts';
 import { RoutePass } from './route-pass.ts';
 import type { PassContext } from './service-pass.ts';
 
@@ -71,7 +71,7 @@ async function passProxy(
   signal: AbortSignal,
   options: { full: boolean },
   stillClaimed: () => boolean,
-  { dirty, worker, forms, contact, ahead }: Start,
+  { dirty, worker, forms, contact, ahead, rollout }: Start,
 ): Promise<PassReport> {
   const journal = agent.newJournal();
   try {
@@ -79,9 +79,11 @@ async function passProxy(
     if (contact instanceof PointsmanError) throw contact;
     const { proxy, connection, provenAt } = contact;
     agent.forms.read(forms, proxy.identity);
+    agent.rollout = rollout;
     const news = await noteWorker(agent, journal, proxy, worker);
-    // What was handed over comes first, and may not be marked yet.
-    const marked = new Set([...(ahead === null ? [] : [ahead.service]), ...dirty.keys()]);
+    if (news) await beginAnew(agent);
+    // What was handed over comes first, and may not be marked yet; what a slot is held for is looked at until it is free, by whoever gets to it.
+    const marked = new Set([...(ahead === null ? [] : [ahead.service]), ...dirty.keys(), ...servicesOf(rollout)]);
     const mine = [...marked].filter((service) => matchesAny(agent.config.services, service));
     const services = options.full || news ? await everything(agent, journal, mine, proxy) : mine;
     const unmanaged = agent.config.runtimeOnly ? null : whyNotManaged(proxy.identity.stamp, agent.config.managed, agent.ports.keys.prefix);
@@ -107,9 +109,8 @@ async function noteWorker(agent: ProxyAgent, journal: Journal, proxy: ObservedPr
   const before = worker === null ? null : (JSON.parse(worker) as ObservedProxy['identity']);
   const unknownHere = agent.worker === null || !sameWorker(agent.worker, proxy.identity);
   agent.worker = proxy.identity;
+  if (unknownHere) agent.sessions.clear();
   if (before !== null && sameWorker(before, proxy.identity)) return unknownHere;
-  agent.sessions.clear();
-  agent.rolling = true;
   agent.written.clear();
   await journal.write(
     [{ type: 'worker', worker: proxy.identity, detail: before === null ? 'first seen' : 'HAProxy was started or reloaded' }],

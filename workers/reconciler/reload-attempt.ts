@@ -4,10 +4,15 @@ import { type CandidateResult, tryCandidate } from '../../shared/haproxy/candida
 import { readManaged, removeStale } from '../../shared/haproxy/managed-folder.ts';
 import type { ObservedProxy } from '../../shared/haproxy/observe.ts';
 import type { ReloadInput } from '../../shared/haproxy/reload-command.ts';
+import { routesPath } from '../../shared/haproxy/render-http.ts';
 import { GLOBAL_FILE, serviceOfFile } from '../../shared/haproxy/render-managed.ts';
 import { serviceFileName } from '../../shared/haproxy/render-service.ts';
+import { readRoutes } from '../../shared/haproxy/routes.ts';
+import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ObservedBackend } from '../../shared/model/observed.ts';
 import type { ReloadWay } from '../../shared/model/proxy-config.ts';
+import type { Routes } from '../../shared/model/route.ts';
 import { writeRoutes } from './files.ts';
 import type { Journal } from './journal.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
@@ -34,6 +39,8 @@ export interface Attempt {
   readonly folder: string;
   /** What ran before it. */
   readonly before: ObservedProxy;
+  /** By name, as it had them. */
+  readonly backends: ReadonlyMap<string, ObservedBackend>;
   readonly wanted: Wanted;
   /** What the new worker shows. */
   readonly stamp: string;
@@ -52,13 +59,10 @@ export function reloadInput({ agent, folder, before }: Attempt): ReloadInput {
 const SHARED = 'pointsman:http';
 
 /** `shared`: why the shared frontend cannot listen. */
-export async function tryFiles({
-  agent,
-  folder,
-  wanted,
-  turn,
-  before,
-}: Attempt): Promise<{ candidate: CandidateResult; present: Map<string, string>; shared: string | null }> {
+export async function tryFiles(
+  attempt: Attempt,
+): Promise<{ candidate: CandidateResult; present: Map<string, string>; shared: string | null }> {
+  const { agent, folder, wanted, turn, before } = attempt;
   await removeStale(folder, Date.now());
   const { ours, foreign } = await readManaged(folder);
   const present = new Map([...ours, ...wanted.lastGood]);
@@ -81,6 +85,7 @@ export async function tryFiles({
   await writeRoutes(
     agent,
     [...wanted.services.values()].map(({ config }) => config),
+    await keptRoutes(attempt),
   );
   for (const [service, { message }] of turn.held) refused.set(service, message);
   const candidate = await tryCandidate({
@@ -94,6 +99,15 @@ export async function tryFiles({
     refused,
   });
   return { candidate, present, shared };
+}
+
+/** Of services that run and that are left as they are, since Redis does not know them or they are another's: how the running worker finds them. */
+async function keptRoutes({ agent, folder, before, wanted }: Attempt): Promise<Routes> {
+  if (agent.config.http === undefined) return new Map();
+  const routes = await withRuntime(agent.config.runtime, (connection) => readRoutes(connection, routesPath(folder)));
+  const leaves = (service: ServiceName) =>
+    before.backends.has(service) && !wanted.services.has(service) && !wanted.removed.includes(service);
+  return new Map([...(routes ?? [])].filter(([, service]) => leaves(service)));
 }
 
 function ownerOf(file: string): ServiceName | null {

@@ -22,7 +22,7 @@ import { noteOldWorkers } from './old-workers.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import { type Attempt, lost, type Outcome, type ReloadReport, reloadInput, runs, tryFiles } from './reload-attempt.ts';
 import { blockedEvents, failed, putBack, refuseAll, unobserved } from './reload-failure.ts';
-import { noteRejections, RETRY_REJECTED_MS, type Rejected, wantReload } from './reload-request.ts';
+import { lastReloadIn, noteRejections, RETRY_REJECTED_MS, type Rejected, wantReload } from './reload-request.ts';
 import { takeTurn } from './reload-turn.ts';
 import { askAgainMs, beginReload, endReload, giveUpSlot, isFull, stopped, takeSlot } from './rollout.ts';
 import { type Wanted, wantedFiles } from './wanted-files.ts';
@@ -40,7 +40,8 @@ const REFUSED_TOLD = 5;
 export async function reloadProxy(agent: ProxyAgent, way: ReloadWay, signal: AbortSignal, why: string): Promise<ReloadReport> {
   const started = performance.now();
   const state = await agent.ports.proxies.state(agent.config.id);
-  if (Date.now() < Number(state.lastReload ?? '0') + agent.config.reloadPolicy.minInterval) {
+  const now = Date.now();
+  if (now < lastReloadIn(state, now) + agent.config.reloadPolicy.minInterval) {
     await wantReload(agent, why);
     return { outcome: 'too-soon', reasons: [why], detail: 'minInterval is not over', ms: 0 };
   }
@@ -93,7 +94,11 @@ async function reloadOnce(
   }
   const slot = await takeSlot(agent);
   if (!slot.taken) return { outcome: 'waits', reasons: wanted.reasons, detail: null };
-  return withSlot({ agent, way, journal, signal, stillClaimed, folder, before: running.proxy }, wanted, slot.before);
+  return withSlot(
+    { agent, way, journal, signal, stillClaimed, folder, before: running.proxy, backends: running.backends },
+    wanted,
+    slot.before,
+  );
 }
 
 async function withSlot(of: Omit<Attempt, 'wanted' | 'stamp' | 'turn' | 'refused'>, wanted: Wanted, before: Changes): Promise<Outcome> {
@@ -115,9 +120,9 @@ async function withSlot(of: Omit<Attempt, 'wanted' | 'stamp' | 'turn' | 'refused
     await refuseAll(attempt, turn.refused);
     return { outcome: 'refused', reasons: wanted.reasons, detail: turn.refused.message };
   }
-  await beginReload(attempt, before);
+  const begun = await beginReload(attempt, before);
   const outcome = await attemptReload(attempt);
-  await endReload(attempt, outcome, before);
+  await endReload(attempt, outcome, before, begun);
   return outcome;
 }
 

@@ -37,14 +37,14 @@ export function takeTurn({ changed, restamped, stamp, state, now, stopped }: Tur
   const held = new Map<ServiceName, Rejected>();
   const suspects = new Map<ServiceName, Rejected>();
   for (const [service, structure] of changed) {
-    const rejected = rejectionIn(state, service, structure);
+    const rejected = rejectionIn(state, service, structure, now);
     const stop = stopped?.get(service);
     if (stop !== undefined) held.set(service, stop);
     else if (rejected !== null && rejected.nextTry > now) held.set(service, rejected);
     else if (rejected?.alone === true) suspects.set(service, rejected);
     else tried.set(service, structure);
   }
-  const standing = stampRejectionIn(state, stamp);
+  const standing = stampRejectionIn(state, stamp, now);
   const stampHeld = standing !== null && standing.nextTry > now;
   if (stampHeld && (restamped || tried.size + suspects.size === 0)) return { tried: new Map(), held, refused: standing, left: false };
   if (restamped && standing?.alone === true) {

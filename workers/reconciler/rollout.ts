@@ -1,14 +1,15 @@
 /**
  * New options go over a fleet a few proxies at a time: a reload, or servers made anew, need one of `rollout.maxUnavailable` slots, and give it back when all
- * is in sync with a worker that stayed. Where that fails, the same options go no further until the proxy that failed has them, an operator resyncs, or there are
+ * is in sync with a worker that stayed, and as many servers are up as before (health-gate.ts). Where that fails, the same options go no further until the proxy that failed has them, an operator resyncs, or there are
  * others. What a command changes in place never asks. A proxy that cannot be reached takes no slot.
  */
 import { stampOf } from '../../shared/haproxy/render-global.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import { type Changes, DEFAULTS, type RolloutStop } from '../../shared/model/rollout.ts';
+import { type Changes, DEFAULTS, type OwnRollout, type RolloutStop } from '../../shared/model/rollout.ts';
 import type { Hold } from '../../shared/plan/backend-plan.ts';
 import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { RolloutStore, type Slot } from '../../shared/redis/rollout-store.ts';
+import { countedBefore, judged, longestMs } from './health-gate.ts';
 import type { Looked } from './one-service.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 import type { Attempt, Outcome } from './reload-attempt.ts';
@@ -31,6 +32,23 @@ const OTHERS_FIRST: Hold = { why: 'when fewer proxies of the fleet are at work o
 
 function storeOf({ ports }: ProxyAgent): RolloutStore {
   return new RolloutStore(ports.redis, ports.keys);
+}
+
+/** What this proxy has of a rollout. Another process may have begun it. */
+export function ownRollout(agent: ProxyAgent): Promise<OwnRollout | null> {
+  return storeOf(agent).own(agent.config.id);
+}
+
+/** A worker that nobody knew has to prove anew what the slot is held for. */
+export async function beginAnew(agent: ProxyAgent): Promise<void> {
+  if (agent.rollout !== null && agent.rollout.changes.size > 0) await storeOf(agent).renew(agent.config.id);
+}
+
+/** Those that a slot is held for. */
+export function servicesOf(rollout: OwnRollout | null): ServiceName[] {
+  if (rollout === null) return [];
+  const { changes, up } = rollout;
+  return [...new Set([...changes.keys(), ...(changes.has(DEFAULTS) ? up.keys() : [])])].filter((what) => what !== DEFAULTS);
 }
 
 /** Takes a slot, or says who has them. */
@@ -68,8 +86,9 @@ export async function mayMakeAnew(agent: ProxyAgent, service: ServiceName, form:
   if (now !== null) await giveUpSlot(agent, slot.before);
   if (now !== null) return now;
   const { id, rollout } = agent.config;
-  await storeOf(agent).hold(id, new Map([...slot.before, ...made]), { ms: SYNC_MS + drainTimeout, stops: rollout.stopOnFailure });
-  agent.rolling = true;
+  const own = { changes: new Map([...slot.before, ...made]), up: agent.rollout?.up ?? new Map() };
+  await storeOf(agent).hold(id, own, { ms: SYNC_MS + drainTimeout, stops: rollout.stopOnFailure });
+  agent.rollout = { ...own, stopped: agent.rollout?.stopped ?? new Map() };
   return null;
 }
 
@@ -94,11 +113,9 @@ export async function askAgainMs({ ports }: ProxyAgent): Promise<number> {
 export async function stopped(agent: ProxyAgent, changed: Changes): Promise<Map<ServiceName, Rejected>> {
   const stops = await storeOf(agent).stops();
   const wanted = new Map([...changed, [DEFAULTS, defaultsId(agent)]]);
-  return new Map(
-    [...stops].flatMap(([what, stop]) =>
-      stop.proxy !== agent.config.id && wanted.get(what) === stop.structure ? [[what, held(stop)] as const] : [],
-    ),
-  );
+  const others = stops.filter(({ what, proxy, structure }) => proxy !== agent.config.id && wanted.get(what) === structure);
+  // Of several that it stopped at the first is told.
+  return new Map(others.toReversed().map((stop) => [stop.what, held(stop)]));
 }
 
 /** Of one service that waits for a reload; null: nothing stops it. */
@@ -122,14 +139,24 @@ function defaultsId({ config, ports }: ProxyAgent): string {
   return stampOf({ prefix: ports.keys.prefix, proxy: 'fleet', defaults: config.defaults, policy: config.reloadPolicy, alone });
 }
 
-/** Before the files are touched: should this host be gone with the reload, it is known what for. */
-export async function beginReload({ agent, turn, wanted }: Attempt, before: Changes): Promise<void> {
+/** Before the files are touched: should this host be gone with the reload, it is known what for. Answers what the slot is for from now on. */
+export async function beginReload(attempt: Attempt, before: Changes): Promise<Pick<OwnRollout, 'changes' | 'up'>> {
+  const { agent, turn, wanted } = attempt;
+  const own = await ownRollout(agent);
+  const earlier = [...(own?.up ?? [])].filter(([service]) => before.has(service) || before.has(DEFAULTS));
   const changes = new Map([...before, ...turn.tried, ...(wanted.restamped ? [[DEFAULTS, defaultsId(agent)] as const] : [])]);
-  await storeOf(agent).hold(agent.config.id, changes, { ms: RELOAD_MS, stops: agent.config.rollout.stopOnFailure });
+  const begun = { changes, up: new Map([...earlier, ...countedBefore(attempt, own)]) };
+  await storeOf(agent).hold(agent.config.id, begun, { ms: RELOAD_MS, stops: agent.config.rollout.stopOnFailure });
+  return begun;
 }
 
-/** What failed goes no further; what was loaded has to be in sync before the slot is free. */
-export async function endReload(attempt: Attempt, { outcome }: Outcome, before: Changes): Promise<void> {
+/** What failed goes no further; what was loaded has to be in sync, and its servers up, before the slot is free. */
+export async function endReload(
+  attempt: Attempt,
+  { outcome }: Outcome,
+  before: Changes,
+  begun: Pick<OwnRollout, 'changes' | 'up'>,
+): Promise<void> {
   const { agent, turn, wanted, refused, signal } = attempt;
   const { id, rollout } = agent.config;
   const store = storeOf(agent);
@@ -140,12 +167,11 @@ export async function endReload(attempt: Attempt, { outcome }: Outcome, before: 
   if (rollout.stopOnFailure) await store.stop(id, new Map(ids), Date.now());
   // Nobody knows how it ended: whoever takes over has the slot, until its time is over.
   if (outcome === 'taken' || signal.aborted) return;
-  agent.rolling = true;
-  const loaded = new Map([...turn.tried, ...(wanted.restamped ? [[DEFAULTS, defaultsId(agent)] as const] : [])]);
-  for (const what of failed.keys()) loaded.delete(what);
-  const left = outcome === 'reloaded' ? new Map([...before, ...loaded]) : before;
-  if (left.size === 0) await store.release(id);
-  else await store.hold(id, left, { ms: SYNC_MS, stops: rollout.stopOnFailure });
+  const loaded = [...begun.changes].filter(([what]) => !failed.has(what));
+  const changes = outcome === 'reloaded' ? new Map([...before, ...loaded]) : before;
+  if (changes.size === 0) return store.release(id);
+  const up = new Map([...begun.up].filter(([service]) => changes.has(service) || changes.has(DEFAULTS)));
+  await store.hold(id, { changes, up }, { ms: SYNC_MS + longestMs(agent, up, wanted.services), stops: rollout.stopOnFailure });
 }
 
 /** A reload was not needed after all. */
@@ -155,13 +181,14 @@ export async function giveUpSlot(agent: ProxyAgent, before: Changes): Promise<vo
 
 /** After a pass: what is in sync now. A worker that has yet to show that it stays is looked at again. */
 export async function settle(agent: ProxyAgent, looked: ReadonlyMap<ServiceName, Looked['options']>, restamped: boolean): Promise<void> {
-  if (!agent.rolling) return;
+  if (agent.rollout === null) return;
   const those = (options: Looked['options']): ServiceName[] => [...looked].filter(([, is]) => is === options).map(([service]) => service);
-  const found = { inSync: those('in sync'), waiting: those('waiting') };
-  (restamped ? found.waiting : found.inSync).push(DEFAULTS);
-  agent.rolling = await storeOf(agent).settle(agent.config.id, found, STAYS_MS);
-  if (agent.rolling && (await storeOf(agent).reloading()).includes(agent.config.id))
-    await agent.later(STAYS_MS, 'its reload has to prove itself');
+  const waiting = [...those('waiting'), ...(restamped ? [DEFAULTS] : [])];
+  const found = { ...judged(agent, agent.rollout, those('in sync'), !restamped), waiting };
+  const after = await storeOf(agent).settle(agent.config.id, found, STAYS_MS);
+  for (const { what, reason } of found.ill.filter((ill) => after.stopped.includes(ill.what)))
+    agent.ports.logger.error({ proxy: agent.config.id, what, reason }, 'new options go no further');
+  if (after.held) await agent.later(STAYS_MS, 'its reload has to prove itself');
 }
 
 /** By an operator: what stopped is tried again, at once also where it failed. */
@@ -170,7 +197,7 @@ export async function goOn(
   services: readonly ServiceName[] | null,
 ): Promise<void> {
   const store = new RolloutStore(ports.redis, ports.keys);
-  const chosen = [...(await store.stops())].filter(([what]) => services === null || services.includes(what));
-  for (const [what, { proxy }] of chosen) await dropRejections(ports.proxies, proxy, what === DEFAULTS ? null : what);
-  await store.clear(chosen.map(([what]) => what));
+  const chosen = (await store.stops()).filter(({ what }) => services === null || services.includes(what));
+  for (const { what, proxy } of chosen) await dropRejections(ports.proxies, proxy, what === DEFAULTS ? null : what);
+  await store.clear(chosen);
 }
