@@ -125,7 +125,7 @@ describe('a plan', () => {
       return edge?.reached === true ? edge.services.map((one) => [one.service, one.reload !== null, one.blocked]) : [];
     };
     expect(await blocked()).toContainEqual(['late', true, 'rollout stopped at edge-7: no such file']);
-    await stops.clear(['late']);
+    await stops.clear(await stops.stops());
     expect(await blocked()).toContainEqual(['late', true, null]);
     // Options that servers are made anew for need no reload, and stop alike.
     const anew = { ...CONFIG, server: { ...CONFIG.server, maxQueue: 5 } };
@@ -133,7 +133,7 @@ describe('a plan', () => {
     await pipeline.configure(anew);
     await until('them', async () => (await folding.ports.desired.read('web')).backend?.config.server.maxQueue === 5);
     expect(await blocked()).toContainEqual(['web', false, 'rollout stopped at edge-7: none came up']);
-    await stops.clear(['web']);
+    await stops.clear(await stops.stops());
     await pipeline.configure(CONFIG);
     await until('what was', async () => (await folding.ports.desired.read('web')).backend?.config.server.maxQueue === undefined);
 
