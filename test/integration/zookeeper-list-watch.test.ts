@@ -1,6 +1,7 @@
 /** ListWatch on real Zookeeper: its readings, played back, are always what is there. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createLogger } from '../../shared/observability/logger.ts';
+import { DATA_BYTES_MAX } from '../../shared/znode/payload.ts';
 import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
 import type { Reading } from '../../shared/zookeeper/reading.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
@@ -121,10 +122,10 @@ describe('a list watch', () => {
 
   test('keeps no more than the size of large data', async () => {
     await plain.ensure(path);
-    await plain.create(`${path}/large`, 'x'.repeat(4097));
-    await plain.create(`${path}/limit`, 'x'.repeat(4096));
+    await plain.create(`${path}/large`, 'x'.repeat(DATA_BYTES_MAX + 1));
+    await plain.create(`${path}/limit`, 'x'.repeat(DATA_BYTES_MAX));
     const player = new Player();
-    await player.is({ large: '4097 bytes', limit: 'x'.repeat(4096) });
+    await player.is({ large: `${DATA_BYTES_MAX + 1} bytes`, limit: 'x'.repeat(DATA_BYTES_MAX) });
     player.watch.stop();
   });
 
