@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { identify } from '../../shared/haproxy/observe.ts';
+import { identify, observeBackend } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { Logged, ServiceEvent, Verdict } from '../../shared/model/event.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
@@ -40,6 +40,13 @@ async function serving(on: Pipeline, rise = 1): Promise<void> {
 
 async function verdict(on: Pipeline, at: number): Promise<Verdict | undefined> {
   return (await on.app.ports.log.verdicts('web', 'edge')).get(named(at));
+}
+
+/** As HAProxy has it now. */
+async function upThere(on: Pipeline): Promise<boolean> {
+  const backend = await withRuntime(on.proxy.runtime, (connection) => observeBackend(connection, 'web'));
+  const servers = [...(backend?.servers.values() ?? [])];
+  return servers.length === 2 && servers.every(({ admin, check }) => admin === 'ready' && check === 'passed');
 }
 
 async function hearing(on: Pipeline): Promise<{ by: string; detail: string | null }> {
@@ -144,6 +151,8 @@ describe('with the ring', () => {
     await on.haproxy.reload();
     await until('no old worker', async () => (await oldWorkers(on.haproxy)) === 0, { timeoutMs: 5_000 });
     await until('one connection to the new worker', live);
+    // One that is still being admitted there says nothing of going down.
+    await until('both to be up there', () => upThere(on));
     let record = new NoticeRecord(on.haproxy);
     expect(await change(on, record, 'down')).toBeLessThan(SOON_MS);
     record.close();
