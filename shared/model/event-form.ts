@@ -75,10 +75,7 @@ export function isConfig(value: unknown): boolean {
   const counts =
     isRecord(guard) && [guard['window'], guard['hold'], drainTimeout, maxInstances].every(isCount) && isShare(guard['maxLoss']);
   const added =
-    isCountOrNull(value['warmUp'] ?? null) &&
-    isFlap(value['flap'] ?? null) &&
-    isWhere(value['where']) &&
-    isPrefer(value['prefer']);
+    isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null) && isWhere(value['where']) && isPrefer(value['prefer']);
   const checked = isRecord(check) && isText(check['type']);
   return isText(name) && counts && added && checked && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
 }
