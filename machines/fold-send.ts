@@ -2,6 +2,7 @@
 import { must } from '../shared/errors.ts';
 import type { Said } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
+import { isFar } from '../shared/model/prefer.ts';
 import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
 import { addressKey, claimAddress, serverIdKey } from './claims.ts';
 import {
@@ -50,6 +51,15 @@ export function hear(state: FoldState, id: InstanceId, znode: Znode | null, said
   send(state, id, { type: 'accept', at, znode, offered, serverId, warm: warmUpOf(config) });
   const scale = scaleOf(config);
   if (state.instances.get(id)?.context.scale !== scale) send(state, id, { type: 'scale', at, scale });
+  place(state, id, at);
+}
+
+/** Near, or standing by, as what it has registered says now. */
+export function place(state: FoldState, id: InstanceId, at: number): void {
+  const context = state.instances.get(id)?.context;
+  if (context?.registration == null) return;
+  const far = isFar(state.service.config?.prefer, context.registration.labels);
+  if ((context.far === true) !== far) send(state, id, { type: 'place', at, far });
 }
 
 export function send(state: FoldState, id: InstanceId, event: InstanceEvent): void {

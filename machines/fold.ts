@@ -8,7 +8,7 @@ import type { InstanceId } from '../shared/model/ids.ts';
 import { effectiveConfig, type ServiceConfig } from '../shared/model/service-config.ts';
 import { judgeFlapping, pardon } from './flapping.ts';
 import { deregister, freeze, release, relieve, retime, ring, settle } from './fold-loss.ts';
-import { hear, send } from './fold-send.ts';
+import { hear, place, send } from './fold-send.ts';
 import { type FoldState, isBacked } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { forbidden, judge } from './policy.ts';
@@ -96,6 +96,7 @@ function configure(state: FoldState, config: ServiceConfig, at: number): void {
     if (!snapshot) continue;
     const { offered, registration } = snapshot.context;
     if (snapshot.state !== 'gone' && snapshot.context.scale !== scale) send(state, id, { type: 'scale', at, scale });
+    if (snapshot.state !== 'gone') place(state, id, at);
     settle(state, id, at);
     if (!isBacked(snapshot)) continue;
     if (offered !== null) hear(state, id, null, { registration: offered }, at);

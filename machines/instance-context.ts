@@ -52,6 +52,8 @@ export interface InstanceContext {
   readonly warm: { readonly step: number; readonly of: number; readonly every: number } | null;
   /** Weights are multiplied by it, so that a warm-up has steps to take; the same for all instances of a service. */
   readonly scale: number;
+  /** It stands by until no near instance is up (`prefer`); missing: it is near. */
+  readonly far?: true | undefined;
   /** When the present state was entered. */
   readonly since: number;
   readonly timers: Timers;

@@ -27,6 +27,7 @@ export type InstanceEvent = { readonly at: number } & (
   /** Its quarantine ends early: it is needed. */
   | { type: 'pardon' }
   | { type: 'scale'; scale: number }
+  | { type: 'place'; far: boolean }
   | { type: 'timer'; timer: TimerName; token: number }
 );
 

@@ -103,6 +103,7 @@ const machine = setup({
       timers: disarmed(context, 'quarantine'),
     })),
     scale: assign((args) => ({ scale: given(args, 'scale').event.scale })),
+    place: assign((args) => ({ far: given(args, 'place').event.far ? (true as const) : undefined })),
     /** What outlives it: its server id, who cordoned it, how it flapped, and what proxies still say of its server, until they have none. */
     end: assign(({ context }) => ({
       rejection: null,
@@ -125,6 +126,7 @@ const machine = setup({
     quarantine: { actions: 'quarantine' },
     pardon: { actions: 'unquarantine' },
     scale: { actions: 'scale' },
+    place: { actions: 'place' },
     timer: [
       { guard: 'cordonEnds', actions: 'uncordon' },
       { guard: 'quarantineEnds', actions: 'unquarantine' },

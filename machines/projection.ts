@@ -62,6 +62,7 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     port: registration.port,
     weight: weightOf(snapshot, registration.weight),
     admin: snapshot.state === 'draining' ? 'drain' : isInRotation(snapshot) ? 'ready' : 'out',
+    ...(snapshot.context.far === true ? { backup: true } : {}),
   };
 }
 

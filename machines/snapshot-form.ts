@@ -42,8 +42,9 @@ export function isInstanceForm(id: string, { schema, state, context }: Fields): 
 const HAS_SERVER: ReadonlySet<string> = new Set(['joining', 'serving', 'held', 'draining']);
 
 /** What schema 2 added. */
-function isLater({ cordon, quarantine, warm, scale }: Fields): boolean {
+function isLater({ cordon, quarantine, warm, scale, far }: Fields): boolean {
   return (
+    (far === undefined || far === true) &&
     (cordon === null || (isRecord(cordon) && isText(cordon['by']) && isText(cordon['reason']) && isTime(cordon['at']))) &&
     (quarantine === null ||
       (isRecord(quarantine) && isTime(quarantine['since']) && isCount(quarantine['ms']) && typeof quarantine['over'] === 'boolean')) &&

@@ -10,7 +10,7 @@ import type { DiscoverSection } from './discover-schema.ts';
 import type { HaproxySection } from './schema.ts';
 import type { ServerSection } from './server-schema.ts';
 import type { ServiceSection } from './service-schema.ts';
-import { whereOf } from './where-schema.ts';
+import { preferOf, whereOf } from './where-schema.ts';
 
 export function serviceConfig(name: string, service: ServiceSection, haproxy: HaproxySection): ServiceConfig {
   const { timeouts, cookie, retries, redispatch, retryOn, fallback, extra } = service;
@@ -20,6 +20,7 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
     format: service.format,
     ...said<Pick<ServiceConfig, 'endpoint'>>({ endpoint: service.endpoint }),
     ...(service.where === undefined ? {} : { where: whereOf(service.where) }),
+    ...(service.prefer === undefined ? {} : { prefer: preferOf(service.prefer) }),
     listen: service.listen ?? null,
     ...said<Pick<ServiceConfig, 'host' | 'pathPrefix'>>({ host: service.host, pathPrefix: service.pathPrefix }),
     mode: service.mode,

@@ -11,6 +11,8 @@ export function serviceOptions(at: RuleBreach['path'], service: Omit<ServiceSect
   };
   if (service.endpoint !== undefined && (service.format === 'address' || service.format === 'nerve'))
     breach(['endpoint'], `endpoint with format: ${service.format}`, 'format: serverset, curator or auto');
+  if (service.prefer !== undefined && service.fallback !== undefined)
+    breach(['fallback'], 'fallback with prefer', 'one of them: HAProxy has one kind of backup server');
   if (check !== 'none') {
     for (const key of ['host', 'headers', 'expect'] as const) {
       if (check[key] !== undefined && check.http === undefined)

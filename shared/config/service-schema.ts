@@ -6,7 +6,7 @@ import { checkSchema } from './check-schema.ts';
 import * as haproxyValue from './haproxy-values.ts';
 import { serverSchema } from './server-schema.ts';
 import * as value from './values.ts';
-import { whereSchema } from './where-schema.ts';
+import { preferSchema, whereSchema } from './where-schema.ts';
 
 const CIDRS_MAX = 256;
 /** The numeric ids of servers end at 1,000,000 and are kept while an address may come back; half of them may be in use. */
@@ -27,6 +27,7 @@ export const serviceSchema = value.map({
     .optional()
     .describe("A named endpoint of the registrations: of a serverset's `additionalEndpoints`, or `ssl` for Curator's sslPort."),
   where: whereSchema,
+  prefer: preferSchema,
   listen: value.listen().optional().describe("The frontend's address and port. Without it the service is a backend only."),
   host: haproxyValue
     .routeHost()

@@ -1,5 +1,6 @@
-/** PURE. `where` of a service: for each label a value, a list of values, or `{ not: … }` or `{ exists: … }`. */
+/** PURE. `where` and `prefer` of a service, by labels. `where`: a value, a list of values, or `{ not: … }` or `{ exists: … }`; `prefer`: a value or a list. */
 import { z } from 'zod';
+import type { Prefer } from '../model/prefer.ts';
 import type { LabelRule, Where } from '../model/where.ts';
 import * as value from './values.ts';
 
@@ -22,13 +23,19 @@ const rule = z.union(
   ],
   { error: LABEL_EXPECTED },
 );
-const labels = z
-  .record(z.string().regex(/^\S{1,128}$/, { error: 'the name of a label' }), rule, { error: 'a map of labels' })
-  .refine((map) => Object.keys(map).length <= LABELS_MAX, { error: `at most ${LABELS_MAX} labels` });
+function byLabel<T extends z.ZodType>(item: T) {
+  return z
+    .record(z.string().regex(/^\S{1,128}$/, { error: 'the name of a label' }), item, { error: 'a map of labels' })
+    .refine((map) => Object.keys(map).length <= LABELS_MAX, { error: `at most ${LABELS_MAX} labels` });
+}
 
-export const whereSchema = labels
+export const whereSchema = byLabel(rule)
   .optional()
   .describe('Labels that an instance must carry (data residency): whoever does not is never used, not even when nobody else is left.');
+
+export const preferSchema = byLabel(values)
+  .optional()
+  .describe('Labels of the instances that are near, as `{ zone: [oslo-1, oslo-2] }`: the others stand by until none of those is up.');
 
 /** As the program has it: sorted, one form of each. */
 export function whereOf(section: NonNullable<z.output<typeof whereSchema>>): Where {
@@ -46,4 +53,12 @@ function ruleOf(said: z.output<typeof rule>): LabelRule {
 
 function listOf(said: string | readonly string[]): string[] {
   return typeof said === 'string' ? [said] : [...new Set(said)].sort();
+}
+
+export function preferOf(section: NonNullable<z.output<typeof preferSchema>>): Prefer {
+  return Object.fromEntries(
+    Object.entries(section)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([label, said]) => [label, listOf(said)]),
+  );
 }

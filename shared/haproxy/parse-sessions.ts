@@ -14,6 +14,11 @@ export function parseStatisticLimits(text: string): Map<string, number> {
   return new Map(serverRows(text, ['slim']).map((row) => [row('svname'), countIn(row('slim'))]));
 }
 
+/** Whether each server is a backup server. */
+export function parseStatisticBackups(text: string): Map<string, boolean> {
+  return new Map(serverRows(text, ['bck']).map((row) => [row('svname'), countIn(row('bck')) > 0]));
+}
+
 /** Rows of type 2: servers. */
 function serverRows(text: string, columns: readonly string[]): Row[] {
   const error = errorReply(text);

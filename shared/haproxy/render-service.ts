@@ -36,6 +36,8 @@ export interface RenderedServer {
   readonly weight: number;
   /** false: it takes no traffic before a good check. */
   readonly up: boolean;
+  /** It takes requests only while no other server is up. */
+  readonly backup?: boolean;
   /** It takes no new requests and is on its way out. */
   readonly draining?: boolean;
   /** Somebody took it out by hand; not with `up`. */
@@ -146,6 +148,8 @@ export function bodyLines(config: Omit<ServiceConfig, 'name' | 'path'>, own: rea
   const { timeouts } = config;
   return [
     ...balanceLines(config.balance).map((line) => `    ${line}`),
+    // Without it only the first of them would take the requests.
+    ...(config.prefer === undefined ? [] : ['    option allbackups']),
     ...repeatLines(config.mode),
     ...checkLines(config.check).map((line) => `    ${line}`),
     ...retryLines(config),

@@ -28,7 +28,14 @@ const ERRORS_MAX = 10_000;
 /** Words of a file or a command: neither HAProxy's syntax nor a second word. */
 const PATH = /^\/[A-Za-z0-9._/@+-]{1,1024}$/;
 
-export function serverWords(config: ServerConfig, server: { readonly id: number; readonly weight: number }): string[] {
+/** What a server has of its own. */
+export interface OwnWords {
+  readonly id: number;
+  readonly weight: number;
+  readonly backup?: boolean | undefined;
+}
+
+export function serverWords(config: ServerConfig, server: OwnWords): string[] {
   const { maxConn } = config.server;
   return [
     ...checkWords(config.check),
@@ -38,6 +45,7 @@ export function serverWords(config: ServerConfig, server: { readonly id: number;
     // Explicit ids: without one, every server added at runtime sits at the same place of a hash ring, and some get no traffic.
     'id',
     integer(server.id, 1, FILE_SERVER_ID_MAX, 'id'),
+    ...(server.backup === true ? ['backup'] : []),
     // Before 3.0 a server added at runtime opens a connection per request unless its pool is set. Idle connections of 1 s block a delete for about 4.5 s.
     'pool-purge-delay',
     '1s',

@@ -74,7 +74,8 @@ export function isConfig(value: unknown): boolean {
   const { name, drainTimeout, guard, allow, maxInstances, check } = value;
   const counts =
     isRecord(guard) && [guard['window'], guard['hold'], drainTimeout, maxInstances].every(isCount) && isShare(guard['maxLoss']);
-  const added = isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null) && isWhere(value['where'] ?? {});
+  const added =
+    isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null) && isWhere(value['where']) && isPrefer(value['prefer']);
   const checked = isRecord(check) && isText(check['type']);
   return isText(name) && counts && added && checked && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
 }
@@ -84,11 +85,18 @@ function isFlap(value: unknown): boolean {
   return value === null || (isRecord(value) && [value['transitions'], value['window'], value['quarantine']].every(isCount));
 }
 
+function isPrefer(value: unknown): boolean {
+  return value === undefined || (isRecord(value) && Object.values(value).every(isTexts));
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText);
+}
+
 function isWhere(value: unknown): boolean {
-  const isTexts = (texts: unknown): boolean => Array.isArray(texts) && texts.every(isText);
   const isRule = (rule: unknown): boolean =>
     isRecord(rule) && (isTexts(rule['in']) || isTexts(rule['not']) || typeof rule['exists'] === 'boolean');
-  return isRecord(value) && Object.values(value).every(isRule);
+  return value === undefined || (isRecord(value) && Object.values(value).every(isRule));
 }
 
 function isCountOrNull(value: unknown): boolean {

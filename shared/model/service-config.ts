@@ -1,5 +1,6 @@
 /** PURE. A service's effective config: every default filled in, no secrets. Published as the `configured` event. Times in ms. */
 import type { ServiceName } from './ids.ts';
+import type { Prefer } from './prefer.ts';
 import type { ServerOptions } from './server-options.ts';
 import type { Where } from './where.ts';
 
@@ -65,6 +66,8 @@ export interface ServiceConfig {
   readonly endpoint?: string;
   /** Missing: every instance may be used. */
   readonly where?: Where;
+  /** The others take requests only while none of these is up (HAProxy backup servers); missing: all are alike. */
+  readonly prefer?: Prefer;
   /** `address:port` of the frontend; null: a backend only. */
   readonly listen: string | null;
   /** Requests for this host, and below this path, come to it through the shared HTTP frontend of its proxies (route.ts). */

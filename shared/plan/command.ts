@@ -19,6 +19,7 @@ export type Command =
       readonly address: string;
       readonly port: number;
       readonly weight: number;
+      readonly backup?: boolean;
       readonly config: Pick<ServiceConfig, 'check' | 'server' | 'cookie'>;
     })
   /** A server that is there but in maint, or half made: the same recipe without the add. `checked`: it has a health check; `agent`: and an agent. */

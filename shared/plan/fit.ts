@@ -8,6 +8,8 @@ export interface Forms {
   readonly wanted: string | null;
   /** By server name, where it is other than what the backend was loaded with. */
   readonly made: ReadonlyMap<string, string>;
+  /** By server name, whether it is a backup server; missing: it was not asked. */
+  readonly backups?: ReadonlyMap<string, boolean>;
 }
 
 export const ANY_FORM: Forms = { wanted: null, made: new Map() };
@@ -38,7 +40,13 @@ export function misfit(
   if (seen.id !== wanted.id) return `its id is ${seen.id}, not ${wanted.id}`;
   if (desired.config.check.type !== 'none' && seen.check === 'none') return 'it was made without a check';
   if (desired.config.check.type === 'none' && seen.check !== 'none') return 'it was made with a check';
-  return isOfForm(seen.name, observed, forms) ? null : 'it was made with other options';
+  if (!isOfForm(seen.name, observed, forms)) return 'it was made with other options';
+  return isPlaced(wanted, seen, forms) ? null : wanted.backup === true ? 'it is to stand by' : 'it is to stand by no more';
+}
+
+/** HAProxy cannot make a server a backup server, or one that is none, while it is there. */
+function isPlaced(wanted: DesiredServer, seen: ObservedServer, { backups }: Forms): boolean {
+  return (backups?.get(seen.name) ?? wanted.backup === true) === (wanted.backup === true);
 }
 
 /** Whether a server was made with the options that it should have, or nothing is known of that. */

@@ -48,8 +48,9 @@ export class Replacements {
     // One whose id another one waits for is replaced out of turn: that one's stand-in would hold up the turn for ever.
     const isAwaited = seen.id !== wanted.id && this.#wantedIds.has(seen.id);
     if (this.#standIns >= replacedAtOnce(this.#desired.servers.size) && !isAwaited) return { step: 'wait', until: 'after others' };
-    // One that has another's id is in its way whatever the fleet does.
-    if (this.#hold !== null && seen.id === wanted.id) {
+    // One that has another's id is in its way whatever the fleet does, and where an instance is to be is no option.
+    const isForOptions = seen.id === wanted.id && !isOfForm(seen.name, this.#observed, this.#forms);
+    if (this.#hold !== null && isForOptions) {
       this.isHeld = true;
       return { step: 'wait', until: this.#hold.why };
     }

@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 import type { ProxyPlan } from '../../cli/plan/proxy-plan.ts';
 import type { StatusReport } from '../../cli/status/report.ts';
 import type { WhyReport } from '../../cli/why/report.ts';
-import { observeMaxConns } from '../../shared/haproxy/observe.ts';
+import { observeStatistics } from '../../shared/haproxy/observe.ts';
+import { parseStatisticLimits } from '../../shared/haproxy/parse-sessions.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { readFleet } from '../../workers/dashboard/fleet.ts';
 import { metricsText } from '../../workers/dashboard/metrics.ts';
@@ -42,7 +43,7 @@ it('maint, drain, weight, address and maxconn are left so and shown, and end whe
   ]);
   expect(seen.get(address)?.address).toBe('127.0.0.2');
   const limits = (): Promise<ReadonlyMap<string, number> | null> =>
-    withRuntime(on.proxy.runtime, (connection) => observeMaxConns(connection, 'web'));
+    withRuntime(on.proxy.runtime, (connection) => observeStatistics(connection, 'web', parseStatisticLimits));
   expect((await limits())?.get(limit)).toBe(7);
   expect((await sent(on)).slice(before)).toEqual([]);
 

@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import type { ServiceEvent, Verdict } from '../../shared/model/event.ts';
+import type { Prefer } from '../../shared/model/prefer.ts';
 import type { Znode } from '../../shared/model/registration.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Where } from '../../shared/model/where.ts';
@@ -35,6 +36,7 @@ export const config: fc.Arbitrary<ServiceConfig> = fc
     flap: fc.constantFrom(null, { transitions: 1, window: 60_000, quarantine: 5_000 }),
     warmUp: fc.constantFrom(null, 10_000),
     maxInstances: fc.constantFrom(3, 1_000, 1_000),
+    prefer: fc.constantFrom<Prefer>({}, { region: ['no'] }),
     where: fc.constantFrom<Where>({}, {}, { region: { in: ['no'] } }, { region: { not: ['de'] } }),
     check: fc.constantFrom({ type: 'none' as const }, { type: 'tcp' as const, interval: 2_000, rise: 2, fall: 3 }),
   })

@@ -12,6 +12,7 @@ import { asInstance, asService } from '../../machines/stored-form.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
+import { isFar } from '../../shared/model/prefer.ts';
 import { whyNotWhere } from '../../shared/model/where.ts';
 import { brokenOfGuard, brokenOfGuardStep, brokenOfInstance, brokenOfInstanceStep } from './machine-invariants.ts';
 
@@ -62,12 +63,19 @@ export function brokenOfFold(state: FoldState): readonly string[] {
     ...all
       .filter((one) => desiredServer(one)?.admin === 'ready' && !isPlaced(service, one))
       .map((one) => `F13: ${one.context.id} takes requests, and its labels forbid it`),
+    ...all
+      .filter((one) => isRegistered(one) && service.config !== null && (desiredServer(one)?.backup === true) !== isFarNow(service, one))
+      .map((one) => `F14: ${one.context.id} stands by, or not, against its labels`),
     ...(service.cordoned.length <= CORDONED_MAX &&
     service.quarantined.length <= QUARANTINED_MAX &&
     service.tombstones.length <= TOMBSTONES_MAX
       ? []
       : ['F6: more is kept than is bounded']),
   ];
+}
+
+function isFarNow({ config }: ServiceSnapshot, { context: { registration } }: InstanceSnapshot): boolean {
+  return registration !== null && isFar(config?.prefer, registration.labels);
 }
 
 function isPlaced({ config }: ServiceSnapshot, { context: { registration } }: InstanceSnapshot): boolean {

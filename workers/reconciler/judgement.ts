@@ -13,7 +13,7 @@ import { leavingServers } from '../../shared/plan/fit.ts';
 import { type BackendInput, planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import { limits, recognise, settled } from './recognition.ts';
+import { backups, limits, recognise, settled } from './recognition.ts';
 import { mayMakeAnew, mightMakeAnew } from './rollout.ts';
 
 const NOTHING_MADE: ReadonlyMap<string, string> = new Map();
@@ -57,6 +57,7 @@ export async function judge(
   const running = wanted === null || seen === null ? null : await agent.running(wanted, seen.structure);
   // Until a reload has loaded new options, servers are made with those that their backend runs with.
   const current = wanted === null || running === null ? wanted : { ...wanted, config: running };
+  const placed = current === null || seen === null ? {} : await backups(connection, service, current, seen);
   const hand =
     current === null || seen === null
       ? null
@@ -67,7 +68,7 @@ export async function judge(
           maxConns: await limits(connection, service, current, seen),
         });
   const { desired, observed, maxConns } = hand ?? { desired: current, observed: seen };
-  const forms = { wanted: desired === null ? null : formOf(desired.config), made };
+  const forms = { wanted: desired === null ? null : formOf(desired.config), made, ...placed };
   const leaving = desired === null || observed === null ? [] : leavingServers(desired, observed, forms);
   const sessions = leaving.length > 0 ? await countSessions(agent, connection, service, leaving) : new Map<string, ServerSessions>();
   if (leaving.length === 0) agent.sessions.delete(service);

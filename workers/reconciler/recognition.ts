@@ -1,7 +1,8 @@
 /** What of a backend is as somebody set it by hand, at a look: respected or put back, as the config says. */
 import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { readManagedFile } from '../../shared/haproxy/managed-folder.ts';
-import { observeMaxConns } from '../../shared/haproxy/observe.ts';
+import { observeStatistics } from '../../shared/haproxy/observe.ts';
+import { parseStatisticBackups, parseStatisticLimits } from '../../shared/haproxy/parse-sessions.ts';
 import { type LedgerState, readLedger } from '../../shared/haproxy/render-ledger.ts';
 import { serviceFileName } from '../../shared/haproxy/render-service.ts';
 import { type Looked, OVERRIDES_MAX, type Override, workerWord } from '../../shared/model/by-hand.ts';
@@ -77,7 +78,19 @@ export async function limits(
   observed: ObservedBackend,
 ): Promise<ReadonlyMap<string, number> | undefined> {
   if (desired.config.server.maxConn === null || observed.servers.size === 0) return undefined;
-  return (await observeMaxConns(connection, service)) ?? undefined;
+  return (await observeStatistics(connection, service, parseStatisticLimits)) ?? undefined;
+}
+
+/** Which servers stand by is asked only where some may. */
+export async function backups(
+  connection: RuntimeConnection,
+  service: ServiceName,
+  desired: DesiredBackend,
+  observed: ObservedBackend,
+): Promise<{ readonly backups?: ReadonlyMap<string, boolean> }> {
+  if (desired.config.prefer === undefined || observed.servers.size === 0) return {};
+  const found = await observeStatistics(connection, service, parseStatisticBackups);
+  return found === null ? {} : { backups: found };
 }
 
 const NONE: ReadonlySet<string> = new Set();
