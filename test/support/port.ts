@@ -1,20 +1,35 @@
-/** A free port on the loopback interface. Another process may take it before it is used; that is rare enough for tests. */
+/**
+ * A free port on the loopback interface. It lies below those that the system gives to whoever asks for any (from 32,768 on), because one of these may be
+ * anybody's before it is used here: the end of a connection, or another test's server.
+ */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
+
+const FROM = 10_000;
+const TO = 32_000;
 
 /** Ports handed out by this process, so that two calls never give the same one. */
 const given = new Set<number>();
 
 export async function freePort(): Promise<number> {
   for (;;) {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = randomInt(FROM, TO);
     if (given.has(port)) continue;
     given.add(port);
-    return port;
+    if (await isFree(port)) return port;
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
 }
