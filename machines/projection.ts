@@ -24,7 +24,10 @@ export function visibleSince(snapshot: InstanceSnapshot): number {
   if (state === 'cordoned') return cordon?.at ?? since;
   if (state === 'quarantined') return quarantine?.since ?? since;
   const down = witnesses.filter(({ verdict }) => verdict === 'down').map((witness) => witness.since);
-  return state === 'failing' && down.length > 0 ? Math.min(...down) : since;
+  if (state === 'failing' && down.length > 0) return Math.min(...down);
+  const up = witnesses.filter(({ verdict }) => verdict === 'up').map((witness) => witness.since);
+  // It may have been down everywhere meanwhile.
+  return state === 'serving' && up.length > 0 ? Math.max(since, Math.min(...up)) : since;
 }
 
 export function healthOf(snapshot: InstanceSnapshot): Health {

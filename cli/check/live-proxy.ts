@@ -16,6 +16,8 @@ import { READ, withoutNotices } from '../../shared/haproxy/protocol.ts';
 import { runningOf } from '../../shared/haproxy/reload-command.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { candidateFiles } from './candidate-files.ts';
 import { type Finding, failed, failure, note, ok } from './finding.ts';
 
 const VERSION_LEAST = [2, 6] as const;
@@ -23,10 +25,10 @@ const VERSION_LEAST = [2, 6] as const;
 const PROBE = 'enable health pointsman:check/none';
 const CHECK_DEADLINE_MS = 10_000;
 
-export async function liveProxy(config: ProxyConfig, prefix: string): Promise<Finding[]> {
+export async function liveProxy(config: ProxyConfig, services: readonly ServiceConfig[], prefix: string): Promise<Finding[]> {
   const of = `proxy ${config.id}`;
   const worker = await answering(of, config, prefix);
-  const rest = config.runtimeOnly ? [] : [...(await reloads(of, config, worker.pid)), ...(await files(of, config))];
+  const rest = config.runtimeOnly ? [] : [...(await reloads(of, config, worker.pid)), ...(await files(of, config, services, prefix))];
   return [...worker.findings, ...rest];
 }
 
@@ -75,7 +77,8 @@ async function reloads(of: string, { reload, binary }: ProxyConfig, worker: numb
   }
 }
 
-async function files(of: string, { binary, base, managed }: ProxyConfig): Promise<Finding[]> {
+async function files(of: string, proxy: ProxyConfig, services: readonly ServiceConfig[], prefix: string): Promise<readonly Finding[]> {
+  const { binary, base, managed } = proxy;
   if (managed === null) return [];
   const isThere = await may(managed, constants.F_OK);
   const folder = isThere ? managed : dirname(managed);
@@ -84,7 +87,7 @@ async function files(of: string, { binary, base, managed }: ProxyConfig): Promis
   if (!isThere) return [note(of, `${managed} is not there yet; \`pointsman run\` makes it`)];
   try {
     const fault = await checkConfig(binary, [...(base === null ? [] : [base]), managed], CHECK_DEADLINE_MS);
-    if (fault === null || fault.noListener) return [];
+    if (fault === null || fault.noListener) return await candidateFiles(of, proxy, services, prefix);
     return [failed(of, `HAProxy would not load its files: ${fault.message}`, 'until that is mended there is no reload')];
   } catch (error) {
     return [failure(of, error)];

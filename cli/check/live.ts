@@ -13,10 +13,10 @@ export async function live(config: Config): Promise<Finding[]> {
   return [...zookeeper, ...redis, ...proxies];
 }
 
-async function liveProxies({ proxies, redis }: Config): Promise<Finding[]> {
+async function liveProxies({ proxies, services, redis }: Config): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (let at = 0; at < proxies.length; at += AT_ONCE) {
-    const some = await Promise.all(proxies.slice(at, at + AT_ONCE).map((proxy) => liveProxy(proxy, redis.prefix)));
+    const some = await Promise.all(proxies.slice(at, at + AT_ONCE).map((proxy) => liveProxy(proxy, services, redis.prefix)));
     findings.push(...some.flat());
   }
   return findings;

@@ -10,6 +10,7 @@ import type { EventId, ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { type ResyncAnswer, requestResync } from '../../shared/redis/resync-channel.ts';
 import type { Ports } from '../../workers/app.ts';
+import { dropRejections } from '../../workers/reconciler/reload-request.ts';
 import { goOn } from '../../workers/reconciler/rollout.ts';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
@@ -103,6 +104,8 @@ async function reconcile(
   for (const proxy of await proxies.announced()) {
     const carried = new Map([...revisions].filter(([service]) => matchesAny(proxy.services, service)));
     if (carried.size === 0) continue;
+    // What HAProxy refused may be mended by now: it is tried at once.
+    await dropRejections(proxies, proxy.id, only);
     await proxies.mark([proxy.id], carried);
     if (Date.now() - proxy.at > ANNOUNCE_FRESH_MS) {
       silent.push(proxy.id);

@@ -230,6 +230,7 @@ export function reasonOf(state: VisibleState, { context, state: stored }: Instan
     case 'joining':
       return 'no good check yet';
     case 'serving':
+      return context.far === true ? 'stands by: its labels are not those of prefer' : (context.registration?.out ?? null);
     case 'gone':
       return null;
   }

@@ -21,15 +21,15 @@ export interface RolloutStatus {
   }[];
 }
 
-/** What holds up nobody else is told with its proxy alone. */
+/** What holds up nobody else is told with its proxy alone; but for what took servers down, of which its backends say nothing. */
 export function rolloutStatus(reloading: readonly string[], stops: readonly RolloutStop[], proxies: readonly ProxyStatus[]): RolloutStatus {
-  const stopped = stops.flatMap(({ what, proxy, reason, at }) => {
+  const stopped = stops.flatMap(({ what, proxy, reason, at, up }) => {
     const carriers = proxies
       .map(({ proxy: id, backends }) => ({ id, backends: backends.filter(({ service }) => what === DEFAULTS || service === what) }))
       .filter(({ backends }) => backends.length > 0);
     const failed = new Set(stops.filter((stop) => stop.what === what).map((stop) => stop.proxy));
     const without = carriers.filter(({ id, backends }) => failed.has(id) || backends.some(({ state }) => WITHOUT.has(state)));
-    if (!without.some(({ id }) => id !== proxy)) return [];
+    if (up === undefined && !without.some(({ id }) => id !== proxy)) return [];
     return [{ what: what === DEFAULTS ? null : what, proxy, reason, at, done: carriers.length - without.length, of: carriers.length }];
   });
   return { reloading, stopped };
@@ -39,8 +39,8 @@ export function rolloutStatus(reloading: readonly string[], stops: readonly Roll
 export function rolloutAlarms({ stopped }: RolloutStatus): string[] {
   const [first, ...more] = stopped;
   if (first === undefined) return [];
-  const { what, proxy, done, of } = first;
+  const { what, proxy, done, of, reason } = first;
   return [
-    `rollout of ${what ?? 'the managed defaults'} STOPPED at ${proxy}: ${done} of ${of} done${more.length > 0 ? `, and ${more.length} more` : ''}`,
+    `rollout of ${what ?? 'the managed defaults'} STOPPED at ${proxy}: ${of > 1 ? `${done} of ${of} done` : reason}${more.length > 0 ? `, and ${more.length} more` : ''}`,
   ];
 }

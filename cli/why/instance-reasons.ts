@@ -3,7 +3,7 @@
  * whatever its snapshot says of it.
  */
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { visibleSince, visibleState } from '../../machines/projection.ts';
+import { desiredServer, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import type { Reason } from './report.ts';
 
@@ -16,7 +16,7 @@ export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnap
   const { registration, health } = snapshot.context;
   if (registration?.out !== undefined) reasons.push(reason('weight-0', `its registration asks for no requests: ${registration.out}`));
   else if (registration?.weight === 0) reasons.push(reason('weight-0', 'its registered weight is 0: it gets no new requests'));
-  if (snapshot.context.far === true)
+  if (snapshot.context.far === true && desiredServer(snapshot) !== null)
     reasons.push(reason('stands-by', 'its labels are not those that prefer names: it gets requests while none of the near ones is up'));
   if (health.down > 0 && visibleState(snapshot) !== 'failing')
     reasons.push({ ...reason('down', downText(snapshot)), since: downSince(snapshot) });

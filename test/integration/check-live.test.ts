@@ -79,6 +79,17 @@ describe('beside a pointsman that works', () => {
     ]);
   });
 
+  it('options that HAProxy would refuse, before they are put to work', async () => {
+    const text = system.text('  web: { path: /services/web/instances, check: none, extra: { backend: ["no-such-word at all"] } }');
+    const { code, findings } = await live(text);
+    expect(code).toBe(1);
+    const [refused] = inTheWay(findings, 'proxy edge');
+    expect(refused).toMatch(
+      /^HAProxy would refuse the files of this config: .*service-\w+\.cfg:\d+.*unknown keyword 'no-such-word'[\s\S]*`pointsman render` prints them/,
+    );
+    expect(refused).not.toContain('pointsman-check-');
+  });
+
   it("another HAProxy's master, and files that it would not load", async () => {
     const other = await System.start({ services: '  {}', redisArguments: [] });
     cleanups.push(() => other.stop());

@@ -108,4 +108,11 @@ describe('a rollout that stopped', () => {
     const fleet = Array.from({ length: 9 }, (_, index) => proxy(index, index === 7 ? { backends: waiting('s1') } : {}));
     expect(rolloutStatus([], [stop], fleet).stopped).toEqual([]);
   });
+
+  it('that took servers down is told with its reason, also of the only proxy', () => {
+    const down = { ...stop, proxy: 'edge-0', reason: '3 of 4 servers are down with them', up: { s1: { up: 4, ready: 4 } } };
+    const rollout = rolloutStatus([], [down], [proxy(0)]);
+    expect(rollout.stopped).toMatchObject([{ what: 's1', proxy: 'edge-0', done: 0, of: 1 }]);
+    expect(text([proxy(0)], { rollout }).split('\n')[0]).toContain('rollout of s1 STOPPED at edge-0: 3 of 4 servers are down with them');
+  });
 });
