@@ -29,5 +29,6 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'release', summary: "end a guard's hold now", load: () => import('./commands/release.ts') },
   { name: 'log', summary: 'show, export and import the event logs', load: () => import('./commands/log.ts') },
   { name: 'replay', summary: 'fold an event log again, offline, and compare', load: () => import('./commands/replay.ts') },
+  { name: 'migrate', summary: 'make a pointsman.yaml of the config of Synapse or Nerve', load: () => import('./commands/migrate.ts') },
   { name: 'resync', summary: 'read Zookeeper again and look at every proxy', load: () => import('./commands/resync.ts') },
 ];

@@ -10,14 +10,16 @@ import { own, Refusal, readLabels, readObject, readWeight, WEIGHT_DEFAULT } from
 const MEMBER = /^[0-9a-f]{32}-(?=.)/;
 
 export const plain: Codec = (name, data) => {
-  const parsed = parseAddress(name.replace(MEMBER, ''));
+  const identifier = name.replace(MEMBER, '');
+  const parsed = parseAddress(identifier);
   if (!parsed.ok) throw new Refusal(parsed.rejection.code, parsed.rejection.detail, { isEscaped: true });
   const { host, port } = parsed.address;
   return {
     host,
     port,
     said: () => {
-      const value = readObject(data);
+      // A party writes its identifier as data, too.
+      const value = identifier !== name && Buffer.isBuffer(data) && data.toString() === identifier ? null : readObject(data);
       return value === null
         ? { weight: WEIGHT_DEFAULT, labels: {} }
         : { weight: readWeight(own(value, 'weight')), labels: readLabels(own(value, 'labels')) };

@@ -24,6 +24,13 @@ describe('a plain znode', () => {
     expect(decode('{}')).toEqual(decode(''));
   });
 
+  test('of a kazoo party has its identifier in the name, and as data again', () => {
+    const member = `2021c4d040dd42518ef09bf478687271-${NAME}`;
+    expect(decodePlain(member, Buffer.from(NAME))).toEqual(decode(''));
+    expect(decodePlain(member, Buffer.from('10.0.0.2:80'))).toMatchObject({ ok: false, rejection: { code: 'bad-data' } });
+    expect(decodePlain(NAME, Buffer.from(NAME))).toMatchObject({ ok: false, rejection: { code: 'bad-data' } });
+  });
+
   test('may say weight and labels, sorted, and whatever else is not for us', () => {
     const says = decode(
       '{"labels": {"zone": "b", "arch": "arm", "__proto__": "x", "constructor": "y"}, "weight": 256, "host": "evil", "__proto__": {"weight": 9}}',
