@@ -90,9 +90,9 @@ describe('keys whose function is not there', () => {
     expect(told(service(`${key}: x`))[0]).toMatch(new RegExp(`^6:5 services\\.web\\.${key}: found an unknown key`));
   });
 
-  it.each(['register', 'metrics'])('%s', (key) => {
+  it.each(['metrics'])('%s', (key) => {
     expect(told(`${key}: {}\n`)).toEqual([
-      `3:1 ${key}: found an unknown key, expected one of zookeeper, redis, haproxy, proxies, services, discover, dashboard, log`,
+      `3:1 ${key}: found an unknown key, expected one of zookeeper, redis, haproxy, proxies, services, discover, register, registrar, dashboard, log`,
     ]);
   });
 

@@ -1,0 +1,59 @@
+/** One health check made once: good, or what was wrong, within its timeout. */
+import { errorText } from '../../shared/errors.ts';
+import type { Probe, RegisterCheck } from '../../shared/model/register.ts';
+import { within } from '../../shared/runtime/deadline.ts';
+import { escapeText } from '../../shared/znode/escape.ts';
+import { probeExec } from './exec-probe.ts';
+import { probeGrpc } from './grpc-probe.ts';
+import { probeHttp } from './http-probe.ts';
+import { probeRedis, probeTcp } from './socket-probe.ts';
+
+export type Outcome = { readonly ok: true } | { readonly ok: false; readonly detail: string };
+
+/** It has failed, whatever it throws. `stop` gives it up: what it says then is of no use. */
+export async function outcomeOf({ probe, timeout }: Pick<RegisterCheck, 'probe' | 'timeout'>, stop: AbortSignal): Promise<Outcome> {
+  const late = new Error(`not done within ${timeout} ms`);
+  const ending = new AbortController();
+  const timer = setTimeout(() => ending.abort(late), timeout);
+  const signal = AbortSignal.any([stop, ending.signal]);
+  try {
+    // A program that waits for its turn hears no signal.
+    await within(timeout, made(probe, signal), () => late);
+    return { ok: true };
+  } catch (error) {
+    const why = ending.signal.aborted ? late : error;
+    return { ok: false, detail: escapeText(`${wordOf(probe)}: ${errorText(why)}`) };
+  } finally {
+    clearTimeout(timer);
+    ending.abort(late);
+  }
+}
+
+function made(probe: Probe, signal: AbortSignal): Promise<void> {
+  switch (probe.type) {
+    case 'http':
+      return probeHttp(probe, signal);
+    case 'tcp':
+      return probeTcp(probe, signal);
+    case 'redis':
+      return probeRedis(probe, signal);
+    case 'grpc':
+      return probeGrpc(probe, signal);
+    case 'exec':
+      return probeExec(probe.argv, signal);
+  }
+}
+
+/** Which check it was, for people. */
+function wordOf(probe: Probe): string {
+  switch (probe.type) {
+    case 'http':
+      return `${probe.method} ${probe.tls === null ? 'http' : 'https'}://${probe.host}:${probe.port}${probe.path}`;
+    case 'exec':
+      return `exec ${probe.argv[0] ?? ''}`;
+    case 'tcp':
+    case 'redis':
+    case 'grpc':
+      return `${probe.type} ${probe.host}:${probe.port}`;
+  }
+}
