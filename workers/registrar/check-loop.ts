@@ -36,7 +36,7 @@ export class CheckLoop {
     const { interval } = this.#check;
     let due = performance.now() + Math.random() * Math.min(interval, SPREAD_MAX_MS);
     for (;;) {
-      await pause(due - performance.now(), signal);
+      await pause(Math.max(0, due - performance.now()), signal);
       if (signal.aborted) return;
       const outcome = await outcomeOf(this.#check, signal);
       if (signal.aborted) return;
