@@ -29,7 +29,8 @@ function checkOf(check: RegisterCheckSection, own: { readonly host: string; read
 
 function probeOf(check: RegisterCheckSection, target: { readonly host: string; readonly port: number }): Probe {
   const { http = { method: 'GET', path: '/' }, grpc, exec, auth, expect, host, headers = {} } = check;
-  switch (kindsOf(check)[0]) {
+  const [kind = 'tcp'] = kindsOf(check);
+  switch (kind) {
     case 'http': {
       const all = host === undefined ? headers : { host, ...headers };
       const statuses = expect === undefined ? GOOD : rangesOf(expect.status);
@@ -53,7 +54,7 @@ function probeOf(check: RegisterCheckSection, target: { readonly host: string; r
       return { type: 'grpc', ...target, service: typeof grpc === 'string' ? grpc : '', tls: tlsOf(check) };
     case 'exec':
       return { type: 'exec', argv: exec ?? [] };
-    default:
+    case 'tcp':
       return { type: 'tcp', ...target };
   }
 }

@@ -131,7 +131,9 @@ export class ZookeeperLink extends EventEmitter<LinkEvents> {
     const persistent = options.sequential ? CREATE_MODE.PERSISTENT_SEQUENTIAL : CREATE_MODE.PERSISTENT;
     const ephemeral = options.sequential ? CREATE_MODE.EPHEMERAL_SEQUENTIAL : CREATE_MODE.EPHEMERAL;
     const mode = options.ephemeral ? ephemeral : persistent;
-    const [made] = await this.#call<[string]>(`creating ${path}`, (client, done) => client.create(path, bytes, ACLS[options.acl ?? 'open'], mode, done));
+    const [made] = await this.#call<[string]>(`creating ${path}`, (client, done) =>
+      client.create(path, bytes, ACLS[options.acl ?? 'open'], mode, done),
+    );
     return made;
   }
 

@@ -3,7 +3,7 @@
  * for compression, its length in four bytes, and Protobuf.
  */
 import { once } from 'node:events';
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
 import { isIPv6 } from 'node:net';
 import type { GrpcProbe } from '../../shared/model/register.ts';
 import { tlsOptions } from './http-probe.ts';
@@ -49,7 +49,7 @@ async function answerOf(session: ClientHttp2Session, service: string, signal: Ab
 }
 
 async function read(stream: ClientHttp2Stream): Promise<Buffer> {
-  const said: Record<string, unknown> = {};
+  const said: IncomingHttpHeaders = {};
   stream.on('response', (headers) => Object.assign(said, headers));
   stream.on('trailers', (headers) => Object.assign(said, headers));
   const chunks: Buffer[] = [];
@@ -60,9 +60,10 @@ async function read(stream: ClientHttp2Stream): Promise<Buffer> {
     else stream.destroy(new Error('the answer is longer than one of the health service'));
   });
   await once(stream, 'end');
-  if (said[':status'] !== 200) throw new Error(`HTTP status ${String(said[':status'])}`);
-  const code = String(said['grpc-status'] ?? 'missing');
-  if (code !== '0') throw new Error(`gRPC status ${code} ${String(said['grpc-message'] ?? '')}`.trim());
+  const status = Number(said[':status']);
+  if (status !== 200) throw new Error(`HTTP status ${status}`);
+  const [code = 'missing', message = ''] = [said['grpc-status'], said['grpc-message']].map((one) => one?.toString());
+  if (code !== '0') throw new Error(`gRPC status ${code} ${message}`.trim());
   return Buffer.concat(chunks);
 }
 
