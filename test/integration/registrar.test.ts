@@ -91,6 +91,20 @@ describe('an instance', () => {
     await holding(path, '');
   });
 
+  it('that warms up gets its weight in steps', async () => {
+    const web = await service();
+    await host({ register: entryText('warm', web.port, ', weight: 20, warmUp: 1s') });
+    await registered('warm', [`127.0.0.1:${web.port}`]);
+    const seen: number[] = [];
+    await until('its weight', async () => {
+      const { weight } = JSON.parse(await hand.data(`/services/warm/127.0.0.1:${web.port}`)) as { weight: number };
+      if (seen.at(-1) !== weight) seen.push(weight);
+      return weight === 20;
+    });
+    expect(seen.length).toBeGreaterThan(4);
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+  });
+
   it('may be written by nobody else, where its acl says so', async () => {
     const web = await service();
     await host({ register: entryText('guarded', web.port, ', acl: read'), credentials: 'a:b' });
@@ -160,6 +174,29 @@ describe('two processes that register one instance', () => {
 });
 
 describe('the session', () => {
+  it('outlives a Zookeeper that was away, and nobody was told to go', async () => {
+    const own = await startZookeeper();
+    cleanups.push(() => own.stop());
+    const web = await service();
+    const on = await host({ register: entryText('away', web.port), connect: own.connect });
+    const seen = (): Promise<string[]> =>
+      plainClient(own.connect).then(async (client) => {
+        const names = await client.children('/services/away').catch(() => []);
+        await client.close();
+        return names;
+      });
+    await until('the znode', async () => (await seen()).length === 1);
+    await own.server.kill();
+    const checks = web.healthChecks;
+    await until('checks meanwhile', () => web.healthChecks > checks + 10);
+    await own.server.start();
+    await own.server.ready();
+    const back = performance.now();
+    await until('the znode', async () => (await seen()).length === 1);
+    expect(performance.now() - back).toBeLessThan(2_000);
+    expect((await on.log()).filter(({ msg }) => msg === 'deregistered')).toEqual([]);
+  });
+
   it('ends and a new one registers again, while the checks went on', async () => {
     const web = await service();
     const wire = await FaultProxy.start(zookeeper.server.port);

@@ -14,6 +14,8 @@ import { type FoundZnode, type ZnodeStep, znodeStep } from './znode-step.ts';
 const RETRY_MS = { first: 100, most: 10_000 };
 /** Steps of one look; more means that somebody else works on the znode all the while. */
 const STEPS_MAX = 8;
+/** ms from a watch to the look: who writes it again and again is answered at this pace. */
+const NOTICED_MS = 20;
 
 export interface KeeperOptions {
   readonly link: ZookeeperLink;
@@ -39,6 +41,7 @@ export class ZnodeKeeper {
   #closed = false;
   #told: string | null = null;
   #sleep = new AbortController();
+  #noticeTimer: NodeJS.Timeout | undefined;
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: KeeperOptions, access: Access) {
@@ -70,6 +73,7 @@ export class ZnodeKeeper {
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#noticeTimer);
     this.#sleep.abort();
     this.#options.link.off('up', this.look);
     this.#settle();
@@ -81,6 +85,11 @@ export class ZnodeKeeper {
     if (this.#running || this.#closed) return;
     this.#running = true;
     void this.#run();
+  };
+
+  readonly #noticed = (): void => {
+    clearTimeout(this.#noticeTimer);
+    if (!this.#closed) this.#noticeTimer = setTimeout(this.look, NOTICED_MS);
   };
 
   async #run(): Promise<void> {
@@ -116,7 +125,10 @@ export class ZnodeKeeper {
       if (this.#isDone(step, found)) return;
       await this.#take(step, wanted ?? '', found?.version ?? 0);
     }
-    this.#again = true;
+    throw new PointsmanError('ZOOKEEPER_BAD_VERSION', `${this.path} is written by somebody else all the while`, {
+      hint: 'Find out who else writes it: only pointsman should.',
+      retry: 'transient',
+    });
   }
 
   /** Whether there is nothing to do. */
@@ -161,7 +173,7 @@ export class ZnodeKeeper {
   async #find(): Promise<(FoundZnode & { version: number }) | null> {
     const { link, format, name } = this.#options;
     try {
-      const { data, stat } = await link.data(this.path, this.look);
+      const { data, stat } = await link.data(this.path, this.#noticed);
       const decoded = decode(format, name, data, { endpoint: null });
       return {
         data: data.toString('utf8'),
