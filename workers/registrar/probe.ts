@@ -2,6 +2,7 @@
 import { errorText } from '../../shared/errors.ts';
 import type { Probe, RegisterCheck } from '../../shared/model/register.ts';
 import { within } from '../../shared/runtime/deadline.ts';
+import { ENDED } from '../../shared/runtime/wait.ts';
 import { escapeText } from '../../shared/znode/escape.ts';
 import { probeExec } from './exec-probe.ts';
 import { probeGrpc } from './grpc-probe.ts';
@@ -13,19 +14,26 @@ export type Outcome = { readonly ok: true } | { readonly ok: false; readonly det
 /** It has failed, whatever it throws. `stop` gives it up: what it says then is of no use. */
 export async function outcomeOf({ probe, timeout }: Pick<RegisterCheck, 'probe' | 'timeout'>, stop: AbortSignal): Promise<Outcome> {
   const late = new Error(`not done within ${timeout} ms`);
+  // One of its own: of each that is derived from a signal that lives long something stays with it.
   const ending = new AbortController();
-  const timer = setTimeout(() => ending.abort(late), timeout);
-  const signal = AbortSignal.any([stop, ending.signal]);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    ending.abort(late);
+  }, timeout);
+  const giveUp = (): void => ending.abort(ENDED);
+  stop.addEventListener('abort', giveUp, { once: true });
   try {
     // A program that waits for its turn hears no signal.
-    await within(timeout, made(probe, signal), () => late);
+    await within(timeout, made(probe, ending.signal), () => late);
     return { ok: true };
   } catch (error) {
-    const why = ending.signal.aborted ? late : error;
+    const why = isLate ? late : error;
     return { ok: false, detail: escapeText(`${wordOf(probe)}: ${errorText(why)}`) };
   } finally {
     clearTimeout(timer);
-    ending.abort(late);
+    stop.removeEventListener('abort', giveUp);
+    ending.abort(ENDED);
   }
 }
 
