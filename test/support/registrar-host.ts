@@ -63,6 +63,12 @@ ${register}
     return lines.map((line) => JSON.parse(line) as { msg: string });
   }
 
+  /** To Zookeeper, as its log has it. */
+  async isConnected(): Promise<boolean> {
+    const last = (await this.log()).findLast(({ msg }) => /connected (to|from) zookeeper$/.test(msg));
+    return last?.msg === 'connected to zookeeper';
+  }
+
   async stop(): Promise<void> {
     await this.registrar.stop();
     await this.folder.remove();
