@@ -158,6 +158,24 @@ describe('a left-over znode', () => {
     await hand.remove('/services/theirs/web-1_');
     await holding('/services/theirs/web-1_', `{"host":"127.0.0.1","port":${web.port},"name":"web-1"}`);
   });
+
+  it('of an earlier address under the same name is our own still', async () => {
+    const [before, now] = [await service(), await service()];
+    const entry = (port: number): string => entryText('moves', port, ', format: nerve, id: web-1');
+    const wire = await FaultProxy.start(zookeeper.server.port);
+    cleanups.push(() => wire.close());
+    const on = await host({ register: entry(before.port), connect: wire.connect, sessionTimeout: '4s' });
+    const data = (port: number): string => `{"host":"127.0.0.1","port":${port},"name":"web-1"}`;
+    await holding('/services/moves/web-1_', data(before.port));
+    on.reconfigure(entry(now.port));
+    await holding('/services/moves/web-1_', data(now.port));
+    wire.mode = 'reset';
+    wire.dropAll();
+    await registered('moves', [], 15_000);
+    wire.mode = 'pass';
+    await holding('/services/moves/web-1_', data(now.port));
+    expect((await on.log()).filter(({ code }) => code === 'REGISTRATION_CONFLICT')).toEqual([]);
+  });
 });
 
 describe('two processes that register one instance', () => {
@@ -249,6 +267,40 @@ describe('a changed config', () => {
     expect(told.map(({ msg, znode }) => `${msg} ${String(znode).split(':')[1]}`).sort()).toEqual(
       [`deregistered ${two.port}`, `registered ${three.port}`, `registration changed ${one.port}`].sort(),
     );
+  });
+});
+
+describe('an entry whose checks changed', () => {
+  it('goes on from how it stood, until the new checks say otherwise', async () => {
+    const web = await service();
+    const entry = entryText('anew', web.port);
+    const on = await host({ register: entry });
+    await registered('anew', [`127.0.0.1:${web.port}`]);
+    on.reconfigure(entry.replace('GET /health', 'GET /health?again'));
+    const checks = web.healthChecks;
+    await until('the new checks', () => web.healthChecks > checks + 3);
+    web.behaviour = 'fail';
+    await registered('anew', []);
+    const moves = (await on.log()).filter(({ znode }) => znode !== undefined).map(({ msg }) => msg);
+    expect(moves).toEqual(['registered', 'deregistered']);
+  });
+});
+
+describe('an entry that is taken out of the config and put back', () => {
+  it('is offered again, and its znode was never gone', async () => {
+    const [one, two] = [await service(), await service()];
+    const [first, second] = [entryText('back', one.port).replace('drain: 0ms', 'drain: 30s'), entryText('back', two.port)];
+    const on = await host({ register: `${first}\n${second}` });
+    const path = `/services/back/127.0.0.1:${one.port}`;
+    await registered(
+      'back',
+      [one, two].map(({ port }) => `127.0.0.1:${port}`),
+    );
+    on.reconfigure(second);
+    await holding(path, '{"weight":0}');
+    on.reconfigure(`${second}\n${first.replace('drain: 30s', 'drain: 0ms')}`);
+    await holding(path, '');
+    expect((await on.log()).filter(({ msg }) => msg === 'deregistered')).toEqual([]);
   });
 });
 

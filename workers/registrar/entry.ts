@@ -26,11 +26,8 @@ export class RegisterEntry {
   constructor(config: RegisterConfig, link: ZookeeperLink, logger: Logger) {
     this.#config = config;
     this.#logger = logger.child({ service: config.service, instance: config.instance });
-    const { path: parent, format, instance } = config;
-    this.#keeper = new ZnodeKeeper(
-      { link, parent, name: encodedName(format, config), format, instance, logger: this.#logger },
-      config.access,
-    );
+    const { path: parent, format } = config;
+    this.#keeper = new ZnodeKeeper({ link, parent, name: encodedName(format, config), format, logger: this.#logger }, config);
   }
 
   get config(): RegisterConfig {
@@ -109,7 +106,7 @@ export class RegisterEntry {
     }
     clearTimeout(this.#timer);
     const { wanted, next } = this.#wantedAt(now, state, since);
-    if (wanted !== undefined) this.#keeper.want(wanted, this.#config.access);
+    if (wanted !== undefined) this.#keeper.want(wanted, this.#config);
     if (next !== null) this.#timer = setTimeout(this.#follow, Math.max(1, next - now));
   };
 

@@ -52,11 +52,11 @@ function made(probe: Probe, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Which check it was, for people. */
+/** Which check it was, for people; without the query of a path, where a secret may be. */
 function wordOf(probe: Probe): string {
   switch (probe.type) {
     case 'http':
-      return `${probe.method} ${probe.tls === null ? 'http' : 'https'}://${probe.host}:${probe.port}${probe.path}`;
+      return `${probe.method} ${probe.tls === null ? 'http' : 'https'}://${probe.host}:${probe.port}${probe.path.split('?')[0]}`;
     case 'exec':
       return `exec ${probe.argv[0] ?? ''}`;
     case 'tcp':

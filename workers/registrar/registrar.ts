@@ -69,8 +69,9 @@ export class Registrar implements Role {
       else {
         this.#leaving.delete(znode);
         this.#entries.set(znode, entry);
-        if (JSON.stringify(entry.config) !== JSON.stringify(config)) entry.update(config);
+        // First, so that another drain does not end a withdrawal that is undone.
         this.#judge(entry);
+        if (JSON.stringify(entry.config) !== JSON.stringify(config)) entry.update(config);
       }
     }
   }

@@ -22,14 +22,19 @@ export interface KeeperOptions {
   readonly parent: string;
   readonly name: string;
   readonly format: WrittenFormat;
-  readonly instance: string;
   readonly logger: Logger;
+}
+
+/** What may change of an entry whose znode stays the same. */
+export interface Claim {
+  readonly instance: string;
+  readonly access: Access;
 }
 
 export class ZnodeKeeper {
   readonly path: string;
   readonly #options: KeeperOptions;
-  #access: Access;
+  #claim: Claim;
   /** undefined: nobody has said; then it is left alone. */
   #wanted: string | null | undefined;
   /** The session under which it was there last. */
@@ -44,9 +49,9 @@ export class ZnodeKeeper {
   #noticeTimer: NodeJS.Timeout | undefined;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(options: KeeperOptions, access: Access) {
+  constructor(options: KeeperOptions, claim: Claim) {
     this.#options = options;
-    this.#access = access;
+    this.#claim = { instance: claim.instance, access: claim.access };
     this.path = `${options.parent}/${options.name}`;
     options.link.on('up', this.look);
   }
@@ -57,10 +62,11 @@ export class ZnodeKeeper {
   }
 
   /** null: there shall be none. Nothing is sent when nothing changed. */
-  want(data: string | null, access: Access = this.#access): void {
-    if (data === this.#wanted && access === this.#access) return;
-    this.#anew ||= access !== this.#access;
-    this.#access = access;
+  want(data: string | null, { instance, access }: Claim): void {
+    const before = this.#claim;
+    if (data === this.#wanted && access === before.access && instance === before.instance) return;
+    this.#anew ||= access !== before.access;
+    this.#claim = { instance, access };
     this.#wanted = data;
     this.look();
   }
@@ -113,7 +119,7 @@ export class ZnodeKeeper {
   }
 
   async #bringInLine(): Promise<void> {
-    const { link, instance } = this.#options;
+    const { link } = this.#options;
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       const wanted = this.#wanted;
       if (wanted === undefined || this.#closed) return;
@@ -121,7 +127,7 @@ export class ZnodeKeeper {
       const found = await this.#find();
       if (found !== null && found.owner === session) this.#heldIn = session;
       const held = session !== null && this.#heldIn === session;
-      const step = znodeStep(found, { wanted, instance, session, held, anew: this.#anew });
+      const step = znodeStep(found, { wanted, instance: this.#claim.instance, session, held, anew: this.#anew });
       if (this.#isDone(step, found)) return;
       await this.#take(step, wanted ?? '', found?.version ?? 0);
     }
@@ -142,7 +148,7 @@ export class ZnodeKeeper {
       );
     this.#standing = standing;
     if (step === 'conflict')
-      throw new PointsmanError('REGISTRATION_CONFLICT', `${this.path} says that it is ${found?.says}, not ${this.#options.instance}`, {
+      throw new PointsmanError('REGISTRATION_CONFLICT', `${this.path} says that it is ${found?.says}, not ${this.#claim.instance}`, {
         hint: 'Remove that znode if nothing needs it, or give the entry another `id`. It is looked at again.',
         retry: 'after',
       });
@@ -155,10 +161,10 @@ export class ZnodeKeeper {
       if (step === 'remove') await link.remove(this.path, version);
       else if (step === 'set') await link.set(this.path, data, version);
       else if (step === 'replace') {
-        await link.replace(this.path, data, { acl: this.#access, version });
+        await link.replace(this.path, data, { acl: this.#claim.access, version });
         this.#anew = false;
       } else {
-        await link.create(this.path, data, { ephemeral: true, acl: this.#access });
+        await link.create(this.path, data, { ephemeral: true, acl: this.#claim.access });
         this.#anew = false;
       }
       logger.info({ znode: this.path, data }, step === 'remove' ? 'deregistered' : step === 'set' ? 'registration changed' : 'registered');
