@@ -3,6 +3,7 @@
  * SPEC.md is written from it. Each record is total over the types, so that a new state or event is not left without words.
  */
 import type { BackendEvent, BackendState } from './backend.ts';
+import type { CheckEvent, CheckState } from './check.ts';
 import type { GuardEvent, GuardState } from './guard.ts';
 import type { InstanceState } from './instance.ts';
 import type { InstanceEvent } from './instance-event.ts';
@@ -133,5 +134,22 @@ export const BACKEND: Meaning<BackendState, BackendEvent['type']> = {
       patching: 'what can be done is done, and the block remains: what the look behind it finds decides',
       reloaded: NOT_RELOADING,
     },
+  },
+};
+
+export const CHECK: Meaning<CheckState, CheckEvent['type']> = {
+  states: {
+    unknown: 'too few outcomes to say; nothing is registered for it yet, and nothing taken away',
+    passing: 'good: the last `rise` outcomes of some time were, and no `fall` in a row failed since',
+    failing: 'failed: `detail` says how the last failed outcome went',
+  },
+  events: {
+    pass: 'the check loop, when the check was made and was good',
+    fail: 'the check loop, when it failed, or was not done within its timeout',
+  },
+  ignored: {
+    unknown: {},
+    passing: { pass: 'it passes, and nothing spoke against it' },
+    failing: {},
   },
 };

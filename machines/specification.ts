@@ -5,9 +5,10 @@
 import type { AnyStateMachine } from 'xstate';
 import { assert } from '../shared/errors.ts';
 import { backendMachine } from './backend.ts';
+import { checkMachine } from './check.ts';
 import { guardMachine } from './guard.ts';
 import { instanceMachine } from './instance.ts';
-import { BACKEND, GUARD, INSTANCE, type Meaning } from './meaning.ts';
+import { BACKEND, CHECK, GUARD, INSTANCE, type Meaning } from './meaning.ts';
 import { tableOf, type Way } from './table.ts';
 
 export interface Specified {
@@ -19,6 +20,7 @@ export const SPECIFIED: readonly Specified[] = [
   { machine: instanceMachine, meaning: INSTANCE },
   { machine: guardMachine, meaning: GUARD },
   { machine: backendMachine, meaning: BACKEND },
+  { machine: checkMachine, meaning: CHECK },
 ];
 
 /** The ways that can be taken: behind the first without a guard none is tried, and a way without target and actions is none. */

@@ -5,7 +5,6 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../shared/config/config.ts';
 import { errorFields, PointsmanError } from '../shared/errors.ts';
-import { END_MS } from '../shared/haproxy/process-end.ts';
 import type { Logger } from '../shared/observability/logger.ts';
 import { awaitReady, connectRedis, evictionPolicy } from '../shared/redis/connection.ts';
 import { DesiredStore } from '../shared/redis/desired-store.ts';
@@ -21,26 +20,18 @@ import { within } from '../shared/runtime/deadline.ts';
 import { type Handover, newHandover } from '../shared/runtime/handover.ts';
 import type { Role } from '../shared/runtime/role.ts';
 import { backoff, pause } from '../shared/runtime/wait.ts';
+import type { Registrar } from './registrar/registrar.ts';
+import { abandonRoles, CLOSE_MS, endRoles, stopWithin } from './role-end.ts';
 import type { Transition } from './transition/transition.ts';
 import type { WatcherRole } from './watcher/main.ts';
 import { resyncListener } from './watcher/resync-answer.ts';
 
-export const ROLES = ['watcher', 'transition', 'reconciler', 'observer', 'dashboard'] as const;
+export const ROLES = ['watcher', 'transition', 'reconciler', 'observer', 'registrar', 'dashboard'] as const;
 export type RoleName = (typeof ROLES)[number];
 
 const REDIS_FIRST_MS = 5_000;
 const ROLE_FIRST_MS = 500;
 const ROLE_MOST_MS = 30_000;
-/**
- * ms that roles may take to finish what is in hand; what is left then, another process takes over. First those that bring news, then those that act on
- * them. One that has a HAProxy to end as well has the time for that on top of what its work takes, which then has to be less.
- */
-const STOP_FIRST_MS = 3_000;
-const STOP_MS = 4_000;
-const STOP_SUPERVISING_MS = 2_000 + END_MS;
-const CLOSE_MS = 1_000;
-/** ms that `stop` takes at most. */
-export const STOP_WITHIN_MS = STOP_FIRST_MS + Math.max(STOP_MS, STOP_SUPERVISING_MS) + CLOSE_MS;
 
 /** Everything that the roles and the commands reach through Redis. */
 export interface Ports {
@@ -90,12 +81,10 @@ export function rolesOf(config: Config): RoleName[] {
   const roles: RoleName[] = ['transition'];
   if (config.services.length > 0 || config.discover.length > 0) roles.unshift('watcher');
   if (config.proxies.length > 0) roles.push('reconciler', 'observer');
+  if (config.register.length > 0) roles.push('registrar');
   if (config.dashboard !== null) roles.push('dashboard');
   return roles;
 }
-
-/** The roles that bring news; the others act on it. */
-const BRINGS_NEWS: readonly string[] = ['watcher', 'observer'];
 
 export class App {
   #config: Config;
@@ -105,6 +94,7 @@ export class App {
   readonly #stopping = new AbortController();
   #watcher: WatcherRole | null = null;
   #transition: Transition | null = null;
+  #registrar: Registrar | null = null;
 
   constructor(config: Config, names: readonly RoleName[], logger: Logger) {
     this.#config = config;
@@ -118,10 +108,19 @@ export class App {
 
   /** Resolves when every role is at work (or is tried again), or when it was stopped meanwhile. A role that cannot start holds up no other one. */
   async start(): Promise<void> {
+    // What this host registers needs no Redis, and is not kept waiting for it.
+    if (this.#names.includes('registrar')) await this.#beginOrAgain('registrar');
     await this.#awaitRedis();
-    for (const name of this.#names) {
-      if (!(await this.#begin(name))) void this.#beginAgain(name);
-    }
+    for (const name of this.#names) if (name !== 'registrar') await this.#beginOrAgain(name);
+  }
+
+  async #beginOrAgain(name: RoleName): Promise<void> {
+    if (!(await this.#begin(name))) void this.#beginAgain(name);
+  }
+
+  /** ms that `stop` takes at most. */
+  get stopWithin(): number {
+    return stopWithin(this.#config, this.#names);
   }
 
   /** Whether the role is at work, or is not asked for any more. What had begun of one that failed is stopped. */
@@ -141,7 +140,7 @@ export class App {
       const detail = error instanceof PointsmanError ? errorFields(error) : { err: error };
       this.#ports.logger.error({ role: name, ...detail }, 'a role could not be started, it is tried again');
       this.#roles = this.#roles.filter((role) => !begun.includes(role));
-      await this.#stopRoles(begun, STOP_MS);
+      await abandonRoles(begun, this.#ports.logger);
       return false;
     }
   }
@@ -154,35 +153,19 @@ export class App {
     }
   }
 
-  /** Takes the services of another config and how much it retains; everything else in it counts from the next start. */
+  /** Takes the services of another config, what it registers and how much it retains; everything else in it counts from the next start. */
   async reconfigure(config: Config): Promise<void> {
-    this.#config = { ...this.#config, services: config.services, discover: config.discover, log: config.log };
+    this.#config = { ...this.#config, services: config.services, discover: config.discover, register: config.register, log: config.log };
+    this.#registrar?.reconfigure(config.register);
     if (this.#transition !== null) this.#transition.retain = config.log.retain;
     await this.#watcher?.reconfigure(config);
   }
 
-  /** Those that bring news stop first, then those that act on them. In bounded time. */
+  /** In bounded time: `stopWithin`. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    const roles = this.#roles.splice(0);
-    const first = roles.filter((role) => BRINGS_NEWS.includes(role.name));
-    await this.#stopRoles(first, STOP_FIRST_MS);
-    const supervises = this.#names.includes('reconciler') && this.#config.proxies.some((proxy) => proxy.start);
-    await this.#stopRoles(
-      roles.filter((role) => !first.includes(role)),
-      supervises ? STOP_SUPERVISING_MS : STOP_MS,
-    );
+    await endRoles(this.#roles.splice(0), this.#config, this.#ports.logger);
     await closePorts(this.#ports);
-  }
-
-  async #stopRoles(roles: readonly Role[], ms: number): Promise<void> {
-    const late = (): Error => new Error(`not done within ${ms} ms; what it had in hand is left to others`);
-    const stopped = roles.map((role) =>
-      within(ms, role.stop(), late).catch((error: unknown) => {
-        this.#ports.logger.warn({ role: role.name, ...errorFields(error) }, 'role did not stop cleanly');
-      }),
-    );
-    await Promise.all(stopped);
   }
 
   async #awaitRedis(): Promise<void> {
@@ -235,6 +218,12 @@ export class App {
       case 'observer': {
         const { Observer } = await import('./observer/observer.ts');
         return [...(await this.#breakers()), new Observer(this.#config.proxies, this.#ports)];
+      }
+      case 'registrar': {
+        const { Registrar } = await import('./registrar/registrar.ts');
+        const registrar = new Registrar(this.#config, this.#ports.logger);
+        this.#registrar = registrar;
+        return [registrar];
       }
       case 'dashboard': {
         const { Dashboard } = await import('./dashboard/dashboard.ts');

@@ -6,8 +6,6 @@ import type { Command } from 'commander';
 import { newContext } from '../../machines/instance-context.ts';
 import { readInstances, readService } from '../../machines/migrate.ts';
 import { outageText, type Rotation, rotationOf } from '../../machines/rotation.ts';
-import { parseDuration } from '../../shared/config/duration.ts';
-import { PointsmanError } from '../../shared/errors.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import { type CordonNode, cordonName, cordonsPath, decodeCordon, encodeCordon } from '../../shared/znode/cordon.ts';
 import { hasCode } from '../../shared/zookeeper/errors.ts';
@@ -19,9 +17,8 @@ import { jsonText } from '../json-text.ts';
 import { operator } from '../operator.ts';
 import { printable } from '../printable.ts';
 import { withPorts } from '../redis-ports.ts';
+import { endText, untilOf } from '../time-limit.ts';
 import { withZookeeper } from '../zookeeper-link.ts';
-
-const FOR_MAX_MS = 365 * 86_400_000;
 
 interface Options {
   readonly for?: string;
@@ -75,11 +72,12 @@ async function cordon(context: CliContext, service: string, name: string, option
   if (!done.decided) context.exitCode = 1;
   if (options.json === true) return context.print(jsonText({ service, instance, by, reason, until, replaced, left, ...done }));
   const whose = `${printable(instance)} of ${printable(service)}`;
-  if (done.decided) context.print(`${whose} is cordoned ${endText(until)}: ${confirmationText(done)}; ${left} left in rotation`);
+  if (done.decided)
+    context.print(`${whose} is cordoned ${endText(until, 'pointsman uncordon')}: ${confirmationText(done)}; ${left} left in rotation`);
   else context.print(`the cordon of ${whose} is recorded, NOT LIVE yet: ${confirmationText(done)}`);
   if (replaced !== null)
     context.print(
-      `it replaces the cordon by ${printable(replaced.by)} (${printable(replaced.reason) || 'no reason given'}) ${endText(replaced.until)}`,
+      `it replaces the cordon by ${printable(replaced.by)} (${printable(replaced.reason) || 'no reason given'}) ${endText(replaced.until, 'pointsman uncordon')}`,
     );
   if (!known) context.tell(`${printable(instance)} is not registered; it will be out when it comes`);
 }
@@ -99,27 +97,4 @@ async function rotationWithout(ports: Ports, service: ServiceName, instance: Ins
     one.context.id === instance ? { ...one, context: { ...one.context, cordon } } : one,
   );
   return rotationOf(readService(head.service).service, out);
-}
-
-function endText(until: number | null): string {
-  return until === null ? 'until `pointsman uncordon`' : `until ${new Date(until).toISOString()}`;
-}
-
-function untilOf(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const ms = parseDuration(text);
-  if (ms !== null && ms > 0 && ms <= FOR_MAX_MS) return Date.now() + ms;
-  const why =
-    ms === 0
-      ? 'is no time at all'
-      : ms !== null
-        ? 'is longer than 365 days'
-        : /^\d+[.,]\d+/.test(text)
-          ? 'is no whole number'
-          : 'is no duration';
-  throw new PointsmanError('USAGE', `--for ${printable(text)} ${why}`, {
-    hint:
-      ms !== null && ms > 0 ? 'at most 365d; without --for it lasts until `pointsman uncordon`' : 'a whole number with a unit: 90m, 2h, 1d',
-    retry: 'after',
-  });
 }

@@ -7,7 +7,7 @@ import type { Config } from '../../shared/config/config.ts';
 import { watchConfig } from '../../shared/config/watch-config.ts';
 import { errorFields, must, PointsmanError } from '../../shared/errors.ts';
 import { createLogger, type Logger } from '../../shared/observability/logger.ts';
-import { App, ROLES, type RoleName, rolesOf, STOP_WITHIN_MS } from '../../workers/app.ts';
+import { App, ROLES, type RoleName, rolesOf } from '../../workers/app.ts';
 import { fixedSections } from '../../workers/config-change.ts';
 import type { CliContext } from '../context.ts';
 
@@ -40,7 +40,7 @@ async function run(context: CliContext, roles: string | null): Promise<void> {
   // What it waits for, it waits for by itself; what it throws is a bug, and is not caught.
   void app.start();
   await stopped;
-  leaveAfter(STOP_WITHIN_MS + LEAVE_MS, context, logger);
+  leaveAfter(app.stopWithin + LEAVE_MS, context, logger);
   watch.close();
   await app.stop();
   logger.info('pointsman has stopped');
@@ -60,6 +60,8 @@ function parseRoles(text: string, config: Config): RoleName[] {
   if (names.includes('dashboard') && config.dashboard === null)
     throw usage('the role dashboard has no address', 'set dashboard.listen in the config');
   const forProxies = names.find((name) => name === 'reconciler' || name === 'observer');
+  if (names.includes('registrar') && config.register.length === 0)
+    throw usage('the role registrar has nothing to register', 'add an entry under `register` in the config');
   if (forProxies !== undefined && config.proxies.length === 0)
     throw usage(`the role ${forProxies} has no proxy`, 'add one under `proxies` in the config');
   return names;

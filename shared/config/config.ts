@@ -2,12 +2,15 @@
 
 import type { DiscoverConfig } from '../model/discover.ts';
 import type { ProxyConfig, ReloadWay, RuntimeAddress, SharedFrontend } from '../model/proxy-config.ts';
+import type { RegisterConfig } from '../model/register.ts';
 import type { Retain } from '../model/retain.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { LogLevel } from '../observability/logger.ts';
 import type { ListenAddress } from './address.ts';
 import type { DiscoverSection } from './discover-schema.ts';
+import { registerConfig } from './effective-register.ts';
 import { discoverConfig, serviceConfig } from './effective-service.ts';
+import type { RegisterSection, RegistrarSection } from './register-schema.ts';
 import type { DashboardSection, HaproxySection, LogSection, ProxySection, RedisSection, ZookeeperSection } from './schema.ts';
 import type { ServiceSection } from './service-schema.ts';
 
@@ -25,6 +28,10 @@ export interface Config {
   readonly services: readonly ServiceConfig[];
   /** Where services are found by themselves. */
   readonly discover: readonly DiscoverConfig[];
+  /** What this host registers. */
+  readonly register: readonly RegisterConfig[];
+  /** `state`: a folder. */
+  readonly registrar: { readonly state: string };
   readonly dashboard: { readonly listen: ListenAddress } | null;
   readonly log: { readonly level: LogLevel; readonly retain: Retain };
 }
@@ -37,6 +44,8 @@ export interface Sections {
   readonly proxies: ReadonlyMap<string, ProxySection>;
   readonly services: ReadonlyMap<string, ServiceSection>;
   readonly discover: readonly DiscoverSection[];
+  readonly register: readonly RegisterSection[];
+  readonly registrar: RegistrarSection;
   readonly dashboard: DashboardSection | null;
   readonly log: LogSection;
 }
@@ -51,6 +60,8 @@ export function effectiveConfig(file: string | null, sections: Sections): Config
     proxies: byName(sections.proxies).map(([id, proxy]) => proxyConfig(id, proxy, haproxy, discover)),
     services: byName(sections.services).map(([name, service]) => serviceConfig(name, service, haproxy)),
     discover,
+    register: sections.register.map(registerConfig),
+    registrar: sections.registrar,
     dashboard: sections.dashboard === null ? null : { listen: sections.dashboard.listen },
     log: { level: sections.log.level, retain: sections.log.retain },
   };

@@ -49,9 +49,12 @@ export function keysTable(): string {
 }
 
 function rowsOf(node: Node, path: readonly string[]): string[] {
-  if (node.items?.properties !== undefined) return rowsOf(node.items, [...path.slice(0, -1), `${path.at(-1)}[]`]);
-  const map = [node, ...(node.anyOf ?? [])].find((one) => one.properties !== undefined || typeof one.additionalProperties === 'object');
-  if (map === undefined) return [];
+  const forms = [node, ...(node.anyOf ?? [])];
+  const map = forms.find((one) => one.properties !== undefined || typeof one.additionalProperties === 'object');
+  const list = forms.find((one) => one.items?.properties !== undefined);
+  // The keys of a service are listed where services are.
+  if (path[0] === 'discover[]' && path.at(-1) === 'like') return [];
+  if (map === undefined) return list?.items === undefined ? [] : rowsOf(list.items, [...path.slice(0, -1), `${path.at(-1)}[]`]);
   if (typeof map.additionalProperties === 'object')
     return rowsOf(map.additionalProperties, [...path, path[0] === 'proxies' ? '<id>' : '<name>']);
   return Object.entries(map.properties ?? {}).flatMap(([key, child]) => {

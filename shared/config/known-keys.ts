@@ -5,7 +5,7 @@ import type { KeyPath } from './yaml-source.ts';
 
 export function knownKeys(path: KeyPath): readonly string[] {
   let schema: z.core.$ZodType | undefined = configSchema;
-  for (const part of path) schema = schema && below(unwrapped(schema), part);
+  for (const part of path) schema = schema && below(unwrapped(schema, part), part);
   const inner = schema && unwrapped(schema);
   return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
 }
@@ -16,10 +16,11 @@ function below(schema: z.core.$ZodType, part: PropertyKey): z.core.$ZodType | un
   return schema instanceof z.ZodRecord ? schema.valueType : undefined;
 }
 
-/** Past optional, nullable and defaults, and into the map of a union. */
-function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+/** Past optional, nullable and defaults, and into the map of a union, or into its list when `part` is a place in one. */
+function unwrapped(schema: z.core.$ZodType, part?: PropertyKey): z.core.$ZodType {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodPrefault)
-    return unwrapped(schema.unwrap());
-  if (schema instanceof z.ZodUnion) return schema.options.find((option) => option instanceof z.ZodObject) ?? schema;
+    return unwrapped(schema.unwrap(), part);
+  const kind = typeof part === 'number' ? z.ZodArray : z.ZodObject;
+  if (schema instanceof z.ZodUnion) return schema.options.find((option) => option instanceof kind) ?? schema;
   return schema;
 }

@@ -7,6 +7,7 @@ import { posix } from 'node:path';
 import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, parseListen } from './address.ts';
 import { needsHttp } from './balance.ts';
 import { ListenClaims } from './listen-claims.ts';
+import { registrations } from './register-rules.ts';
 import { discovery, routes, sharedFrontend } from './route-rules.ts';
 import { type DashboardSection, type ProxySection, proxySchema } from './schema.ts';
 import { child, type PartialSections, validKeys } from './sections.ts';
@@ -39,6 +40,7 @@ export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
       ...tlsKeys(id, proxy),
       ...sharedFrontend(id, proxy),
     ]),
+    ...registrations(valid.register ?? [], valid.zookeeper === null ? null : valid.zookeeper.auth !== undefined),
     ...sharedSockets(proxies),
     ...sharedFolders(proxies),
   ];

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { discoverSchema } from './discover-schema.ts';
 import * as haproxyValue from './haproxy-values.ts';
+import { registerSchema, registrarSchema } from './register-schema.ts';
 import { serviceSchema } from './service-schema.ts';
 import * as value from './values.ts';
 
@@ -166,12 +167,23 @@ export const configSchema = value.map({
   proxies: value.named(proxySchema, 'proxies').nullish().describe('The HAProxies that this host reaches.'),
   services: value.named(serviceSchema, 'services').nullish().describe('The services, each a backend (and frontend) of that name.'),
   discover: discoverSchema.nullish().describe('Services that are found by themselves. A configured service of that name or path wins.'),
+  register: registerSchema.nullish().describe('What this host registers (docs/registrar.md).'),
+  registrar: registrarSchema.nullish().describe('How the registrar runs.'),
   dashboard: dashboard.nullish().describe('The dashboard; absent: none.'),
   log: log.nullish().describe('Logging.'),
 });
 
 /** The sections in their own right, so that one bad section does not keep the others from being checked. */
-export const sectionSchemas = { zookeeper, redis, haproxy, discover: discoverSchema, dashboard, log } as const;
+export const sectionSchemas = {
+  zookeeper,
+  redis,
+  haproxy,
+  discover: discoverSchema,
+  register: registerSchema,
+  registrar: registrarSchema,
+  dashboard,
+  log,
+} as const;
 
 export type ZookeeperSection = z.output<typeof zookeeper>;
 export type RedisSection = z.output<typeof redis>;

@@ -15,6 +15,8 @@ export function validSections(raw: unknown): PartialSections {
     proxies: validEntries(proxySchema, child(raw, 'proxies')),
     services: validEntries(serviceSchema, child(raw, 'services')),
     discover: validated(sectionSchemas.discover, child(raw, 'discover') ?? []),
+    register: validated(sectionSchemas.register, child(raw, 'register') ?? []),
+    registrar: validated(sectionSchemas.registrar, child(raw, 'registrar') ?? {}),
     dashboard: validated(sectionSchemas.dashboard, child(raw, 'dashboard')),
     log: validated(sectionSchemas.log, child(raw, 'log') ?? {}),
   };
@@ -26,6 +28,8 @@ export function isComplete(sections: PartialSections): sections is Sections {
     sections.redis !== null &&
     sections.haproxy !== null &&
     sections.discover !== null &&
+    sections.register !== null &&
+    sections.registrar !== null &&
     sections.log !== null
   );
 }

@@ -62,6 +62,20 @@ export interface RawEvent {
 }
 export const CREATE_MODE = zookeeper.CreateMode;
 
+/** Who may do what with a znode: everybody all · everybody read, and all with the session's credentials · only with those. */
+export type Acl = 'open' | 'read' | 'private';
+
+const EVERYBODY = new zookeeper.Id('world', 'anyone');
+/** Stands for the credentials that the session has shown. */
+const OURSELVES = new zookeeper.Id('auth', '');
+const MINE = new zookeeper.ACL(zookeeper.Permission.ALL, OURSELVES);
+
+export const ACLS: Readonly<Record<Acl, InstanceType<typeof zookeeper.ACL>[]>> = {
+  open: [new zookeeper.ACL(zookeeper.Permission.ALL, EVERYBODY)],
+  read: [MINE, new zookeeper.ACL(zookeeper.Permission.READ, EVERYBODY)],
+  private: [MINE],
+};
+
 /** A client that has not connected, and its private parts. Throws when the package is not the one that this was written for. */
 export function openClient(connect: string, sessionTimeout: number): { client: RawClient; manager: ConnectionManager } {
   const client = zookeeper.createClient(connect, { sessionTimeout, retries: 0 });

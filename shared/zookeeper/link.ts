@@ -8,7 +8,7 @@ import type { PointsmanError } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { Gate } from '../runtime/gate.ts';
 import { Calls, payload } from './calls.ts';
-import { CREATE_MODE, type RawClient, type RawEvent } from './client-internals.ts';
+import { ACLS, type Acl, CREATE_MODE, type RawClient, type RawEvent } from './client-internals.ts';
 import { hasCode } from './errors.ts';
 import { type KeeperOptions, SessionKeeper } from './session-keeper.ts';
 import { type Stat, type StatRecord, statOf } from './stat.ts';
@@ -20,6 +20,13 @@ export interface WatchEvent {
   readonly path: string;
   readonly kind: 'created' | 'deleted' | 'changed' | 'children';
 }
+export interface CreateOptions {
+  readonly ephemeral?: boolean;
+  readonly sequential?: boolean;
+  /** Default: open. */
+  readonly acl?: Acl;
+}
+
 /** Told once, about one change; the next needs a new read. */
 export type OnChange = (event: WatchEvent) => void;
 
@@ -119,13 +126,30 @@ export class ZookeeperLink extends EventEmitter<LinkEvents> {
   }
 
   /** The path that was made (a sequential one ends with its number). After ZOOKEEPER_CONNECTION_LOSS it may be there all the same. */
-  async create(path: string, data: Buffer | string, options: { ephemeral?: boolean; sequential?: boolean } = {}): Promise<string> {
+  async create(path: string, data: Buffer | string, options: CreateOptions = {}): Promise<string> {
     const bytes = payload(data, path, `creating ${path}`);
     const persistent = options.sequential ? CREATE_MODE.PERSISTENT_SEQUENTIAL : CREATE_MODE.PERSISTENT;
     const ephemeral = options.sequential ? CREATE_MODE.EPHEMERAL_SEQUENTIAL : CREATE_MODE.EPHEMERAL;
     const mode = options.ephemeral ? ephemeral : persistent;
-    const [made] = await this.#call<[string]>(`creating ${path}`, (client, done) => client.create(path, bytes, mode, done));
+    const [made] = await this.#call<[string]>(`creating ${path}`, (client, done) =>
+      client.create(path, bytes, ACLS[options.acl ?? 'open'], mode, done),
+    );
     return made;
+  }
+
+  /**
+   * The znode gives way to an ephemeral one of this session, in one step: nobody sees the path without either. Throws ZOOKEEPER_BAD_VERSION when it has
+   * changed since it was read with `version` (0 is not compared: the library sends any for it), ZOOKEEPER_NO_NODE when it is gone.
+   */
+  async replace(path: string, data: Buffer | string, options: { acl?: Acl; version: number }): Promise<void> {
+    const bytes = payload(data, path, `replacing ${path}`);
+    await this.#call<[]>(`replacing ${path}`, (client, done) =>
+      client
+        .transaction()
+        .remove(path, options.version)
+        .create(path, bytes, ACLS[options.acl ?? 'open'], CREATE_MODE.EPHEMERAL)
+        .commit(done),
+    );
   }
 
   /** Without a version any is replaced; else throws ZOOKEEPER_BAD_VERSION when it is another. */

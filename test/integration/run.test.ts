@@ -136,10 +136,11 @@ describe('run', () => {
   });
 
   it.each([
-    ['foo', 'there is no role "foo"', 'the roles are: watcher, transition, reconciler, observer, dashboard'],
+    ['foo', 'there is no role "foo"', 'the roles are: watcher, transition, reconciler, observer, registrar, dashboard'],
     ['watcher,,Observer', 'there is no role "Observer"', 'the roles are: '],
     [',', '--roles names none', 'the roles are: '],
     ['dashboard', 'the role dashboard has no address', 'dashboard.listen'],
+    ['registrar', 'the role registrar has nothing to register', '`register`'],
   ])('refuses --roles %s', async (roles, what, hint) => {
     const { code, out, err } = await pointsman('run', '--roles', roles, '--config', await configFile(folder, text()));
     expect({ code, out }).toEqual({ code: 2, out: '' });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AnyStateMachine, assign, setup, transition } from 'xstate';
 import { type BackendEvent, backendMachine, newBackend } from '../../machines/backend.ts';
+import { type CheckEvent, checkMachine, newCheck } from '../../machines/check.ts';
 import { guardMachine, newGuard } from '../../machines/guard.ts';
 import { instanceMachine, newInstance } from '../../machines/instance.ts';
 import type { InstanceEvent } from '../../machines/instance-event.ts';
@@ -88,10 +89,16 @@ const backendEvents: Record<BackendEvent['type'], fc.Arbitrary<BackendEvent>> = 
   unreachable: fc.record({ type: fc.constant('unreachable' as const), at, detail, nextTry }),
 };
 
+const checkEvents: Record<CheckEvent['type'], fc.Arbitrary<CheckEvent>> = {
+  pass: fc.record({ type: fc.constant('pass' as const), at }),
+  fail: fc.record({ type: fc.constant('fail' as const), at, detail }),
+};
+
 const MACHINES: ReadonlyArray<{ machine: AnyStateMachine; start: Snapshot; events: Readonly<Record<string, fc.Arbitrary<Event>>> }> = [
   { machine: instanceMachine, start: newInstance('10.0.0.1:80'), events: instanceEvents },
   { machine: guardMachine, start: newGuard(), events: guardEvents },
   { machine: backendMachine, start: newBackend(), events: backendEvents },
+  { machine: checkMachine, start: newCheck({ rise: 2, fall: 3 }), events: checkEvents },
 ];
 
 describe.each(MACHINES)('the table of $machine.id', ({ machine, start, events }) => {

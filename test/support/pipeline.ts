@@ -117,6 +117,8 @@ proxies:
       proxies: [this.proxy],
       services: [],
       discover: [],
+      register: [],
+      registrar: { state: '/var/lib/pointsman' },
       dashboard: null,
       log: { level: 'info', retain: { age: 3_600_000, events: 100_000, bytes: 256 * 1024 ** 2 } },
     };

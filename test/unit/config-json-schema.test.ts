@@ -14,10 +14,9 @@ function examples(): [name: string, text: string][] {
   const written = files
     .filter((path) => /^(examples|deploy)\/.*pointsman[^/]*\.ya?ml$/.test(path))
     .map((path): [string, string] => [path, read(path)]);
-  const quoted = [...read('docs/configuration.md').matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text], index): [string, string] => [
-    `docs/configuration.md ${index + 1}`,
-    text ?? '',
-  ]);
+  const quoted = ['docs/configuration.md', 'docs/registrar.md'].flatMap((path) =>
+    [...read(path).matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text], index): [string, string] => [`${path} ${index + 1}`, text ?? '']),
+  );
   return [...written, ...quoted];
 }
 
@@ -65,6 +64,6 @@ describe('docs/configuration.md', () => {
   it('says of every key what it means', () => {
     const rows = keysTable().split('\n').slice(2);
     expect(rows.length).toBeGreaterThan(60);
-    for (const row of rows) expect(row).toMatch(/^\| `[\w.<>]+` \| (required|`[^|]+`)? ?\| [A-Z`\d][^|]+\. \|$/);
+    for (const row of rows) expect(row).toMatch(/^\| `[\w.<>[\]]+` \| (required|`[^|]+`)? ?\| [A-Z`\d][^|]+\. \|$/);
   });
 });

@@ -1,0 +1,76 @@
+/** PURE. The rules of `register`: what a format cannot say, what a kind of check does not have, and that no two entries write one znode. */
+import { CURATOR_WORDS, encodedName } from '../znode/encode.ts';
+import { CHECK_KINDS, checksOf, kindsOf, type RegisterCheckSection, type RegisterSection } from './register-schema.ts';
+import type { RuleBreach } from './rules.ts';
+
+type At = RuleBreach['path'];
+
+/** `withAuth`: whether `zookeeper.auth` is there; null: that section is not valid, and says so itself. */
+export function registrations(entries: readonly RegisterSection[], withAuth: boolean | null): RuleBreach[] {
+  const owners = new Map<string, number>();
+  return entries.flatMap((entry, index) => {
+    const at: At = ['register', index];
+    return [...formatKeys(at, entry), ...credentials(at, entry, withAuth), ...sharedZnode(at, entry, index, owners), ...checks(at, entry)];
+  });
+}
+
+function formatKeys(at: At, { format, id, weight, warmUp, labels = {} }: RegisterSection): RuleBreach[] {
+  const found: RuleBreach[] = [];
+  const refuse = (key: string, what: string, expected: string): void => {
+    found.push({ path: [...at, key], found: `${what} with format: ${format}`, expected });
+  };
+  if (id !== undefined && format !== 'nerve' && format !== 'curator') refuse('id', 'id', 'none: only nerve and curator have one');
+  if (format === 'serverset' && weight !== 1) refuse('weight', 'weight', 'none: a serverset has no weights of its members');
+  if (format === 'serverset' && warmUp !== undefined) refuse('warmUp', 'warmUp', 'none: a serverset has no weights of its members');
+  const taken = format === 'curator' ? CURATOR_WORDS.find((word) => Object.hasOwn(labels, word)) : undefined;
+  if (taken !== undefined) refuse('labels', `a label ${taken}`, 'another name: in Curator its metadata this one says something else');
+  return found;
+}
+
+function credentials(at: At, { acl }: RegisterSection, withAuth: boolean | null): RuleBreach[] {
+  if (acl === 'open' || withAuth !== false) return [];
+  return [
+    { path: [...at, 'acl'], found: `acl: ${acl} without zookeeper.auth`, expected: 'zookeeper.auth, whose credentials the znode is for' },
+  ];
+}
+
+function sharedZnode(
+  at: At,
+  { service, path, address, format, id }: RegisterSection,
+  index: number,
+  owners: Map<string, number>,
+): RuleBreach[] {
+  const znode = `${path}/${encodedName(format, { service, host: address.host, port: address.port, id: id ?? null })}`;
+  const owner = owners.get(znode);
+  if (owner === undefined) owners.set(znode, index);
+  return owner === undefined
+    ? []
+    : [{ path: [...at, 'address'], found: `${znode}, which entry ${owner + 1} writes`, expected: 'a znode of its own' }];
+}
+
+function checks(at: At, entry: RegisterSection): RuleBreach[] {
+  const all = checksOf(entry);
+  return all.flatMap((check, index) => ofCheck(Array.isArray(entry.check) ? [...at, 'check', index] : [...at, 'check'], check));
+}
+
+/** Which kinds a key belongs to. */
+const OF_KINDS: Readonly<Partial<Record<keyof RegisterCheckSection, readonly (typeof CHECK_KINDS)[number][]>>> = {
+  tls: ['http', 'grpc'],
+  host: ['http'],
+  headers: ['http'],
+  expect: ['http'],
+  auth: ['redis'],
+  address: ['http', 'tcp', 'redis', 'grpc'],
+  port: ['http', 'tcp', 'redis', 'grpc'],
+};
+
+function ofCheck(at: At, check: RegisterCheckSection): RuleBreach[] {
+  const kinds = kindsOf(check);
+  if (kinds.length > 1) return [{ path: at, found: kinds.join(' and '), expected: `one of ${CHECK_KINDS.join(', ')}` }];
+  const kind = kinds[0] ?? 'tcp';
+  return Object.entries(OF_KINDS).flatMap(([key, owners]) =>
+    check[key as keyof RegisterCheckSection] === undefined || owners.includes(kind)
+      ? []
+      : [{ path: [...at, key], found: `${key} with ${kind}`, expected: `${key} only with ${owners.join(', ')}` }],
+  );
+}

@@ -1,0 +1,155 @@
+/** PURE. The keys of one entry of `register`: what this host registers, and the checks that must pass for it. */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { classify, parseAddress } from '../znode/address.ts';
+import * as haproxyValue from './haproxy-values.ts';
+import * as value from './values.ts';
+
+const ENTRIES_MAX = 2_000;
+const CHECKS_MAX = 8;
+const HEADERS_MAX = 16;
+const WORDS_MAX = 64;
+const WORD_LENGTH_MAX = 4_096;
+/** As much as our own readers take. */
+const LABELS_MAX = { count: 64, characters: 4_096 };
+const WEIGHT_MAX = 256;
+
+const TLS = value.map({
+  verify: value.word(['required', 'none']).prefault('required').describe('Whether the certificate must be one that is trusted.'),
+  ca: value.filePath().optional().describe('Who must have signed it (PEM). Default: the authorities that Node knows.'),
+  serverName: haproxyValue
+    .hostName()
+    .optional()
+    .describe("The name that is asked for, and in the certificate. Default: the check's address."),
+});
+
+const check = value.map({
+  http: haproxyValue.httpRequest().optional().describe('An HTTP request: method and path; with `tls` by HTTPS.'),
+  tcp: z.literal(true, { error: 'true' }).optional().describe('A connection is enough. So it is when no kind is said.'),
+  redis: z.literal(true, { error: 'true' }).optional().describe('Redis answers PING.'),
+  grpc: z
+    .union([z.literal(true), z.string().regex(/^[\x21-\x7e]{1,200}$/)], { error: 'true, or the name of a gRPC service' })
+    .optional()
+    .describe('The standard health service (grpc.health.v1) says SERVING: of the server (`true`), or of the service that is named.'),
+  exec: value
+    .list(
+      z
+        .string({ error: 'a text' })
+        .regex(/^[^\0]+$/, { error: 'a text' })
+        .max(WORD_LENGTH_MAX, { error: 'a shorter text' }),
+      1,
+      WORDS_MAX,
+    )
+    .optional()
+    .describe('A program and its arguments, run without a shell: exit code 0 is good. It sees PATH, HOME, LANG and TZ of our environment.'),
+  tls: TLS.optional().describe('For `http` and `grpc`.'),
+  host: haproxyValue.hostName().optional().describe('The Host header of `http`. Default: where the check goes.'),
+  headers: z
+    .record(haproxyValue.token('a header name'), haproxyValue.headerValue(), { error: 'a map of header values by name' })
+    .refine((headers) => Object.keys(headers).length <= HEADERS_MAX, { error: `at most ${HEADERS_MAX} headers` })
+    .optional()
+    .describe('More headers of `http`.'),
+  expect: value
+    .map({
+      status: haproxyValue.statusCodes().prefault('200-399').describe('Codes and ranges, such as 200 or "200-299,401".'),
+      body: haproxyValue.plainText().optional().describe('A text that must be within the first 64 kB of the body.'),
+    })
+    .optional()
+    .describe('What `http` takes for a good answer; all that is said must hold.'),
+  auth: value
+    .map({
+      user: haproxyValue.token('a user name').optional().describe('The user.'),
+      password: z
+        .string({ error: 'a password' })
+        .min(1, { error: 'a password' })
+        .describe('Best taken from the environment. Never printed.'),
+    })
+    .optional()
+    .describe('The login of `redis`.'),
+  address: haproxyValue
+    .hostName()
+    .or(haproxyValue.ipAddress())
+    .optional()
+    .describe("Where the check goes. Default: the instance's own address."),
+  port: value.count(1, 65_535).optional().describe("The port that it goes to. Default: the instance's own."),
+  interval: value.duration('100ms', '1h').prefault('2s').describe('From the start of one check to that of the next; never two at once.'),
+  timeout: value.duration('10ms', '5m').prefault('1s').describe('A check that is not done by then has failed.'),
+  rise: value.count(1, 100).prefault(2).describe('Good checks in a row that make it pass.'),
+  fall: value.count(1, 100).prefault(3).describe('Failed checks in a row that make it fail.'),
+});
+
+const labels = z
+  .record(z.string().regex(/^\S{1,128}$/, { error: 'the name of a label' }), z.string({ error: 'text' }), { error: 'a map of labels' })
+  .refine((map) => Object.keys(map).length <= LABELS_MAX.count, { error: `at most ${LABELS_MAX.count} labels` })
+  .refine((map) => Object.entries(map).flat().join('').length <= LABELS_MAX.characters, {
+    error: `labels of at most ${LABELS_MAX.characters} characters`,
+  });
+
+const entry = value.map({
+  service: value.nameText().describe('The service that it is an instance of; what `pointsman down` names.'),
+  path: value.znodePath().describe("The parent of the instances' znodes, under the chroot if there is one. What is missing of it is made."),
+  address: value
+    .parsed('host:port, such as 10.0.0.5:8080 or "[2001:db8::5]:8080", that others can connect to', /^\S+:\d{1,5}$/, (text) => {
+      const parsed = parseAddress(text);
+      if (!parsed.ok) return null;
+      const { host } = parsed.address;
+      return isIP(host) === 0 || ['public', 'loopback'].includes(classify(host)) ? parsed.address : null;
+    })
+    .describe('Where the instance is reached: an IP address or a host name, and a port.'),
+  format: value
+    .word(['address', 'nerve', 'serverset', 'curator'])
+    .prefault('address')
+    .describe('How the znode is written (docs/registration.md).'),
+  id: z
+    .string({ error: 'a name' })
+    .regex(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/, { error: 'a name of at most 64 letters, digits, `_`, `.`, `-`' })
+    .optional()
+    .describe("The instance's own name in the formats `nerve` and `curator`. Default: made of its address."),
+  weight: value.count(0, WEIGHT_MAX).prefault(1).describe('Its weight. A serverset has none.'),
+  labels: labels.optional().describe('Its labels: metadata of a serverset and of Curator.'),
+  acl: value
+    .word(['open', 'read', 'private'])
+    .prefault('open')
+    .describe(
+      'Who may do what with the znode: everybody; everybody may read and only `zookeeper.auth` change it; only `zookeeper.auth` do either.',
+    ),
+  drain: value
+    .duration('0ms', '5m')
+    .prefault('2s')
+    .describe('When pointsman stops or `pointsman down` says so, how long it is offered without new requests before its znode goes.'),
+  warmUp: value.duration('1s', '1h').optional().describe('Its weight rises to its own in ten steps over this time.'),
+  check: z
+    .union([z.literal('none', { error: 'none' }), check, value.list(check, 1, CHECKS_MAX)], {
+      error: 'none, a map with http, tcp, redis, grpc or exec, or a list of such maps',
+    })
+    .prefault({})
+    .describe('The check that must pass, or several of them, all of which must. `none`: it is registered while pointsman runs.'),
+});
+
+/** All of `register`. */
+export const registerSchema = value.list(entry, 0, ENTRIES_MAX);
+
+/** All of `registrar`. */
+export const registrarSchema = value.map({
+  state: value
+    .filePath()
+    .prefault('/var/lib/pointsman')
+    .describe('A folder for what this host keeps: which services `pointsman down` took out.'),
+});
+
+export type RegisterSection = z.output<typeof entry>;
+export type RegisterCheckSection = z.output<typeof check>;
+export type RegistrarSection = z.output<typeof registrarSchema>;
+
+/** The kinds of check that one says; none: it is tcp. */
+export const CHECK_KINDS = ['http', 'tcp', 'redis', 'grpc', 'exec'] as const;
+
+export function kindsOf(section: RegisterCheckSection): (typeof CHECK_KINDS)[number][] {
+  return CHECK_KINDS.filter((kind) => section[kind] !== undefined);
+}
+
+/** By number; none for `none`. */
+export function checksOf({ check }: Pick<RegisterSection, 'check'>): readonly RegisterCheckSection[] {
+  if (check === 'none') return [];
+  return Array.isArray(check) ? check : [check];
+}

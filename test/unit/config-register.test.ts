@@ -1,0 +1,112 @@
+/** `register`: what an entry becomes, and what is refused of it, where. */
+import { describe, expect, it } from 'vitest';
+import { configOf, LEAST, problemsOf } from '../support/config-text.ts';
+
+const ENTRY = 'service: web, path: /services/web, address: "10.0.0.5:8080"';
+
+function parsed(rest: string, above = '') {
+  const env = { SECRET: 'a:hidden', PASSWORD: 'hidden' };
+  const text = above === '' ? LEAST : LEAST.replace('2181" }', `2181", ${above} }`);
+  return configOf(`${text}register:\n  - { ${ENTRY}${rest} }\n`, { env, readFile: () => '' });
+}
+
+/** `key: found` */
+function broken(entries: string): string[] {
+  return problemsOf(`${LEAST}register:\n${entries}`).map(({ key, found }) => `${key}: ${found}`);
+}
+
+describe('an entry of register', () => {
+  it('has a TCP check of its own address when it says nothing', () => {
+    expect(parsed('').register).toEqual([
+      {
+        service: 'web',
+        path: '/services/web',
+        host: '10.0.0.5',
+        port: 8080,
+        instance: '10.0.0.5:8080',
+        format: 'address',
+        id: null,
+        weight: 1,
+        labels: {},
+        access: 'open',
+        drain: 2_000,
+        warmUp: null,
+        checks: [{ interval: 2_000, timeout: 1_000, rise: 2, fall: 3, probe: { type: 'tcp', host: '10.0.0.5', port: 8080 } }],
+      },
+    ]);
+    expect(parsed('').registrar).toEqual({ state: '/var/lib/pointsman' });
+  });
+
+  it.each([
+    [', check: none', []],
+    [
+      ', check: { http: GET /health, port: 81, host: a.local, expect: { status: "200,300-302", body: ok } }',
+      [
+        {
+          type: 'http',
+          host: '10.0.0.5',
+          port: 81,
+          method: 'GET',
+          path: '/health',
+          headers: { host: 'a.local' },
+          tls: null,
+          statuses: [
+            [200, 200],
+            [300, 302],
+          ],
+          body: 'ok',
+        },
+      ],
+    ],
+    [
+      `, check: [{ redis: true, auth: { password: "\${PASSWORD}" } }, { exec: [/bin/true, a b] }]`,
+      [
+        { type: 'redis', host: '10.0.0.5', port: 8080, credentials: ['hidden'] },
+        { type: 'exec', argv: ['/bin/true', 'a b'] },
+      ],
+    ],
+    [
+      ', check: { grpc: a.B, tls: { verify: none } }',
+      [{ type: 'grpc', host: '10.0.0.5', port: 8080, service: 'a.B', tls: { verify: false, ca: null, serverName: null } }],
+    ],
+  ])('%s', (rest, probes) => {
+    expect(parsed(rest).register[0]?.checks.map(({ probe }) => probe)).toEqual(probes);
+  });
+
+  it('may keep others from its znode with credentials of zookeeper', () => {
+    expect(parsed(', acl: private', `auth: { scheme: digest, credentials: "\${SECRET}" }`).register[0]?.access).toBe('private');
+    expect(broken(`  - { ${ENTRY}, acl: private }\n`)).toEqual(['register.0.acl: acl: private without zookeeper.auth']);
+  });
+
+  it.each([
+    [', format: auto', 'register.0.format: "auto"'],
+    [', format: serverset, weight: 3', 'register.0.weight: weight with format: serverset'],
+    [', format: serverset, warmUp: 30s', 'register.0.warmUp: warmUp with format: serverset'],
+    [', id: web-1', 'register.0.id: id with format: address'],
+    [', format: curator, labels: { weight: "3" }', 'register.0.labels: a label weight with format: curator'],
+    [', weight: 257', 'register.0.weight: 257'],
+    [', check: { http: GET /, tcp: true }', 'register.0.check: http and tcp'],
+    [', check: { tcp: true, expect: { body: ok } }', 'register.0.check.expect: expect with tcp'],
+    [', check: [{ tcp: true }, { exec: [a], port: 3 }]', 'register.0.check.1.port: port with exec'],
+    [', check: [{ tcp: true, intervall: 3s }]', 'register.0.check.0.intervall: an unknown key'],
+    [', check: { redis: true, auth: { password: 7 } }', 'register.0.check.auth.password: a value (masked)'],
+  ])('%s is refused', (rest, problem) => {
+    expect(broken(`  - { ${ENTRY}${rest} }\n`)).toEqual([problem]);
+  });
+
+  it.each(['0.0.0.0:80', '224.0.0.1:80', '10.0.0.5', '10.0.0.5:0', 'a b:80'])('at %s is refused', (address) => {
+    expect(broken(`  - { service: web, path: /services/web, address: "${address}" }\n`)).toEqual([`register.0.address: "${address}"`]);
+  });
+
+  it('names the key that was meant', () => {
+    const [problem] = problemsOf(`${LEAST}register:\n  - { ${ENTRY}, check: [{ intervall: 3s }] }\n`);
+    expect(problem?.suggestion).toBe('interval');
+  });
+});
+
+describe('two entries', () => {
+  it('do not write one znode', () => {
+    const entries = `  - { ${ENTRY} }\n  - { ${ENTRY.replace('service: web', 'service: other')} }\n  - { ${ENTRY}, format: nerve }\n`;
+    expect(broken(entries)).toEqual(['register.1.address: /services/web/10.0.0.5:8080, which entry 1 writes']);
+  });
+});

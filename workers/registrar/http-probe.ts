@@ -1,0 +1,46 @@
+/** One HTTP request as a health check, on a connection of its own. Redirects are not followed; no more than 64 kB of the body is read. */
+import { readFile } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
+import { request as requestTls } from 'node:https';
+import type { CheckTls, HttpProbe } from '../../shared/model/register.ts';
+
+const BODY_BYTES_MAX = 64 * 1024;
+
+/** Throws what was wrong with the answer, or with the way to it. */
+export async function probeHttp(probe: HttpProbe, signal: AbortSignal): Promise<void> {
+  const { host, port, method, path, headers, tls } = probe;
+  const options = { host, port, method, path, headers: { 'user-agent': 'pointsman', ...headers }, agent: false, signal };
+  const secure = tls === null ? null : await tlsOptions(tls);
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const sent = secure === null ? request(options, resolve) : requestTls({ ...options, ...secure }, resolve);
+    sent.on('error', reject);
+    sent.end();
+  });
+  try {
+    const status = answer.statusCode ?? 0;
+    if (!probe.statuses.some(([from, to]) => status >= from && status <= to)) throw new Error(`status ${status}`);
+    if (probe.body !== null && !(await bodyOf(answer)).includes(probe.body)) throw new Error('the body has not the text that is expected');
+  } finally {
+    answer.destroy();
+  }
+}
+
+/** @throws when the file of authorities cannot be read */
+export async function tlsOptions({ verify, ca, serverName }: NonNullable<CheckTls>) {
+  return {
+    rejectUnauthorized: verify,
+    ...(ca === null ? {} : { ca: await readFile(ca) }),
+    ...(serverName === null ? {} : { servername: serverName }),
+  };
+}
+
+async function bodyOf(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= BODY_BYTES_MAX) break;
+  }
+  return Buffer.concat(chunks).subarray(0, BODY_BYTES_MAX).toString('utf8');
+}
