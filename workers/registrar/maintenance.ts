@@ -17,10 +17,10 @@ export class Maintenance {
     this.#folder = join(stateFolder, 'down');
   }
 
-  /** All that are down, also those whose time is over. @throws when the folder is there and cannot be read */
-  async read(): Promise<ReadonlyMap<ServiceName, CordonNode>> {
+  /** Those of `services` that are down, also where their time is over. @throws when the folder is there and cannot be read */
+  async read(services: ReadonlySet<ServiceName>): Promise<ReadonlyMap<ServiceName, CordonNode>> {
     const names = await readdir(this.#folder).catch(orNothing([] as string[]));
-    const files = names.filter((name) => name.endsWith(SUFFIX));
+    const files = names.filter((name) => name.endsWith(SUFFIX) && services.has(name.slice(0, -SUFFIX.length)));
     const read = files.map(async (name): Promise<readonly [ServiceName, CordonNode | null]> => {
       const text = await readFile(join(this.#folder, name)).catch((error: NodeJS.ErrnoException) =>
         error.code === 'ENOENT' ? null : Buffer.alloc(0),

@@ -52,7 +52,10 @@ export class Registrar implements Role {
   /** Entries that are as they were go on as they are. */
   reconfigure(register: readonly RegisterConfig[]): void {
     this.#config = register;
-    if (!this.#stopping.signal.aborted) this.#apply();
+    // A service that is new here may be down already.
+    void this.#look().then(() => {
+      if (!this.#stopping.signal.aborted) this.#apply();
+    });
   }
 
   stop(): Promise<void> {
@@ -119,7 +122,7 @@ export class Registrar implements Role {
   /** What was known stays when the folder cannot be read. */
   async #look(): Promise<void> {
     try {
-      this.#down = await this.#maintenance.read();
+      this.#down = await this.#maintenance.read(new Set(this.#config.map(({ service }) => service)));
       this.#lookFailed = null;
     } catch (error) {
       if (errorText(error) === this.#lookFailed) return;
