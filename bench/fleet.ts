@@ -83,6 +83,7 @@ export async function measureFleet(
     redis: { url: redis.url, prefix: 'bench' },
     proxies,
     services: [],
+    register: [],
     log: { level: 'warn', retain: { age: 3_600_000, events: 100_000, bytes: 256 * 1024 ** 2 } },
   } as unknown as Config;
   const app = endings.add(new App(config, ['transition', 'reconciler'], createLogger({ level: 'warn', file: join(folder, 'log') })));

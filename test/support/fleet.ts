@@ -76,6 +76,7 @@ export class Fleet {
       redis: { url: this.redis.url, prefix: 'test' },
       proxies: members.map((member) => member.config),
       services: [],
+      register: [],
       log: { level: 'info', retain: { age: 3_600_000, events: 100_000, bytes: 256 * 1024 ** 2 } },
     } as unknown as Config;
     const app = new App(config, roles, createLogger({ level: 'info', file: join(this.#folder.path, 'pointsman.log') }));
