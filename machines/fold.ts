@@ -90,7 +90,10 @@ function configure(state: FoldState, config: ServiceConfig, at: number): void {
   retime(state, at);
   const scale = scaleOf(config);
   // Who may not be used goes before others come: the guard must not count both.
-  const ids = [...state.instances.keys()].sort().sort((a, b) => Number(mayBe(state, config, a)) - Number(mayBe(state, config, b)));
+  const { out = [], others = [] } = Object.groupBy([...state.instances.keys()].sort(), (id) =>
+    mayBe(state, config, id) ? 'others' : 'out',
+  );
+  const ids = [...out, ...others];
   for (const id of ids) {
     const snapshot = state.instances.get(id);
     if (!snapshot) continue;

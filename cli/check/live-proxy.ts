@@ -19,6 +19,7 @@ import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { candidateFiles } from './candidate-files.ts';
 import { type Finding, failed, failure, note, ok } from './finding.ts';
+import { isOlder } from './version.ts';
 
 const VERSION_LEAST = [2, 6] as const;
 /** No service's name has a colon. */
@@ -47,7 +48,8 @@ async function lookedAt(of: string, { runtime, runtimeOnly, managed }: ProxyConf
   const [info = '', probe = '', stamp = ''] = replies;
   const { version, pid, stopping } = parseInfo(info);
   const findings: Finding[] = [];
-  if (isOlder(version)) findings.push(failed(of, `HAProxy ${version} is too old`, `it must be ${VERSION_LEAST.join('.')} or later`));
+  if (isOlder(version, VERSION_LEAST))
+    findings.push(failed(of, `HAProxy ${version} is too old`, `it must be ${VERSION_LEAST.join('.')} or later`));
   if (stopping) findings.push(failed(of, `the worker that answers (pid ${pid}) is stopping`, 'HAProxy is being reloaded; try again'));
   if (/^Permission denied/.test(errorReply(probe) ?? '')) {
     findings.push(failed(of, `${addressText(runtime)} may only read`, 'say `level admin` on its `stats socket` line, and reload HAProxy'));
@@ -99,10 +101,4 @@ function may(path: string, mode: number): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function isOlder(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [least, minorLeast] = VERSION_LEAST;
-  return major < least || (major === least && minor < minorLeast);
 }

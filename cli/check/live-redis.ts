@@ -3,6 +3,7 @@ import { PointsmanError } from '../../shared/errors.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { awaitReady, connectRedis, evictionPolicy, type RedisSettings } from '../../shared/redis/connection.ts';
 import { type Finding, failed, failure, ok } from './finding.ts';
+import { isOlder } from './version.ts';
 
 const OF = 'redis';
 /** What BullMQ asks for. */
@@ -19,7 +20,8 @@ export async function liveRedis(settings: RedisSettings): Promise<Finding[]> {
     await awaitReady(redis, READY_MS);
     const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? 'unknown';
     const findings: Finding[] = [];
-    if (isOlder(version)) findings.push(failed(OF, `Redis ${version} is too old`, `it must be ${VERSION_LEAST.join('.')} or later`));
+    if (isOlder(version, VERSION_LEAST))
+      findings.push(failed(OF, `Redis ${version} is too old`, `it must be ${VERSION_LEAST.join('.')} or later`));
     const policy = await evictionPolicy(redis);
     if (policy !== null && policy !== 'noeviction')
       findings.push(
@@ -35,12 +37,6 @@ export async function liveRedis(settings: RedisSettings): Promise<Finding[]> {
   } finally {
     redis.disconnect();
   }
-}
-
-function isOlder(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [least, minorLeast] = VERSION_LEAST;
-  return major < least || (major === least && minor < minorLeast);
 }
 
 function hintFor(message: string): string {

@@ -30,7 +30,8 @@ export class Ports {
   }
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Whether nobody listens there now. */
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');

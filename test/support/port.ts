@@ -3,8 +3,7 @@
  * anybody's before it is used here: the end of a connection, or another test's server.
  */
 import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { isFree } from '../../cli/demo/ports.ts';
 
 const FROM = 10_000;
 const TO = 32_000;
@@ -19,17 +18,4 @@ export async function freePort(): Promise<number> {
     given.add(port);
     if (await isFree(port)) return port;
   }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
 }
