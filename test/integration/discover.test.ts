@@ -6,7 +6,7 @@ import { HttpService } from '../support/http-service.ts';
 import { type PlainClient, plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
-import { System } from '../support/system.ts';
+import { edgeProxy, System } from '../support/system.ts';
 
 const cleanups = cleanupsAfterEach();
 const LIKE = `check: { http: GET /health, interval: 300ms, rise: 1, fall: 2 }, guard: { maxLoss: 1 }, allow: { loopback: true }`;
@@ -40,8 +40,7 @@ beforeEach(async () => {
   port = await freePort();
   system = await System.start({
     services: text(),
-    proxies: ({ runtime, master, base, managed }) =>
-      `  edge: { runtime: "unix:${runtime}", master: "unix:${master}", base: ${base}, managed: ${managed}, http: { listen: "127.0.0.1:${port}" } }`,
+    proxies: (places) => edgeProxy(places, `, http: { listen: "127.0.0.1:${port}" }`),
   });
   cleanups.push(() => system.stop());
   plain = await plainClient(system.zookeeper.connect);

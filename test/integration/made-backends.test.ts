@@ -17,7 +17,7 @@ import { HttpService } from '../support/http-service.ts';
 import { type PlainClient, plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
-import { pathOf, System } from '../support/system.ts';
+import { edgeProxy, pathOf, System } from '../support/system.ts';
 
 const cleanups = cleanupsAfterEach();
 const [major = 0, minor = 0] = (versionOf('haproxy') ?? '0.0').split('.').map(Number);
@@ -63,8 +63,7 @@ async function start(like = ''): Promise<void> {
   port = await freePort();
   system = await System.start({
     services: config(like),
-    proxies: ({ runtime, master, base, managed }) =>
-      `  edge: { runtime: "unix:${runtime}", master: "unix:${master}", base: ${base}, managed: ${managed}, http: { listen: "127.0.0.1:${port}" } }`,
+    proxies: (places) => edgeProxy(places, `, http: { listen: "127.0.0.1:${port}" }`),
   });
   cleanups.push(() => system.stop());
   plain = await plainClient(system.zookeeper.connect);

@@ -12,7 +12,7 @@ import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { serviceConfig } from '../support/service-events.ts';
-import { pathOf, System } from '../support/system.ts';
+import { edgeProxy, pathOf, System } from '../support/system.ts';
 
 const cleanups = cleanupsAfterEach();
 
@@ -38,8 +38,7 @@ async function start(services: string): Promise<World> {
   const port = await freePort();
   const system = await System.start({
     services,
-    proxies: ({ runtime, master, base, managed }) =>
-      `  edge: { runtime: "unix:${runtime}", master: "unix:${master}", base: ${base}, managed: ${managed}, http: { listen: "127.0.0.1:${port}" } }`,
+    proxies: (places) => edgeProxy(places, `, http: { listen: "127.0.0.1:${port}" }`),
   });
   cleanups.push(() => system.stop());
   const [one, two] = (await startHttpServices(2)) as [HttpService, HttpService];
@@ -129,8 +128,7 @@ describe('the shared frontend', () => {
     const services = service('web', `listen: "127.0.0.1:${listen}"\n    host: shop.local`);
     const system = await System.start({
       services,
-      proxies: ({ runtime, master, base, managed }) =>
-        `  edge: { runtime: "unix:${runtime}", master: "unix:${master}", base: ${base}, managed: ${managed}${http} }`,
+      proxies: (places) => edgeProxy(places, http),
     });
     cleanups.push(() => system.stop());
     await system.inSync('web');

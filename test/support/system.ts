@@ -123,14 +123,12 @@ export class System {
 
   /** A pointsman.yaml with these services. */
   text(services: string): string {
-    const { runtime, master, base, managed } = this.places;
-    const edge = `  edge: { runtime: "unix:${runtime}", master: "unix:${master}", base: ${base}, managed: ${managed} }`;
     return `zookeeper: { connect: "${this.zookeeper.connect}", sessionTimeout: 2s }
 redis: { url: "redis://127.0.0.1:${this.redisPort}/0", prefix: test }
 haproxy:
 ${this.options.haproxy ?? HAPROXY_SECTION}
 proxies:
-${this.options.proxies?.(this.places) ?? edge}
+${this.options.proxies?.(this.places) ?? edgeProxy(this.places)}
 services:
 ${services}
 `;
@@ -262,6 +260,11 @@ ${services}
       await this.folder.remove();
     }
   }
+}
+
+/** The text of the proxy `edge`, reloaded through its master; `more`: further keys, each with a comma before it. */
+export function edgeProxy({ runtime, master, base, managed }: Places, more = ''): string {
+  return `  edge: { runtime: "unix:${runtime}", master: "unix:${master}", base: ${base}, managed: ${managed}${more} }`;
 }
 
 export function pathOf(service: string): string {
