@@ -14,7 +14,7 @@ import type { Logged, ServiceEvent } from '../shared/model/event.ts';
 import type { LogItem } from '../shared/model/log-item.ts';
 import { serviceConfig } from '../test/support/render-input.ts';
 import { type Part, stagesOfFold, stagesOfReplay } from './event-log-stages.ts';
-import { round } from './results.ts';
+import { round, rounded } from './results.ts';
 import { type Summary, summary } from './statistics.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
@@ -78,8 +78,7 @@ function measureSteps(): Summary {
     replay.step(event);
     if (index >= INSTANCES * 3) took.push((performance.now() - began) * 1000);
   }
-  const { n, p50, p90, p99, max } = summary(took);
-  return { n, p50: round(p50), p90: round(p90), p99: round(p99), max: round(max) };
+  return rounded(summary(took));
 }
 
 /** By the command itself, in a process of its own. */

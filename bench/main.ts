@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { namedPath } from '../test/support/haproxy-versions.ts';
 import { measureApply } from './apply.ts';
+import { measureCodecs } from './codecs.ts';
 import { Endings } from './endings.ts';
 import { type EventLogFound, measureEventLog } from './event-log.ts';
 import { measureFleet } from './fleet.ts';
@@ -17,8 +18,10 @@ import { applyTable, fleetTable, newServiceTable } from './fleet-report.ts';
 import { measureLatency } from './latency.ts';
 import { measureLoss } from './loss.ts';
 import { measureNewService, type NewServiceFound, newServiceNeeds } from './new-service.ts';
-import { type Options, parseOptions, USAGE } from './options.ts';
+import { type Options, type Part, parseOptions, USAGE } from './options.ts';
 import { plot } from './plot.ts';
+import { measureRegistrar } from './registrar.ts';
+import { codecsTable, registrarTable } from './registration-report.ts';
 import { eventLogTable, latencyTable, lossTable, perRoundLine, stagesTable, targetsTable } from './report.ts';
 import { type Results, round, targetsOf, variantResult } from './results.ts';
 import { type Stages, traceStages } from './stages.ts';
@@ -28,8 +31,46 @@ import { World } from './world.ts';
 
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 
-/** Parts that need nothing of the world of the others. */
-const ALONE: ReadonlySet<string> = new Set(['log', 'apply', 'fleet', 'new-service']);
+/** Parts that need nothing of the world of the others, in their order. */
+const ALONE: readonly Alone[] = [
+  alone('log', 'event-log', measureLog, eventLogTable),
+  alone('codecs', 'codecs', async () => measureCodecs(progress), codecsTable),
+  alone('apply', 'apply', (given) => measureApply(endings, given, progress), applyTable),
+  alone('fleet', 'fleet', (given) => measureFleet(endings, given, progress), fleetTable),
+  alone('registrar', 'registrar', (given) => measureRegistrar(endings, given, progress), registrarTable),
+  alone('new-service', 'new-service', measureNew, newServiceTable),
+];
+
+interface Alone {
+  readonly part: Part;
+  /** null: it cannot be measured here. */
+  readonly measure: (
+    options: Options,
+  ) => Promise<{ readonly file: string; readonly found: object; readonly targets: readonly Met[] } | null>;
+}
+
+interface Met {
+  readonly met: boolean;
+}
+
+/** `table` is printed when it is done. */
+function alone<Found extends object>(
+  part: Part,
+  file: string,
+  measure: (options: Options) => Promise<Found | null>,
+  table: (found: Found) => string,
+): Alone {
+  return {
+    part,
+    measure: async (options) => {
+      const found = await measure(options);
+      if (found === null) return null;
+      told(table(found));
+      const { targets = [], target } = found as { targets?: readonly Met[]; target?: Met };
+      return { file, found, targets: target === undefined ? targets : [...targets, target] };
+    },
+  };
+}
 
 const options = readOptions();
 process.env['PATH'] = namedPath() ?? process.env['PATH'];
@@ -37,13 +78,14 @@ const endings = new Endings();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void endings.run().finally(() => process.exit(130)));
 const before = round(loadavg()[0] ?? 0);
 try {
-  const log = options.parts.includes('log') ? await measureLog(options) : null;
-  const apply = options.parts.includes('apply') ? await measureApply(endings, options, progress) : null;
-  const fleet = options.parts.includes('fleet') ? await measureFleet(endings, options, progress) : null;
-  const newService = options.parts.includes('new-service') ? await measureNew(options) : null;
-  if (apply !== null) told(applyTable(apply));
-  if (fleet !== null) told(fleetTable(fleet));
-  const found = options.parts.every((part) => ALONE.has(part)) ? {} : await measure(endings.add(await World.start()), options);
+  const apart: NonNullable<Awaited<ReturnType<Alone['measure']>>>[] = [];
+  for (const { part, measure: measured } of ALONE) {
+    const found = options.parts.includes(part) ? await measured(options) : null;
+    if (found !== null) apart.push(found);
+  }
+  const found = options.parts.every((part) => ALONE.some((one) => one.part === part))
+    ? {}
+    : await measure(endings.add(await World.start()), options);
   const machine = {
     cores: availableParallelism(),
     node: process.version,
@@ -55,12 +97,9 @@ try {
   if (results.targets.length > 0) console.log(targetsTable(results));
   console.log(`${machine.cores} cores, load ${machine.load.join(' before and ')} after; HAProxy ${machine.haproxy}, Node ${machine.node}`);
   if (options.out !== null && Object.keys(found).length > 0) write(options.out, results);
-  if (options.out !== null && log !== null) writePart(options.out, 'event-log', { format: 1, date, machine, ...log });
-  if (options.out !== null && apply !== null) writePart(options.out, 'apply', { format: 1, date, machine, ...apply });
-  if (options.out !== null && fleet !== null) writePart(options.out, 'fleet', { format: 1, date, machine, ...fleet });
-  if (options.out !== null && newService !== null) writePart(options.out, 'new-service', { format: 1, date, machine, ...newService });
-  const targets = [results, apply, fleet, newService].flatMap((part) => part?.targets ?? []);
-  process.exitCode = targets.every(({ met }) => met) && log?.target.met !== false ? 0 : 1;
+  for (const { file, found: part } of apart) if (options.out !== null) writePart(options.out, file, { format: 1, date, machine, ...part });
+  const targets = [results, ...apart].flatMap((part): readonly Met[] => part.targets);
+  process.exitCode = targets.every(({ met }) => met) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
@@ -105,11 +144,9 @@ async function measure(world: World, { parts, ...amounts }: Options): Promise<Pi
   return found;
 }
 
-async function measureLog(amounts: Options): Promise<EventLogFound> {
+function measureLog(amounts: Options): Promise<EventLogFound> {
   progress(`the event log: folds, and a replay of ${amounts.logEvents} events`);
-  const log = await measureEventLog(amounts);
-  told(eventLogTable(log));
-  return log;
+  return measureEventLog(amounts);
 }
 
 /** null: this HAProxy cannot, and it was not asked for alone. */
@@ -120,9 +157,7 @@ async function measureNew(amounts: Options): Promise<NewServiceFound | null> {
     console.log(`left out: ${needs}\n`);
     return null;
   }
-  const found = await measureNewService(endings, amounts, progress);
-  told(newServiceTable(found));
-  return found;
+  return measureNewService(endings, amounts, progress);
 }
 
 function roundedPerRound({ cpu, redisCommands, serviceJobs, proxyJobs }: Stages['perRound']): Stages['perRound'] {

@@ -24,7 +24,7 @@ export interface Measured {
 
 /** What a change is made and looked at with. */
 export interface Hand {
-  readonly tree: PlainClient;
+  readonly tree: Pick<PlainClient, 'create' | 'remove'>;
   /** ms between two requests. */
   readonly everyMs: number;
 }

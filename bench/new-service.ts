@@ -14,7 +14,7 @@ import { freePort } from '../test/support/port.ts';
 import { clock } from './clock.ts';
 import type { Endings } from './endings.ts';
 import { Program } from './program.ts';
-import { round, type Target, target } from './results.ts';
+import { rounded, type Target, target } from './results.ts';
 import { type Summary, summary } from './statistics.ts';
 import { World } from './world.ts';
 
@@ -94,8 +94,7 @@ log: { level: warn }
     await pause(GAP_MS * (0.5 + Math.random()));
   }
   const reloads = (await haproxy.reloads()) - before;
-  const { n, p50, p90, p99, max } = summary(took);
-  const ms = { n, p50: round(p50), p90: round(p90), p99: round(p99), max: round(max) };
+  const ms = rounded(summary(took));
   return {
     ms,
     reloads,

@@ -1,7 +1,7 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['latency', 'checked', 'loss', 'stages', 'log', 'apply', 'fleet', 'new-service'] as const;
+export const PARTS = ['latency', 'checked', 'loss', 'stages', 'log', 'apply', 'fleet', 'new-service', 'codecs', 'registrar'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {

@@ -106,7 +106,7 @@ export function target(what: string, found: number, most: number): Target {
   return { what, found, most, met: found <= most };
 }
 
-function rounded(of: Summary): Summary {
+export function rounded(of: Summary): Summary {
   return { n: of.n, p50: round(of.p50), p90: round(of.p90), p99: round(of.p99), max: round(of.max) };
 }
 

@@ -99,7 +99,7 @@ test('the command line: a full run is kept, a quick or partial one only where it
   expect(parseOptions(['--quick'], 'results')).toMatchObject({ rounds: 20, out: null });
   expect(parseOptions(['--only', 'loss', '--out', 'there'], 'results')).toMatchObject({ parts: ['loss'], out: 'there' });
   expect(() => parseOptions(['--only', 'speed'], 'results')).toThrow(
-    '--only knows latency, checked, loss, stages, log, apply, fleet, new-service, not speed',
+    '--only knows latency, checked, loss, stages, log, apply, fleet, new-service, codecs, registrar, not speed',
   );
   expect(() => parseOptions(['--rounds', '0'], 'results')).toThrow('--rounds');
   expect(() => parseOptions(['--fast'], 'results')).toThrow();
