@@ -3,13 +3,15 @@
  * while a job runs, so that at most one job per key runs and no wake is lost (docs/adr/0004).
  */
 
-import { type Job, Queue, type QueueOptions, Worker, type WorkerOptions } from 'bullmq';
+import { type Job, Queue, type QueueOptions, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { errorFields, PointsmanError } from '../errors.ts';
 import type { PoolName, ProxyId, ServiceName } from '../model/ids.ts';
 import type { Logger } from '../observability/logger.ts';
 import { queueOptions, type RedisSettings } from './connection.ts';
 import { Keys, proxiesQueue, reloadsQueue, SERVICES_QUEUE } from './keys.ts';
+import { PacedWorker } from './paced-worker.ts';
+import { QueueWorker } from './queue-worker.ts';
 
 /** A crashed worker's job starts elsewhere within lock + 2 x stalled = 9 s, measured 5.4..6.6 s. The same everywhere: the slowest setting rules. */
 const LOCK_MS = 5_000;
@@ -74,7 +76,7 @@ export class Queues {
   }
 
   /** A worker that runs one job per key at a time, and stops a job whose lock could not be renewed. */
-  work(name: string, run: (job: WakeJob, signal: AbortSignal) => Promise<unknown>, options: { concurrency: number }): Worker<JobData> {
+  work(name: string, run: (job: WakeJob, signal: AbortSignal) => Promise<unknown>, options: { concurrency: number }): QueueWorker {
     const workerOptions: WorkerOptions = {
       connection: queueOptions(this.#settings),
       prefix: this.#keys.queue(name),
@@ -84,21 +86,23 @@ export class Queues {
       maxStalledCount: STALLED_COUNT_MAX,
       autorun: true,
     };
-    const worker = new Worker<JobData>(
-      name,
-      (job, _token, signal) => run(job as WakeJob, signal ?? new AbortController().signal),
-      workerOptions,
-    );
-    worker.on('error', (error) => this.#logger.warn({ queue: name, error: error.message }, 'queue worker error'));
-    worker.on('failed', (job, error) => {
-      // What is not one of our coded errors is a bug, or near one: then the stack says where.
-      const detail = error instanceof PointsmanError ? errorFields(error) : { err: error };
-      this.#logger.warn({ queue: name, key: job?.data.key, ...detail }, 'job failed');
-    });
-    worker.on('lockRenewalFailed', (ids: string[]) => {
-      for (const id of ids) worker.cancelJob(id);
-    });
-    return worker;
+    const make = (): PacedWorker<JobData> => {
+      const worker = new PacedWorker<JobData>(
+        name,
+        (job, _token, signal) => run(job as WakeJob, signal ?? new AbortController().signal),
+        workerOptions,
+      );
+      worker.on('failed', (job, error) => {
+        // What is not one of our coded errors is a bug, or near one: then the stack says where.
+        const detail = error instanceof PointsmanError ? errorFields(error) : { err: error };
+        this.#logger.warn({ queue: name, key: keyOf(job?.data), ...detail }, 'job failed');
+      });
+      worker.on('lockRenewalFailed', (ids: string[]) => {
+        for (const id of ids) worker.cancelJob(id);
+      });
+      return worker;
+    };
+    return new QueueWorker(name, make, this.#logger);
   }
 
   /** The queue object itself: for the dashboard and `status`. */
@@ -118,6 +122,11 @@ export class Queues {
     const queue = new Queue<JobData>(name, options);
     queue.on('error', (error) => this.#logger.debug({ queue: name, error: error.message }, 'queue error'));
     this.#queues.set(name, queue);
+    // A first contact that Redis refuses is never tried again by it: another one is.
+    queue.waitUntilReady().catch(() => {
+      if (this.#queues.get(name) === queue) this.#queues.delete(name);
+      queue.close().catch(() => undefined);
+    });
     return queue;
   }
 
@@ -133,4 +142,9 @@ export class Queues {
       { deduplication: { id, keepLastIfActive: true, replace: true }, ...(delay > 0 ? { delay } : {}) },
     );
   }
+}
+
+/** A stranger's job may hold anything. */
+function keyOf(data: JobData | null | undefined): unknown {
+  return data?.key;
 }

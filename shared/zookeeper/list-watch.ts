@@ -3,7 +3,7 @@
  * (which heals a lost watch), a delta when a watch fires. A watch only says where to look; what is handed on was read, with the
  * next watch set by the same call. No error is ever handed on as absence: on trouble the last reading stands, and it tries again.
  */
-import type { PointsmanError } from '../errors.ts';
+import { errorFields, type PointsmanError } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { backoff, ENDED, pause } from '../runtime/wait.ts';
 import { hasCode, zookeeperError } from './errors.ts';
@@ -232,7 +232,7 @@ export class ListWatch {
   #trouble(problem: PointsmanError | null): void {
     if (problem?.message === this.#problem?.message) return;
     this.#problem = problem;
-    if (problem !== null) this.#options.logger.warn({ path: this.#options.path, err: problem }, 'cannot read from zookeeper');
+    if (problem !== null) this.#options.logger.warn({ path: this.#options.path, ...errorFields(problem) }, 'cannot read from zookeeper');
     this.#options.problem?.(problem);
   }
 }

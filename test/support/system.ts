@@ -55,6 +55,12 @@ export interface SystemOptions {
   /** Parts that the test starts itself, later. `haproxy`: it never is, or pointsman does. */
   readonly later?: readonly ('zookeeper' | 'redis' | 'haproxy' | 'app')[];
   readonly redisArguments?: readonly string[];
+  /** `user:password` that pointsman has at Redis. */
+  readonly redisLogin?: string;
+  /** `user:password` that pointsman has at Zookeeper. */
+  readonly zookeeperLogin?: string;
+  /** More of the config's text. */
+  readonly more?: string;
   readonly roles?: readonly RoleName[];
 }
 
@@ -123,9 +129,12 @@ export class System {
 
   /** A pointsman.yaml with these services. */
   text(services: string): string {
-    return `zookeeper: { connect: "${this.zookeeper.connect}", sessionTimeout: 2s }
-redis: { url: "redis://127.0.0.1:${this.redisPort}/0", prefix: test }
-haproxy:
+    const { redisLogin, zookeeperLogin, more = '' } = this.options;
+    const auth = zookeeperLogin === undefined ? '' : `, auth: { scheme: digest, credentials: "${zookeeperLogin}" }`;
+    const login = redisLogin === undefined ? '' : `${redisLogin}@`;
+    return `zookeeper: { connect: "${this.zookeeper.connect}", sessionTimeout: 2s${auth} }
+redis: { url: "redis://${login}127.0.0.1:${this.redisPort}/0", prefix: test }
+${more}haproxy:
 ${this.options.haproxy ?? HAPROXY_SECTION}
 proxies:
 ${this.options.proxies?.(this.places) ?? edgeProxy(this.places)}

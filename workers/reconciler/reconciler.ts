@@ -2,14 +2,14 @@
  * The reconciler role: announces the proxies that this process reaches, and runs the jobs of their pools' queues: one pass per wake, one reload
  * at a time. Any number of processes share the work; the claim keeps one writer per proxy.
  */
-import type { Worker } from 'bullmq';
 import { errorFields } from '../../shared/errors.ts';
 import { reloadWayOf, Supervisor } from '../../shared/haproxy/supervise.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../../shared/model/ids.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { proxiesQueue, reloadsQueue } from '../../shared/redis/keys.ts';
-import type { JobData, WakeJob } from '../../shared/redis/queues.ts';
+import type { QueueWorker } from '../../shared/redis/queue-worker.ts';
+import type { WakeJob } from '../../shared/redis/queues.ts';
 import type { News, Readied } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { Turns } from '../../shared/runtime/turns.ts';
@@ -33,7 +33,7 @@ export class Reconciler implements Role {
   readonly #agents: ReadonlyMap<ProxyId, ProxyAgent>;
   readonly #supervisors: Supervisor[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
-  #workers: Worker<JobData>[] = [];
+  #workers: QueueWorker[] = [];
   /** Proxies whose next pass looks at everything. */
   readonly #full = new Set<ProxyId>();
   readonly #turns = new Turns();

@@ -2,14 +2,14 @@
  * The transition role: for each wake of a service, fold what is new, then mark and wake the proxies that carry it and arm its earliest
  * deadline. What follows a commit is derived from what is committed, so a crash in between is mended by the next run.
  */
-import type { Worker } from 'bullmq';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Retain } from '../../shared/model/retain.ts';
 import type { DesiredStore } from '../../shared/redis/desired-store.ts';
 import { SERVICES_QUEUE } from '../../shared/redis/keys.ts';
-import type { JobData, Queues, WakeJob } from '../../shared/redis/queues.ts';
+import type { QueueWorker } from '../../shared/redis/queue-worker.ts';
+import type { Queues, WakeJob } from '../../shared/redis/queues.ts';
 import type { Retention } from '../../shared/redis/retention.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
 import type { Handover } from '../../shared/runtime/handover.ts';
@@ -59,7 +59,7 @@ export class Transition implements Role {
   readonly #stopping = new AbortController();
   /** What the last fold of each service changed, for the job that finds it done. */
   readonly #done = new Map<ServiceName, readonly string[]>();
-  #worker: Worker<JobData> | null = null;
+  #worker: QueueWorker | null = null;
   #sweep: NodeJS.Timeout | null = null;
   #isSweeping = false;
   /** Deadlines that this process has armed since the last sweep. */
