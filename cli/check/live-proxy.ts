@@ -18,6 +18,7 @@ import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { candidateFiles } from './candidate-files.ts';
+import { exposure } from './exposure.ts';
 import { type Finding, failed, failure, note, ok } from './finding.ts';
 import { isOlder } from './version.ts';
 
@@ -29,8 +30,9 @@ const CHECK_DEADLINE_MS = 10_000;
 export async function liveProxy(config: ProxyConfig, services: readonly ServiceConfig[], prefix: string): Promise<Finding[]> {
   const of = `proxy ${config.id}`;
   const worker = await answering(of, config, prefix);
+  const exposed = worker.pid === null ? [] : await exposure(of, config.runtime);
   const rest = config.runtimeOnly ? [] : [...(await reloads(of, config, worker.pid)), ...(await files(of, config, services, prefix))];
-  return [...worker.findings, ...rest];
+  return [...worker.findings, ...exposed, ...rest];
 }
 
 async function answering(of: string, config: ProxyConfig, prefix: string): Promise<{ pid: number | null; findings: Finding[] }> {

@@ -1,5 +1,5 @@
 /** `pointsman check --live` beside real ones: what stands in the way is told, a line for each, and what does not is not. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -63,6 +63,16 @@ describe('beside a pointsman that works', () => {
     expect((await system.proxyEvents('commands')).length).toBe(sent);
     expect((await session.children('/pointsman')).filter((name) => name.startsWith('check-'))).toEqual([]);
     await session.close();
+  });
+
+  it('a socket that anybody may use is worth a note, and nothing is in the way', async () => {
+    const { runtime } = system.places;
+    await chmod(runtime, 0o666);
+    const { code, findings } = await live();
+    expect(code).toBe(0);
+    expect(findings.filter(({ of, state }) => of === 'proxy edge' && state === 'note').map(({ detail }) => detail)).toEqual([
+      `anybody on this host can change HAProxy through unix:${runtime}: say \`mode 660\` on its \`stats socket\` line`,
+    ]);
   });
 
   it('a socket that may only read', async () => {

@@ -121,6 +121,8 @@ describe('with the rights that are documented', () => {
     for (const path of ['/', '/metrics', '/queues', '/health']) {
       expectNoSecret(path, await (await fetch(`http://127.0.0.1:${metrics}${path}`)).text());
     }
+    // Nor do the metrics have what a registration says.
+    for (const { port } of http) expect(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).not.toContain(`:${port}`);
     const redis = new Redis(system.redisPort, '127.0.0.1');
     try {
       const keys = await redis.keys('*');

@@ -13,6 +13,13 @@ describe('the tree', () => {
     expect(files.size).toBeGreaterThan(0);
     expect(breaches(files)).toEqual([]);
   });
+
+  it('starts programs by their argv, never by a shell', () => {
+    const shells = [...sources()].filter(([, text]) =>
+      /\bshell: true|import \{[^}]*\bexec(?:Sync)?\b[^}]*\} from 'node:child_process'/.test(text),
+    );
+    expect(shells.map(([path]) => path)).toEqual([]);
+  });
 });
 
 describe('a planted breach', () => {

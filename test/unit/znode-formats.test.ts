@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Decoded } from '../../shared/model/registration.ts';
 import type { RegistrationFormat } from '../../shared/model/service-config.ts';
 import { decode } from '../../shared/znode/format.ts';
+import { DATA_BYTES_MAX } from '../../shared/znode/payload.ts';
 import { faultOf, hostileZnode } from '../support/hostile-znodes.ts';
 import { runs } from '../support/property.ts';
 import { CURATOR, NERVE, NERVE_ENCODED, SERVERSET, SPRING } from '../support/registrations.ts';
@@ -158,4 +159,41 @@ test.each(FORMATS)('whatever a stranger writes is read as %s or refused, printab
     runs(3_000),
   );
   expect(readable).toBeGreaterThan(10);
+});
+
+describe('what is as large or as deep as it can be', () => {
+  const MANY = DATA_BYTES_MAX / 2 - 64;
+  const deep = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+  const NAME_BYTES = 1_000_000;
+  const strange = ['a', '0', ':', '-', '_', '.', '[', '1.', 'base64_9_', 'member_0', '%', '\u0000'].map((unit) =>
+    unit.repeat(NAME_BYTES / unit.length),
+  );
+
+  test.each(FORMATS)('is read as %s or refused, in a time that does not run away', (format) => {
+    const bodies = [
+      `{"host":"10.0.0.1","port":80,"x":${deep(MANY)}}`,
+      `{"host":"10.0.0.1","port":80,"labels":{"a":${deep(MANY)}}}`,
+      `{"address":"10.0.0.1","port":80,"payload":${deep(MANY)}}`,
+      `{"serviceEndpoint":{"host":"10.0.0.1","port":80},"metadata":${deep(MANY)}}`,
+      `{"serviceEndpoint":${'{"serviceEndpoint":'.repeat(500)}1${'}'.repeat(501)}`,
+      `{${Array.from({ length: 1_200 }, (_, at) => `"k${at}":${at}`).join(',')}}`,
+      `{"host":"10.0.0.1","port":1e999,"weight":-1e999}`,
+      `{"host":"${'1'.repeat(MANY)}","port":80}`,
+      `{"host":"10.0.0.1","port":"${'0'.repeat(MANY)}80"}`,
+    ];
+    const began = performance.now();
+    for (const body of bodies) {
+      expect(Buffer.byteLength(body)).toBeLessThanOrEqual(DATA_BYTES_MAX);
+      for (const name of ['10.0.0.1:80', 'member_0000000001', 'i-1_0000000001']) expectFit(format, name, body);
+    }
+    for (const name of strange) for (const body of ['', '{}']) expectFit(format, name, body);
+    // Each is done in milliseconds; what grows with the square of a megabyte would take hours.
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
+  function expectFit(format: RegistrationFormat, name: string, body: string): void {
+    const says = decode(format, name, Buffer.from(body), { endpoint: null });
+    expect(faultOf(says)).toBeNull();
+    expect(JSON.stringify(says).length).toBeLessThan(8_192);
+  }
 });
