@@ -26,7 +26,7 @@ INSTANCE is host:port or a znode's name. ${MOMENT_HELP}
   chain[]    event { id, time, type, text }, instance, from, to, text, until, moreActions,
              actions[] proxy, at, kind (command, in-sync, blocked, …), text, reason, outcome, reply, ms
   earlier    changes before those of the chain
-  proxies[]  proxy, carried, rotation (in | out | unknown), state, since, detail, nextTry, verdict, verdictSince, lastSeen
+  proxies[]  proxy, carried, rotation (in | out | unknown), state, since, detail, nextTry, verdict, verdictSince, verdictDetail, lastSeen
   moreProxies, notes[]
 Exit code 0; 1 when Redis does not answer; 2 for a service or an instance that was never heard of.`;
 

@@ -45,7 +45,7 @@ function saysOf(type: string, data: Fields): string {
     case 'deregistered':
       return `${text(instance)}${znodeText(znode)}`;
     case 'health':
-      return `${text(data['proxy'])}: ${several(list(verdicts).map((one) => `${text(one['instance'])} ${text(one['from'])} -> ${text(one['to'])}`))}`;
+      return `${text(data['proxy'])}: ${several(list(verdicts).map((one) => `${text(one['instance'])} ${text(one['from'])} -> ${text(one['to'])}${one['detail'] === undefined ? '' : ` (${text(one['detail'])})`}`))}`;
     case 'cordoned':
       return `${text(instance)} by ${text(data['by'])}: ${text(data['reason'])}`;
     case 'uncordoned':

@@ -132,7 +132,9 @@ function absence({ past, heardOf, history, instance, cut }: Known): Reason {
 
 /** What its proxy says last; the snapshot names only some proxies, the history only what the log still has. */
 function verdictOn(proxy: string, own: InstanceSnapshot | null, heard: VerdictSince | null): VerdictSince | null {
-  return own?.context.witnesses.find((witness) => witness.proxy === proxy) ?? heard;
+  const witness = own?.context.witnesses.find((one) => one.proxy === proxy);
+  if (witness === undefined) return heard;
+  return { verdict: witness.verdict, since: witness.since, detail: heard?.verdict === witness.verdict ? heard.detail : null };
 }
 
 function isBehind(chapters: readonly Chapter[], actions: readonly (readonly Action[])[]): boolean {

@@ -8,7 +8,7 @@ import { desiredServer, visibleState } from '../../machines/projection.ts';
 import { type Checkpoint, Replay } from '../../machines/replay.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { canonical } from '../../shared/model/canonical.ts';
-import type { Logged, ServiceEvent, Verdict } from '../../shared/model/event.ts';
+import type { HealthChange, Logged, ServiceEvent, Verdict } from '../../shared/model/event.ts';
 import type { InstanceId, ProxyId } from '../../shared/model/ids.ts';
 
 /** Of one instance; older ones are counted. */
@@ -45,6 +45,8 @@ export interface Asked {
 export interface VerdictSince {
   readonly verdict: Verdict;
   readonly since: number;
+  /** What the check found, in HAProxy's words; null: not known, or not down. */
+  readonly detail: string | null;
 }
 
 export class History {
@@ -131,11 +133,11 @@ export class History {
     if (!this.#chapters.has(instance)) this.#chapters.set(instance, { chapters: [], earlier: 0 });
   }
 
-  #hearVerdicts(proxy: ProxyId, verdicts: readonly { instance: InstanceId; to: Verdict }[], since: number): void {
-    for (const { instance, to } of verdicts) {
+  #hearVerdicts(proxy: ProxyId, verdicts: readonly HealthChange[], since: number): void {
+    for (const { instance, to, detail = null } of verdicts) {
       if (!this.#chapters.has(instance)) continue;
       const known = this.#verdicts.get(instance) ?? new Map<ProxyId, VerdictSince>();
-      this.#verdicts.set(instance, known.set(proxy, { verdict: to, since }));
+      this.#verdicts.set(instance, known.set(proxy, { verdict: to, since, detail }));
     }
   }
 

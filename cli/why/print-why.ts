@@ -120,7 +120,8 @@ function latestLines({ chain, earlier }: WhyReport, how: How): string[] {
 function proxyTable({ proxies, moreProxies, at, past, instance }: WhyReport, { colour, now }: How): string {
   const rows = proxies.slice(0, ROWS_MAX).map((one) => {
     const since = one.since === null ? '' : past ? clockText(one.since, now) : `${ageText(at - one.since)} ago`;
-    const check = one.verdict === null ? '' : `${one.verdict}${time(', since', one.verdictSince, { colour, now })}`;
+    const found = one.verdictDetail === null ? '' : `: ${one.verdictDetail}`;
+    const check = one.verdict === null ? '' : `${one.verdict}${time(', since', one.verdictSince, { colour, now })}${found}`;
     const ofInstance = instance === null ? [] : [rotationCell(one), check];
     return [`  ${one.proxy}`, ...ofInstance, one.carried ? one.state : 'not carried', since, one.detail ?? ''];
   });

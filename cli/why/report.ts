@@ -98,6 +98,8 @@ export interface ProxyStanding {
   /** What its checks say of the instance; null: nothing. */
   readonly verdict: string | null;
   readonly verdictSince: number | null;
+  /** Why they fail, in HAProxy's words; null: they do not, or it is not known. */
+  readonly verdictDetail: string | null;
   /** When its reconciler was last heard of; null: never. */
   readonly lastSeen: number | null;
 }

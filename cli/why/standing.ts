@@ -61,6 +61,7 @@ export function proxyStanding(facts: ProxyFacts, subject: Subject): ProxyStandin
     nextTry,
     verdict: verdict?.verdict ?? null,
     verdictSince: verdict?.since ?? null,
+    verdictDetail: verdict?.detail ?? null,
     lastSeen: facts.lastSeen,
   };
 }

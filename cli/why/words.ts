@@ -23,7 +23,8 @@ export function eventText(event: ServiceEvent, instance: InstanceId, path: strin
     }
     case 'health': {
       const own = event.verdicts.find((verdict) => verdict.instance === instance);
-      return own === undefined ? `checks on ${event.proxy}` : `checks on ${event.proxy}: ${own.from} -> ${own.to}`;
+      if (own === undefined) return `checks on ${event.proxy}`;
+      return `checks on ${event.proxy}: ${own.from} -> ${own.to}${own.detail === undefined ? '' : ` (${own.detail})`}`;
     }
     case 'timer':
       return event.instance === null ? `a deadline of the ${event.timer} came due` : `the deadline of its ${event.timer} came due`;

@@ -4,7 +4,7 @@ import { shown } from './protocol.ts';
 
 export type Row = (column: string) => string;
 
-/** Space-separated rows below a `# ` header. Columns beyond the header are ignored, missing ones throw HAPROXY_STATE_UNREADABLE. */
+/** Rows below a `# ` header; of comma-separated ones a field may be quoted (RFC 4180). Columns beyond the header are ignored, missing ones throw HAPROXY_STATE_UNREADABLE. */
 export function parseTable(what: string, text: string, columns: readonly string[], separator: ' ' | ','): Row[] {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const header = lines.shift();
@@ -13,10 +13,17 @@ export function parseTable(what: string, text: string, columns: readonly string[
   for (const [at, column] of header.slice(2).split(separator).entries()) index.set(column, at);
   const width = 1 + Math.max(...columns.map((column) => indexOf(what, index, column)));
   return lines.map((line) => {
-    const fields = line.split(separator);
+    const fields = separator === ',' && line.includes('"') ? quotedFields(line) : line.split(separator);
     if (fields.length < width) throw unreadable(what, `a short row: ${shown(line)}`);
     return (column) => fields[indexOf(what, index, column)] ?? '';
   });
+}
+
+/** A quoted field without its quotes. */
+function quotedFields(line: string): string[] {
+  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(
+    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
+  );
 }
 
 function indexOf(what: string, index: ReadonlyMap<string, number>, column: string): number {

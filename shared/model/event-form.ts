@@ -61,7 +61,13 @@ export function isZnode(value: unknown): boolean {
 }
 
 function isChange(value: unknown): boolean {
-  return isRecord(value) && isText(value['instance']) && isVerdict(value['from']) && isVerdict(value['to']);
+  return (
+    isRecord(value) && isText(value['instance']) && isVerdict(value['from']) && isVerdict(value['to']) && isTextOrNone(value['detail'])
+  );
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || isText(value);
 }
 
 export function isVerdict(value: unknown): boolean {

@@ -62,6 +62,8 @@ export interface HealthChange {
   readonly instance: InstanceId;
   readonly from: Verdict;
   readonly to: Verdict;
+  /** What the check found, in HAProxy's words, escaped and at most 200 characters; only of one that is down, and where HAProxy could be asked. */
+  readonly detail?: string;
 }
 
 /** What the znode said: a registration, or why it is none. */

@@ -10,6 +10,7 @@ import { type HttpService, startHttpServices } from '../support/http-service.ts'
 import { NoticeRecord, oldWorkers, runtimeConnections } from '../support/notices.ts';
 import { Pipeline, type PipelineOptions } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
+import { freePort } from '../support/port.ts';
 import { serviceConfig } from '../support/samples.ts';
 
 const CHECK = { type: 'http', method: 'GET', path: '/health', interval: 50, rise: 1, fall: 1 } as const;
@@ -105,6 +106,25 @@ describe('with the ring', () => {
     }
     const sorted = taken.toSorted((a, b) => a - b);
     expect(sorted.at(-1), `n ${sorted.length}, median ${sorted[10]} ms`).toBeLessThan(SOON_MS);
+  });
+
+  it("tells why a check fails, in HAProxy's words, whatever the service says", async () => {
+    const on = await start();
+    await serving(on);
+    await byRing(on);
+    const found = async (cursor: string, instance: string): Promise<string | undefined> =>
+      until('it to be down', async () => {
+        const news = (await events(on, cursor)).flatMap(({ event }) => (event.type === 'health' ? event.verdicts : []));
+        return news.find((one) => one.instance === instance && one.to === 'down');
+      }).then(({ detail }) => detail);
+    const cursor = await on.app.ports.log.last('web');
+    const [service] = services as [HttpService];
+    service.statusText = 'No, "really", \\u202e not';
+    service.behaviour = 'fail';
+    expect(await found(cursor, named(0))).toBe('L7STS 503: No, "really", \\\\u202e not');
+    const closed = await freePort();
+    await on.tell('web', on.registered(closed));
+    expect(await found(cursor, `127.0.0.1:${closed}`)).toBe('L4CON: Connection refused');
   });
 
   it('has a change folded at once in this process, should its job be lost too, and the managed file follows', async () => {

@@ -16,6 +16,8 @@ export type Behaviour =
 
 export class HttpService {
   behaviour: Behaviour = 'ok';
+  /** Behind the status code. */
+  statusText = 'as it is';
   /** ms before an answer; `/health` is not delayed. */
   delayMs = 0;
   /** Requests other than `/health`. */
@@ -72,7 +74,7 @@ export class HttpService {
     if (this.behaviour === 'hang') return;
     const status = this.behaviour === 'fail' ? 503 : 200;
     const finish = (): void => {
-      response.writeHead(status, { 'content-type': 'text/plain', 'x-port': String(this.port) });
+      response.writeHead(status, this.statusText, { 'content-type': 'text/plain', 'x-port': String(this.port) });
       response.end(`${this.port}\n`);
     };
     if (health || this.delayMs === 0) finish();

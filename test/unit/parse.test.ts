@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { capabilitiesOf, parseCommands, parseServerWords } from '../../shared/haproxy/capabilities.ts';
+import { parseCheckResults } from '../../shared/haproxy/parse-check-results.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseVariable } from '../../shared/haproxy/parse-process.ts';
 import { parseServersState } from '../../shared/haproxy/parse-servers.ts';
 import { parseServerConnections, parseStatisticSessions } from '../../shared/haproxy/parse-sessions.ts';
@@ -152,6 +153,26 @@ web/a:1 3/9 127.0.0.1 21777 - 1000 0 1 1 0 0 -1 3 2 1
     expect(parseServerConnections(`${text.split('\n')[0]}\n`)).toEqual({ number: null, used: new Map() });
     expect(parseServerConnections("[3]: Can't find backend.\n")).toBeNull();
   });
+});
+
+it('what checks found, from show stat, whatever the services said', () => {
+  const text = `# pxname,svname,type,check_status,check_code,last_chk,check_desc,
+web,a,2,L7STS,404,Not Found,Layer7 wrong status,
+web,b,2,* L4CON,,Connection refused,Layer4 connection problem,
+web,c,2,L7TOUT,,,Layer7 timeout,
+web,d,2,L7STS,503,"No, ""such"" thing",Layer7 wrong status,
+web,e,2,,,,,
+web,BACKEND,1,,,,,
+`;
+  expect(parseCheckResults(text)).toEqual(
+    new Map([
+      ['a', 'L7STS 404: Not Found'],
+      ['b', 'L4CON: Connection refused'],
+      ['c', 'L7TOUT: Layer7 timeout'],
+      ['d', 'L7STS 503: No, "such" thing'],
+    ]),
+  );
+  expect(() => parseCheckResults('[3]: No such proxy.\n')).toThrow('No such proxy');
 });
 
 describe('the process', () => {

@@ -11,6 +11,7 @@ import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { HANDED_OVER_MS } from '../../shared/runtime/handover.ts';
 import { pause } from '../../shared/runtime/wait.ts';
 import type { ReconcilerPorts } from '../reconciler/proxy-agent.ts';
+import { withCheckWords } from './check-words.ts';
 import { healthNews } from './verdicts.ts';
 
 /** Another observer of the proxy may be telling it just now; what it has told is read, and what is left is told. */
@@ -45,8 +46,9 @@ export class HealthTeller {
     const observed = anothersPrefix(found, null, keys.prefix) === null ? found : null;
     for (let attempt = 1; ; attempt += 1) {
       const [{ revision, backend: desired }, known] = await Promise.all([store.read(service), log.verdicts(service, this.#proxy.id)]);
-      const news = desired === null ? [] : healthNews(known, desired, observed);
-      if (news.length === 0) return { revision, desired, told: [], settled: true };
+      const heard = desired === null ? [] : healthNews(known, desired, observed);
+      if (heard.length === 0) return { revision, desired, told: [], settled: true };
+      const news = await withCheckWords(this.#proxy.runtime, service, desired, heard);
       if (await this.#append(service, news)) return { revision, desired, told: news, settled: true };
       if (attempt >= TRIES) return { revision, desired, told: [], settled: false };
     }
