@@ -70,7 +70,7 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
 }
 
 /** 0 stays 0, and whoever is to have requests at all gets some at every step. */
-function weightOf({ context: { scale, warm } }: InstanceSnapshot, registered: number): number {
-  const full = Math.min(WEIGHT_MAX, registered * scale);
+function weightOf({ context: { scale, warm, weight } }: InstanceSnapshot, registered: number): number {
+  const full = weight ?? Math.min(WEIGHT_MAX, registered * scale);
   return warm === null ? full : Math.ceil((full * warm.step) / warm.of);
 }

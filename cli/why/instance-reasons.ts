@@ -13,11 +13,15 @@ const NAMED_MAX = 5;
 /** The one that made the state first. */
 export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnapshot): Reason[] {
   const reasons = [stateReason(snapshot, service)];
-  const { registration, health } = snapshot.context;
+  const { context } = snapshot;
+  const { registration, health } = context;
   if (registration?.out !== undefined) reasons.push(reason('weight-0', `its registration asks for no requests: ${registration.out}`));
   else if (registration?.weight === 0) reasons.push(reason('weight-0', 'its registered weight is 0: it gets no new requests'));
   if (snapshot.context.far === true && desiredServer(snapshot) !== null)
     reasons.push(reason('stands-by', 'its labels are not those that prefer names: it gets requests while none of the near ones is up'));
+  const weight = desiredServer(snapshot)?.weight;
+  if (weight !== undefined && context.weight !== undefined && context.weight !== registration?.weight)
+    reasons.push(reason('weighed', `\`weights\` or \`farWeight\` of the service: its weight is ${weight}`));
   if (health.down > 0 && visibleState(snapshot) !== 'failing')
     reasons.push({ ...reason('down', downText(snapshot)), since: downSince(snapshot) });
   return reasons;

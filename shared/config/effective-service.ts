@@ -21,6 +21,7 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
     ...said<Pick<ServiceConfig, 'endpoint'>>({ endpoint: service.endpoint }),
     ...(service.where === undefined ? {} : { where: whereOf(service.where) }),
     ...(service.prefer === undefined ? {} : { prefer: preferOf(service.prefer) }),
+    ...said<Pick<ServiceConfig, 'farWeight' | 'weights'>>({ farWeight: service.farWeight, weights: service.weights }),
     listen: service.listen ?? null,
     ...said<Pick<ServiceConfig, 'host' | 'pathPrefix'>>({ host: service.host, pathPrefix: service.pathPrefix }),
     mode: service.mode,

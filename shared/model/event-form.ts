@@ -4,6 +4,7 @@
  */
 import { WEIGHT_MAX } from './desired.ts';
 import { isServiceEventType, type ServiceEvent, type ServiceEventType } from './event.ts';
+import { SCALE_MAX } from './weights.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -51,8 +52,8 @@ export function isRejection(value: unknown): boolean {
 
 export function isRegistration(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { host, address, port, weight, labels, out } = value;
-  if (out !== undefined && !isText(out)) return false;
+  const { host, address, port, weight, weighed, labels, out } = value;
+  if ((out !== undefined && !isText(out)) || (weighed !== undefined && weighed !== true)) return false;
   return isText(host) && isText(address) && isWhole(port, 1, 65_535) && isWhole(weight, 0, WEIGHT_MAX) && isRecord(labels);
 }
 
@@ -77,7 +78,17 @@ export function isConfig(value: unknown): boolean {
   const added =
     isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null) && isWhere(value['where']) && isPrefer(value['prefer']);
   const checked = isRecord(check) && isText(check['type']);
-  return isText(name) && counts && added && checked && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
+  const weighed = isWeights(value['weights']) && isPart(value['farWeight']);
+  return (
+    isText(name) &&
+    counts &&
+    added &&
+    checked &&
+    weighed &&
+    isRecord(allow) &&
+    Array.isArray(allow['cidrs']) &&
+    allow['cidrs'].every(isText)
+  );
 }
 
 /** Missing in what an earlier version wrote. */
@@ -87,6 +98,19 @@ function isFlap(value: unknown): boolean {
 
 function isPrefer(value: unknown): boolean {
   return value === undefined || (isRecord(value) && Object.values(value).every(isTexts));
+}
+
+function isWeights(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (!isRecord(value)) return false;
+  const { registered, scale, max } = value;
+  const weights = [value['default'], max].every((weight) => isWhole(weight, 1, WEIGHT_MAX));
+  return typeof registered === 'boolean' && weights && isNumber(scale) && scale > 0 && scale <= SCALE_MAX;
+}
+
+/** A share, neither none nor all. */
+function isPart(value: unknown): boolean {
+  return value === undefined || (isNumber(value) && value > 0 && value < 1);
 }
 
 function isTexts(value: unknown): boolean {
@@ -111,7 +135,7 @@ function isShare(value: unknown): boolean {
   return isNumber(value) && value >= 0 && value <= 1;
 }
 
-function isWhole(value: unknown, least: number, most: number): boolean {
+export function isWhole(value: unknown, least: number, most: number): boolean {
   return isNumber(value) && Number.isInteger(value) && value >= least && value <= most;
 }
 

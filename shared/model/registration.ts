@@ -10,6 +10,8 @@ export interface Registration {
   readonly port: number;
   /** 0..256, HAProxy's range; 1 when the registration says nothing. */
   readonly weight: number;
+  /** A weight of 1 was said. Missing beside 1: none was, or it was put on record when both were written alike. */
+  readonly weighed?: true;
   readonly labels: Readonly<Record<string, string>>;
   /** Why it asks for no requests, in its format's words, escaped: its weight is 0 for that. Missing: it does not. */
   readonly out?: string;

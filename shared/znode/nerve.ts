@@ -20,7 +20,7 @@ export const nerve: Codec = (name, data) => {
       const weight = readWeight(field(value, 'weight'));
       const available = field(value, 'available');
       if (available !== undefined && typeof available !== 'boolean') throw new Refusal('bad-data', 'available must be true or false');
-      return available === false ? { weight: 0, labels, out: outText(value) } : { weight, labels };
+      return available === false ? { weight: 0, labels, out: outText(value) } : { ...weight, labels };
     },
   };
 };

@@ -51,7 +51,8 @@ function migrated(portOffset: number, more: object = {}): string {
     server_options: 'check inter 1s rise 1 fall 2',
     listen: ['mode http', 'option httpchk /health'],
   };
-  const old = { services: { [SERVICE]: { discovery: { method: 'zookeeper', path: PATH, hosts: ['localhost:2181'] }, haproxy } } };
+  const discovery = { method: 'zookeeper', path: PATH, hosts: ['localhost:2181'] };
+  const old = { haproxy: { use_nerve_weights: true }, services: { [SERVICE]: { discovery, haproxy } } };
   const { config } = migrateSynapse(old, { portOffset });
   const service = (config['services'] as Record<string, object>)[SERVICE] ?? {};
   return stringify({ [SERVICE]: { ...service, allow: { loopback: true }, ...more } }).replace(/^(?=.)/gm, '  ');

@@ -24,7 +24,7 @@ const VALUES: readonly [written: string, at: string, key: string, said: string][
     'path2: /a',
     '6:5',
     'path2',
-    'found an unknown key, expected one of path, format, endpoint, where, prefer, listen, host, pathPrefix, mode, balance, check, timeouts, server, cookie, retries, redispatch, retryOn, fallback, extra, guard, flap, warmUp, allow, maxInstances (did you mean path?)',
+    'found an unknown key, expected one of path, format, endpoint, where, prefer, farWeight, weights, listen, host, pathPrefix, mode, balance, check, timeouts, server, cookie, retries, redispatch, retryOn, fallback, extra, guard, flap, warmUp, allow, maxInstances (did you mean path?)',
   ],
   ['mode: htp', '6:11', 'mode', 'found "htp", expected one of http, tcp (did you mean http?)'],
   ['mode: [http]', '6:11', 'mode', 'found a list, expected one of http, tcp'],

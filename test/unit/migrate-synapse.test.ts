@@ -143,6 +143,15 @@ describe('requests never go to others than before', () => {
   });
 });
 
+it.each([
+  ['it says nothing', {}, {}, false],
+  ['all of it says so', {}, { use_nerve_weights: true }, true],
+  ['the service says so', { haproxy: { use_nerve_weights: true } }, {}, true],
+  ['the service says otherwise', { haproxy: { use_nerve_weights: false } }, { use_nerve_weights: true }, false],
+])('registered weights count as in Synapse: %s', (_what, service, haproxy, counts) => {
+  expect(one(service, haproxy).service('s').weights?.registered ?? true).toBe(counts);
+});
+
 it('of hosts that nobody can connect to the service is left, and the rest is a config', () => {
   expect(one({ discovery: zookeeper({ hosts: ['0'] }) }).config.services).toEqual([]);
 });

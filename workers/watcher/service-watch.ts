@@ -15,7 +15,7 @@ import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
 import type { Reading } from '../../shared/zookeeper/reading.ts';
 import { CordonWatch } from './cordon-watch.ts';
-import { decodeReading } from './decode-reading.ts';
+import { decodeReading, isMoreFor } from './decode-reading.ts';
 import type { NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
 import { ReadingTeller } from './reading-teller.ts';
@@ -119,10 +119,12 @@ export class ServiceWatch {
 
   /** For the same path and format; another needs another watch. */
   async reconfigure(config: ServiceConfig): Promise<void> {
+    const asksMore = config.weights !== undefined && this.#config.weights === undefined;
     const namesChanged = config.allow.names !== this.#config.allow.names;
     this.#config = config;
     await this.#inTurn(() => this.#publish());
-    if (namesChanged) await this.#list.reread();
+    if (asksMore) this.#stated.owe();
+    if (namesChanged || asksMore) await this.#list.reread();
   }
 
   /** Resolves when all has been read again and recorded. Rejects when the watch is stopped meanwhile. */
@@ -183,7 +185,7 @@ export class ServiceWatch {
     this.#session = reading.at.session;
     this.#connection = reading.at.connection;
     const decoded = this.#group.together(await decodeReading(reading.read, this.#config, this.#options.resolver), reading);
-    const restated = this.#stated.restated(decoded, { all: this.#group.isUsed });
+    const restated = this.#stated.restated(decoded, { all: this.#group.isUsed, isMore: (says) => isMoreFor(this.#config, says) });
     const confirmed = believes(this.#trust, reading, performance.now(), this.#options.link.sessionTimeout);
     let missing: readonly string[] = [];
     let mzxid: string | null = null;
