@@ -104,8 +104,8 @@ const machine = setup({
     })),
     scale: assign((args) => ({ scale: given(args, 'scale').event.scale })),
     place: assign((args) => {
-      const { far, weight } = given(args, 'place').event.place;
-      return { far, weight };
+      const { far, backup, weight, maxConn } = given(args, 'place').event.place;
+      return { far, backup, weight, maxConn };
     }),
     /** What outlives it: its server id, who cordoned it, how it flapped, and what proxies still say of its server, until they have none. */
     end: assign(({ context }) => ({

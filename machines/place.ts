@@ -1,7 +1,8 @@
 /**
- * PURE. An instance's place among those of its service, by its labels, its registration and the config: whether it stands by, and what its weight is in full.
+ * PURE. An instance's place among those of its service, by its labels, what it asks for and the config: whether it stands by, its weight in full, its connections.
  * What a config says nothing of is left out, so that a log of before there was such an option folds to the same bytes.
  */
+import { grantedOf } from '../shared/model/asked-options.ts';
 import { WEIGHT_MAX } from '../shared/model/desired.ts';
 import { isFar } from '../shared/model/prefer.ts';
 import type { Registration } from '../shared/model/registration.ts';
@@ -10,7 +11,7 @@ import { usualWeight, weightBy } from '../shared/model/weights.ts';
 import type { InstanceContext } from './instance-context.ts';
 import { scaleOf } from './warm-up.ts';
 
-export type Place = Pick<InstanceContext, 'far' | 'weight'>;
+export type Place = Pick<InstanceContext, 'far' | 'backup' | 'weight' | 'maxConn'>;
 
 /** The least weight of a near instance where far ones have a share of it: with less, shares could not be told apart. */
 const SHARED_MIN = 10;
@@ -18,21 +19,32 @@ const SHARED_MIN = 10;
 export function placeOf(config: ServiceConfig | null, registration: Registration): Place {
   if (config === null) return {};
   const { prefer, farWeight, weights } = config;
+  // An event of before there were options may have no `server` either.
+  const { maxConn = null, options } = config.server ?? {};
+  const granted = grantedOf(options, registration.options);
   const far = isFar(prefer, registration.labels);
-  const isUsual = weights === undefined && farWeight === undefined;
+  const asked = granted.disabled === true ? 0 : granted.weight;
+  const isUsual = weights === undefined && farWeight === undefined && asked === undefined;
+  const isLess = granted.maxconn !== undefined && granted.maxconn < (maxConn ?? Number.POSITIVE_INFINITY);
   return {
     ...(far && farWeight === undefined ? { far: true } : {}),
-    ...(isUsual ? {} : { weight: fullWeight(config, registration, far ? farWeight : undefined) }),
+    ...(granted.backup === true ? { backup: true } : {}),
+    ...(isUsual ? {} : { weight: fullWeight(config, registration, { asked, share: far ? farWeight : undefined }) }),
+    ...(isLess ? { maxConn: granted.maxconn } : {}),
   };
 }
 
 export function samePlace(a: Place, b: Place): boolean {
-  return a.far === b.far && a.weight === b.weight;
+  return a.far === b.far && a.backup === b.backup && a.weight === b.weight && a.maxConn === b.maxConn;
 }
 
 /** `share`: of the weight that it would have near; undefined: it is. 0 stays 0. */
-function fullWeight(config: ServiceConfig, registration: Registration, share: number | undefined): number {
-  const near = Math.min(WEIGHT_MAX, weightBy(config.weights, registration) * roomOf(config));
+function fullWeight(
+  config: ServiceConfig,
+  registration: Registration,
+  { asked, share }: { readonly asked: number | undefined; readonly share: number | undefined },
+): number {
+  const near = Math.min(WEIGHT_MAX, weightBy(config.weights, registration, asked) * roomOf(config));
   return share === undefined || near === 0 ? near : Math.max(1, Math.round(near * share));
 }
 

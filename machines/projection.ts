@@ -54,7 +54,7 @@ export function isUp(snapshot: InstanceSnapshot): boolean {
 
 /** null: no proxy should have it. */
 export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null {
-  const { registration, serverId, id } = snapshot.context;
+  const { registration, serverId, id, far, backup, maxConn } = snapshot.context;
   if (registration === null || serverId === null) return null;
   if (snapshot.state === 'gone' || snapshot.state === 'rejected') return null;
   return {
@@ -65,7 +65,8 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     port: registration.port,
     weight: weightOf(snapshot, registration.weight),
     admin: snapshot.state === 'draining' ? 'drain' : isInRotation(snapshot) ? 'ready' : 'out',
-    ...(snapshot.context.far === true ? { backup: true } : {}),
+    ...(maxConn === undefined ? {} : { maxConn }),
+    ...(far === true || backup === true ? { backup: true } : {}),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   isZnode,
 } from '../shared/model/event-form.ts';
 import { EVENT_TIME_MAX } from '../shared/model/ids.ts';
+import { MAX_CONN_MAX } from '../shared/model/server-options.ts';
 import { guardMachine } from './guard.ts';
 import { instanceMachine } from './instance.ts';
 import { tableOf } from './table.ts';
@@ -53,9 +54,11 @@ export function isInstanceForm(id: string, { schema, state, context }: Fields): 
 const HAS_SERVER: ReadonlySet<string> = new Set(['joining', 'serving', 'held', 'draining']);
 
 /** What schema 2 added. */
-function isLater({ cordon, quarantine, warm, scale, far, weight }: Fields): boolean {
+function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn }: Fields): boolean {
   return (
     (far === undefined || far === true) &&
+    (backup === undefined || backup === true) &&
+    (maxConn === undefined || isWhole(maxConn, 1, MAX_CONN_MAX)) &&
     (weight === undefined || isWhole(weight, 0, WEIGHT_MAX)) &&
     (cordon === null || (isRecord(cordon) && isText(cordon['by']) && isText(cordon['reason']) && isTime(cordon['at']))) &&
     (quarantine === null ||

@@ -8,8 +8,10 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { Rotation } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
+import { inVain } from '../../shared/model/asked-options.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { checkText } from './check-text.ts';
 import { type OverrideStatus, overridesStatus } from './overrides.ts';
 import type { RolloutStatus } from './rollout.ts';
@@ -60,6 +62,8 @@ export interface InstanceStatus {
   /** Who says so, by name; with many proxies those that changed last. */
   readonly witnesses: readonly WitnessStatus[];
   readonly weight: number | null;
+  /** What its registration asks for in vain by its server options. */
+  readonly ignored: readonly string[];
   readonly address: string | null;
   readonly znodes: readonly string[];
   /** Why it is in this state, where the state alone does not say it. */
@@ -170,7 +174,12 @@ export function serviceStatus(input: {
 }
 
 /** null: it is gone, and kept only for its server id. `last`: the instance that is kept as the last server that is up. */
-export function instanceStatus(service: string, snapshot: InstanceSnapshot, last: InstanceId | null): InstanceStatus | null {
+export function instanceStatus(
+  service: string,
+  snapshot: InstanceSnapshot,
+  last: InstanceId | null,
+  config: ServiceConfig | null = null,
+): InstanceStatus | null {
   const state = visibleState(snapshot);
   if (state === 'gone') return null;
   const { id, health, witnesses, registration, znodes } = snapshot.context;
@@ -182,6 +191,7 @@ export function instanceStatus(service: string, snapshot: InstanceSnapshot, last
     health: { word: healthOf(snapshot), ...health },
     witnesses: [...witnesses].sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
     weight: registration?.weight ?? null,
+    ignored: inVain(config?.server?.options, registration?.options),
     address: registration === null ? null : `${registration.address} port ${registration.port}`,
     znodes: Object.keys(znodes).sort(),
     reason: reasonOf(state, snapshot, id === last),
@@ -230,10 +240,17 @@ export function reasonOf(state: VisibleState, { context, state: stored }: Instan
     case 'joining':
       return 'no good check yet';
     case 'serving':
-      return context.far === true ? 'stands by: its labels are not those of prefer' : (context.registration?.out ?? null);
+      return servingReason(context);
     case 'gone':
       return null;
   }
+}
+
+function servingReason({ far, backup, weight, registration }: InstanceSnapshot['context']): string | null {
+  if (registration?.out !== undefined) return registration.out;
+  if (weight === 0 && registration?.weight !== 0) return 'no requests: its server options ask for that';
+  if (far === true) return 'stands by: its labels are not those of prefer';
+  return backup === true ? 'stands by: its server options ask for that' : null;
 }
 
 /** When the state ends by itself, ms; null: not by time alone. */

@@ -57,10 +57,11 @@ export function discoverConfig({ root, children, host, like, maxServices }: Disc
   return { root, children: children ?? null, host: host ?? null, like: template, maxServices };
 }
 
-function serverOptions({ maxConn, tls, agent, ...options }: ServerSection): ServerOptions {
+function serverOptions({ maxConn, options, tls, agent, ...others }: ServerSection): ServerOptions {
   return {
     maxConn: maxConn ?? null,
-    ...said<Omit<ServerOptions, 'maxConn' | 'tls' | 'agent'>>(options),
+    ...(options === undefined || options.length === 0 ? {} : { options: [...new Set(options)].sort() }),
+    ...said<Omit<ServerOptions, 'maxConn' | 'options' | 'tls' | 'agent'>>(others),
     ...(tls === undefined ? {} : { tls: said<ServerTls>(tls) }),
     ...(agent === undefined ? {} : { agent: said<AgentCheck>(agent) }),
   };

@@ -16,10 +16,15 @@ export interface Weights {
 export const SCALE_MAX = 256;
 const AS_REGISTERED: Weights = { registered: true, default: 1, scale: 1, max: WEIGHT_MAX };
 
-/** 0..256. Whoever is to have requests at all gets some. */
-export function weightBy(weights: Weights | undefined, registration: Pick<Registration, 'weight' | 'weighed'>): number {
-  if (registration.weight === 0) return 0;
+/** 0..256. Whoever is to have requests at all gets some. `asked`: among its options, which stand behind its weight in Synapse's line, so that they count. */
+export function weightBy(
+  weights: Weights | undefined,
+  registration: Pick<Registration, 'weight' | 'weighed'>,
+  asked: number | undefined,
+): number {
+  if (registration.weight === 0 || asked === 0) return 0;
   const by = weights ?? AS_REGISTERED;
+  if (asked !== undefined) return scaled(by, asked);
   return scaled(by, by.registered && saysWeight(registration) ? registration.weight : by.default);
 }
 

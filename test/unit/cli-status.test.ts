@@ -42,6 +42,7 @@ function instance(changes: Partial<InstanceStatus> = {}): InstanceStatus {
     health,
     witnesses: [],
     weight: 1,
+    ignored: [],
     address: '10.0.0.1 port 80',
     znodes: [],
     reason: null,

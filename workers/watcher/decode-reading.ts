@@ -48,11 +48,6 @@ export function isVolatile(says: Decoded): boolean {
   return says.rejection.code === 'unresolvable' || says.rejection.code === 'address-not-allowed';
 }
 
-/** Whether it says what the config asks for and versions before there was such a key did not put on record. */
-export function isMoreFor({ weights }: Pick<ServiceConfig, 'weights'>, says: Decoded): boolean {
-  return says.ok && weights !== undefined && says.registration.weighed === true;
-}
-
 function withAddress(says: Valid, address: string | null, allow: Allow): Decoded {
   const { instance, registration } = says;
   if (!allow.names)

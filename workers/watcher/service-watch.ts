@@ -15,7 +15,7 @@ import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
 import type { Reading } from '../../shared/zookeeper/reading.ts';
 import { CordonWatch } from './cordon-watch.ts';
-import { decodeReading, isMoreFor } from './decode-reading.ts';
+import { decodeReading } from './decode-reading.ts';
 import type { NameResolver } from './name-resolver.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
 import { ReadingTeller } from './reading-teller.ts';
@@ -119,12 +119,10 @@ export class ServiceWatch {
 
   /** For the same path and format; another needs another watch. */
   async reconfigure(config: ServiceConfig): Promise<void> {
-    const asksMore = config.weights !== undefined && this.#config.weights === undefined;
     const namesChanged = config.allow.names !== this.#config.allow.names;
     this.#config = config;
     await this.#inTurn(() => this.#publish());
-    if (asksMore) this.#stated.owe();
-    if (namesChanged || asksMore) await this.#list.reread();
+    if (namesChanged) await this.#list.reread();
   }
 
   /** Resolves when all has been read again and recorded. Rejects when the watch is stopped meanwhile. */
@@ -185,7 +183,7 @@ export class ServiceWatch {
     this.#session = reading.at.session;
     this.#connection = reading.at.connection;
     const decoded = this.#group.together(await decodeReading(reading.read, this.#config, this.#options.resolver), reading);
-    const restated = this.#stated.restated(decoded, { all: this.#group.isUsed, isMore: (says) => isMoreFor(this.#config, says) });
+    const restated = this.#stated.restated(decoded, { all: this.#group.isUsed });
     const confirmed = believes(this.#trust, reading, performance.now(), this.#options.link.sessionTimeout);
     let missing: readonly string[] = [];
     let mzxid: string | null = null;
@@ -205,7 +203,7 @@ export class ServiceWatch {
     );
     if (recorded === null) return;
     this.#stated.note(reading, decoded, this.#writer.children);
-    this.#teller.read(this.#config.path, reading.parent.present, found);
+    this.#teller.read(this.#config, reading.parent.present, found);
     this.#tell(recorded, mzxid, firstOfConnection);
     this.#judge(reading, missing);
     // A step from a view that is not the one we knew, or that bears on others, tells only of what was read.
