@@ -19,8 +19,7 @@ const SHARED_MIN = 10;
 export function placeOf(config: ServiceConfig | null, registration: Registration): Place {
   if (config === null) return {};
   const { prefer, farWeight, weights } = config;
-  // An event of before there were options may have no `server` either.
-  const { maxConn = null, options } = config.server ?? {};
+  const { maxConn, options } = config.server;
   const granted = grantedOf(options, registration.options);
   const far = isFar(prefer, registration.labels);
   const asked = granted.disabled === true ? 0 : granted.weight;

@@ -1,4 +1,5 @@
 /** PURE. One service of a Synapse config. It is left as a whole where its requests could only go to other servers than before. */
+import { ASKABLE } from '../../shared/model/asked-options.ts';
 import { carryDefaultServers } from './default-servers.ts';
 import type { Draft } from './draft.ts';
 import type { OldMap } from './old-map.ts';
@@ -50,6 +51,7 @@ export function migrateService(name: string, service: OldMap, whole: SynapseWhol
   carrySharedFrontend(haproxy, whole.shared, oldText(haproxy.take('backend_name') ?? name), target);
   carryDefaultServers(service, target);
   carryWeights(haproxy, whole.nerveWeights, target);
+  allowOptions(service, target);
   carryRest(service, haproxy, target);
   const { unspoken } = target;
   if (unspoken !== null)
@@ -116,6 +118,15 @@ function carryServers(haproxy: OldMap, words: readonly ServerWords[], { verify }
   if (target.get('check') !== undefined)
     target.draft.remove([...target.place, 'check'], 'no server is checked: server_options have no `check`');
   target.set(['check'], 'none');
+}
+
+/** Whatever a registration asks for, Synapse writes into its server's line. */
+function allowOptions(service: OldMap, target: ServiceTarget): void {
+  const fallback = target.get('fallback') !== undefined;
+  const options = ASKABLE.filter((word) => word !== 'backup' || !fallback);
+  target.set(['server', 'options'], options);
+  const why = `server.options: ${options.join(', ')} of registrations count, and other words are passed over and told${fallback ? '; standing by goes with no `fallback`' : ''}`;
+  target.draft.note('changed', `${service.path} haproxy_server_options`, why, [...target.place, 'server', 'options']);
 }
 
 /** Its README has the option with the service, its code reads that of the whole. */

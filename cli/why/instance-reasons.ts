@@ -23,7 +23,7 @@ export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnap
     reasons.push(reason('stands-by', 'its labels are not those that prefer names: it gets requests while none of the near ones is up'));
   const server = desiredServer(snapshot);
   if (server !== null) reasons.push(...placeReasons(server, context));
-  const ignored = inVain(service.config?.server?.options, registration?.options);
+  const ignored = inVain(service.config?.server.options, registration?.options);
   if (ignored.length > 0)
     reasons.push(reason('ignored', `its server options ask for what \`server.options\` does not allow: ${ignored.join(', ')}`));
   if (health.down > 0 && visibleState(snapshot) !== 'failing')

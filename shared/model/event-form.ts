@@ -119,10 +119,9 @@ function isWeights(value: unknown): boolean {
 
 /** What the machines look at of the servers' options. */
 function isGranting(value: unknown): boolean {
-  if (value === undefined) return true;
   if (!isRecord(value)) return false;
   const { maxConn, options } = value;
-  return (maxConn === undefined || maxConn === null || isWhole(maxConn, 1, MAX_CONN_MAX)) && (options === undefined || isTexts(options));
+  return (maxConn === null || isWhole(maxConn, 1, MAX_CONN_MAX)) && (options === undefined || isTexts(options));
 }
 
 /** A share, neither none nor all. */

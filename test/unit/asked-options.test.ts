@@ -54,7 +54,7 @@ describe("the words of Nerve's haproxy_server_options", () => {
         '\n',
         ';',
         '"',
-        '${HOME}',
+        `$\{HOME}`,
         '-1',
         '1e3',
       ),

@@ -143,6 +143,12 @@ describe('requests never go to others than before', () => {
   });
 });
 
+it('what registrations ask for counts as far as it can', () => {
+  const fallback = { default_servers: [{ host: '10.0.0.9', port: 80 }] };
+  expect(one({}).service('s').server?.options).toEqual(['backup', 'disabled', 'maxconn', 'weight']);
+  expect(one(fallback).service('s')).toMatchObject({ fallback: ['10.0.0.9:80'], server: { options: ['disabled', 'maxconn', 'weight'] } });
+});
+
 it.each([
   ['it says nothing', {}, {}, false],
   ['all of it says so', {}, { use_nerve_weights: true }, true],
