@@ -72,7 +72,7 @@ describe('the dashboard', () => {
   });
 });
 
-describe('a service', () => {
+describe('servers that stand by', () => {
   const of = (rest: string): string[] => broken(`services:\n  a: { path: /a, ${rest} }\n`).map((said) => said.replace(/^\S+ /, ''));
 
   it.each([
