@@ -2,7 +2,6 @@
 import { must } from '../shared/errors.ts';
 import type { Said } from '../shared/model/event.ts';
 import type { InstanceId } from '../shared/model/ids.ts';
-import { isFar } from '../shared/model/prefer.ts';
 import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
 import { addressKey, claimAddress, serverIdKey } from './claims.ts';
 import {
@@ -20,6 +19,7 @@ import {
 import { type GuardEvent, type GuardSnapshot, stepGuard } from './guard.ts';
 import { newInstance, stepInstance } from './instance.ts';
 import type { InstanceEvent } from './instance-event.ts';
+import { placeOf, samePlace } from './place.ts';
 import { judge } from './policy.ts';
 import { serverIdCandidates } from './server-id.ts';
 import { exhume } from './service.ts';
@@ -54,12 +54,12 @@ export function hear(state: FoldState, id: InstanceId, znode: Znode | null, said
   place(state, id, at);
 }
 
-/** Near, or standing by, as what it has registered says now. */
+/** Near or standing by, and how it weighs, as what it has registered says now. */
 export function place(state: FoldState, id: InstanceId, at: number): void {
   const context = state.instances.get(id)?.context;
   if (context?.registration == null) return;
-  const far = isFar(state.service.config?.prefer, context.registration.labels);
-  if ((context.far === true) !== far) send(state, id, { type: 'place', at, far });
+  const place = placeOf(state.service.config, context.registration);
+  if (!samePlace(context, place)) send(state, id, { type: 'place', at, place });
 }
 
 export function send(state: FoldState, id: InstanceId, event: InstanceEvent): void {

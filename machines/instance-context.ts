@@ -54,6 +54,12 @@ export interface InstanceContext {
   readonly scale: number;
   /** It stands by until no near instance is up (`prefer`); missing: it is near. */
   readonly far?: true | undefined;
+  /** It stands by because it asks to; missing: it does not, or is not heard. */
+  readonly backup?: true | undefined;
+  /** Connections to it at once, where it asks for fewer than the config has; missing: as the config has it. */
+  readonly maxConn?: number | undefined;
+  /** 0..256: its weight when it is warm, where the config has a say in it; missing: what it registered, multiplied by `scale`. */
+  readonly weight?: number | undefined;
   /** When the present state was entered. */
   readonly since: number;
   readonly timers: Timers;

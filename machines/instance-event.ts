@@ -3,6 +3,7 @@ import type { Verdict } from '../shared/model/event.ts';
 import type { ProxyId } from '../shared/model/ids.ts';
 import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
 import type { InstanceContext, TimerName } from './instance-context.ts';
+import type { Place } from './place.ts';
 
 export type InstanceEvent = { readonly at: number } & (
   | {
@@ -27,7 +28,7 @@ export type InstanceEvent = { readonly at: number } & (
   /** Its quarantine ends early: it is needed. */
   | { type: 'pardon' }
   | { type: 'scale'; scale: number }
-  | { type: 'place'; far: boolean }
+  | { type: 'place'; place: Place }
   | { type: 'timer'; timer: TimerName; token: number }
 );
 

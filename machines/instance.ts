@@ -103,7 +103,10 @@ const machine = setup({
       timers: disarmed(context, 'quarantine'),
     })),
     scale: assign((args) => ({ scale: given(args, 'scale').event.scale })),
-    place: assign((args) => ({ far: given(args, 'place').event.far ? (true as const) : undefined })),
+    place: assign((args) => {
+      const { far, backup, weight, maxConn } = given(args, 'place').event.place;
+      return { far, backup, weight, maxConn };
+    }),
     /** What outlives it: its server id, who cordoned it, how it flapped, and what proxies still say of its server, until they have none. */
     end: assign(({ context }) => ({
       rejection: null,

@@ -42,7 +42,8 @@ export const INSTANCE: Meaning<InstanceState, InstanceEvent['type']> = {
     quarantine: 'the fold (flapping.ts), when it changes too often',
     pardon: 'the fold (flapping.ts), when no server is up any more and this one would be',
     scale: 'the fold, when the config turns the warm-up of the service on or off',
-    place: 'the fold, when its labels, or the `prefer` of the config, make it a near one or one that stands by',
+    place:
+      'the fold, when its registration and the config (`prefer`, `weights`, `server.options`) say otherwise whether it stands by, how it weighs, how many connections it takes',
     timer: 'the transition worker, by the `timer` event, when a deadline of the snapshot is due',
   },
   ignored: {

@@ -54,7 +54,7 @@ export function isUp(snapshot: InstanceSnapshot): boolean {
 
 /** null: no proxy should have it. */
 export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null {
-  const { registration, serverId, id } = snapshot.context;
+  const { registration, serverId, id, far, backup, maxConn } = snapshot.context;
   if (registration === null || serverId === null) return null;
   if (snapshot.state === 'gone' || snapshot.state === 'rejected') return null;
   return {
@@ -65,12 +65,13 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     port: registration.port,
     weight: weightOf(snapshot, registration.weight),
     admin: snapshot.state === 'draining' ? 'drain' : isInRotation(snapshot) ? 'ready' : 'out',
-    ...(snapshot.context.far === true ? { backup: true } : {}),
+    ...(maxConn === undefined ? {} : { maxConn }),
+    ...(far === true || backup === true ? { backup: true } : {}),
   };
 }
 
 /** 0 stays 0, and whoever is to have requests at all gets some at every step. */
-function weightOf({ context: { scale, warm } }: InstanceSnapshot, registered: number): number {
-  const full = Math.min(WEIGHT_MAX, registered * scale);
+function weightOf({ context: { scale, warm, weight } }: InstanceSnapshot, registered: number): number {
+  const full = weight ?? Math.min(WEIGHT_MAX, registered * scale);
   return warm === null ? full : Math.ceil((full * warm.step) / warm.of);
 }

@@ -2,8 +2,20 @@
  * PURE. The fields of snapshots, one by one: whether the machines can reckon with what is stored. They are asked at every fold, so they are written by hand;
  * and they let through whatever a fold can lead to, because what is refused is built anew.
  */
-import { isConfig, isNumber, isRecord, isRegistration, isRejection, isText, isVerdict, isZnode } from '../shared/model/event-form.ts';
+import { WEIGHT_MAX } from '../shared/model/desired.ts';
+import {
+  isConfig,
+  isNumber,
+  isRecord,
+  isRegistration,
+  isRejection,
+  isText,
+  isVerdict,
+  isWhole,
+  isZnode,
+} from '../shared/model/event-form.ts';
 import { EVENT_TIME_MAX } from '../shared/model/ids.ts';
+import { MAX_CONN_MAX } from '../shared/model/server-options.ts';
 import { guardMachine } from './guard.ts';
 import { instanceMachine } from './instance.ts';
 import { tableOf } from './table.ts';
@@ -42,9 +54,12 @@ export function isInstanceForm(id: string, { schema, state, context }: Fields): 
 const HAS_SERVER: ReadonlySet<string> = new Set(['joining', 'serving', 'held', 'draining']);
 
 /** What schema 2 added. */
-function isLater({ cordon, quarantine, warm, scale, far }: Fields): boolean {
+function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn }: Fields): boolean {
   return (
     (far === undefined || far === true) &&
+    (backup === undefined || backup === true) &&
+    (maxConn === undefined || isWhole(maxConn, 1, MAX_CONN_MAX)) &&
+    (weight === undefined || isWhole(weight, 0, WEIGHT_MAX)) &&
     (cordon === null || (isRecord(cordon) && isText(cordon['by']) && isText(cordon['reason']) && isTime(cordon['at']))) &&
     (quarantine === null ||
       (isRecord(quarantine) && isTime(quarantine['since']) && isCount(quarantine['ms']) && typeof quarantine['over'] === 'boolean')) &&

@@ -14,7 +14,7 @@ const JSON_HELP = `
                outage (why none is; or null),
                guard { state (open | holding | releasing), held, since, until }, lag { events, more, ms }
   instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason, until,
-               witnesses[] proxy, verdict (up | down | unknown), since (at most 16)
+               ignored[] (server options that it asks for in vain), witnesses[] proxy, verdict (up | down | unknown), since (at most 16)
   proxies[]    proxy, pool, version, worker, oldWorkers, lastSeen, live, unreachable, dirty, lastReload { at, reason, failed },
                hearing { by (ring | poll), detail }, breaker (null, or state, detail, since, nextTry),
                backends[] service, state, since, revision, detail, nextTry, overrides[] { server, instance, what, since }

@@ -2,6 +2,8 @@
  * PURE. A Nerve config (0.9.7; its README has the options) as the `register` of a pointsman.yaml: what Nerve wrote into Zookeeper is written in the same form,
  * so that readers see no difference. A service whose check cannot be done here is left as a whole.
  */
+
+import { readServerOptions } from '../../shared/znode/server-options.ts';
 import { Draft, type Place } from './draft.ts';
 import { commonest, ensembleOf } from './ensemble.ts';
 import { carryCheck, whyNotCheck } from './nerve-check.ts';
@@ -23,7 +25,6 @@ const OF_WHOLE: Readonly<Record<string, string>> = {
 };
 const OF_SERVICE: Readonly<Record<string, string>> = {
   rate_limiting: 'changes are as many as `rise` and `fall` let through',
-  haproxy_server_options: 'it is not written into the registration: say it where the service is read, in `services` (`server`, `fallback`)',
   use_path_encoding: 'the registration is in the data of the znode, which every reader understands',
   ttl_seconds: 'an ephemeral znode goes with its session, and needs no touching',
   load_test_concurrency: 'an option of load tests',
@@ -73,6 +74,7 @@ function migrateService(name: string, service: OldMap, around: Around, draft: Dr
   carryId(service, around, draft);
   if (service.take('reporter_type') !== undefined) draft.note('carried', service.at('reporter_type'), 'zookeeper', place);
   carryWeightAndLabels(service, place, draft);
+  carryOptions(service, place, draft);
   carryNodeType(service, place, draft);
   carryChecks(service, place, { host, port, interval: service.take('check_interval') }, draft);
   for (const key of service.rest)
@@ -126,6 +128,17 @@ function carryWeightAndLabels(service: OldMap, place: Place, draft: Draft): void
       draft.carry(option, [...place, 'labels', label], String(value), 'a label is a text');
     else draft.left(option, 'a label is a text');
   }
+}
+
+/** What pointsman has no word for was a part of Synapse's line: here it is said for all servers of the service. */
+function carryOptions(service: OldMap, place: Place, draft: Draft): void {
+  const option = service.at('haproxy_server_options');
+  const asked = readServerOptions(service.take('haproxy_server_options'));
+  const { unread = [], ...options } = asked ?? {};
+  for (const [word, value] of Object.entries(options))
+    draft.carry(option, [...place, 'options', word], value, 'where `server.options` of the reading service has it', 'carried');
+  for (const words of unread)
+    draft.left(`${option} "${words}"`, 'no registration may ask for it: say it where the service is read, in `services` (`server`)');
 }
 
 function carryNodeType(service: OldMap, place: Place, draft: Draft): void {

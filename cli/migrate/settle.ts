@@ -16,7 +16,7 @@ const VITAL = new Set<PropertyKey>(['path', 'where', 'endpoint', 'format', 'mode
 /** Nor speak another language with them: without TLS what was hidden would be read on the way. */
 const VITAL_OF_SERVER = new Set<PropertyKey>(['tls', 'sendProxy']);
 /** What a registration can do without: all else says where it is, who may use it, or when it is well. */
-const OPTIONAL = new Set<PropertyKey>(['id', 'weight']);
+const OPTIONAL = new Set<PropertyKey>(['id', 'weight', 'options']);
 
 export function settle(draft: Draft): void {
   for (let round = 0; round < ROUNDS_MAX; round += 1) {

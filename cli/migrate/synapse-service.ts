@@ -1,4 +1,5 @@
 /** PURE. One service of a Synapse config. It is left as a whole where its requests could only go to other servers than before. */
+import { ASKABLE } from '../../shared/model/asked-options.ts';
 import { carryDefaultServers } from './default-servers.ts';
 import type { Draft } from './draft.ts';
 import type { OldMap } from './old-map.ts';
@@ -13,6 +14,8 @@ import { carryDiscovery, whyNotDiscovery } from './synapse-discovery.ts';
 export interface SynapseWhole {
   readonly ensemble: string | null;
   readonly bindAddress: unknown;
+  /** Whether registered weights count. */
+  readonly nerveWeights: boolean;
   /** Of the `defaults`: null where they say nothing. */
   readonly mode: string | null;
   readonly balance: string | null;
@@ -47,6 +50,8 @@ export function migrateService(name: string, service: OldMap, whole: SynapseWhol
   carryServers(haproxy, [...inherited, ...words], whole, target);
   carrySharedFrontend(haproxy, whole.shared, oldText(haproxy.take('backend_name') ?? name), target);
   carryDefaultServers(service, target);
+  carryWeights(haproxy, whole.nerveWeights, target);
+  allowOptions(service, target);
   carryRest(service, haproxy, target);
   const { unspoken } = target;
   if (unspoken !== null)
@@ -115,15 +120,32 @@ function carryServers(haproxy: OldMap, words: readonly ServerWords[], { verify }
   target.set(['check'], 'none');
 }
 
+/** Whatever a registration asks for, Synapse writes into its server's line. */
+function allowOptions(service: OldMap, target: ServiceTarget): void {
+  const fallback = target.get('fallback') !== undefined;
+  const options = ASKABLE.filter((word) => word !== 'backup' || !fallback);
+  target.set(['server', 'options'], options);
+  const why = `server.options: ${options.join(', ')} of registrations count, and other words are passed over and told${fallback ? '; standing by goes with no `fallback`' : ''}`;
+  target.draft.note('changed', `${service.path} haproxy_server_options`, why, [...target.place, 'server', 'options']);
+}
+
+/** Its README has the option with the service, its code reads that of the whole. */
+function carryWeights(haproxy: OldMap, ofAll: boolean, target: ServiceTarget): void {
+  const own = haproxy.take('use_nerve_weights');
+  const option = haproxy.at('use_nerve_weights');
+  const counts = own === undefined ? ofAll : own === true;
+  if (!counts) target.set(['weights', 'registered'], false);
+  if (own === undefined) return;
+  if (counts) target.draft.note('carried', option, 'registered weights count');
+  else target.draft.note('changed', option, 'weights.registered: false; a weight of 0 takes no requests all the same', target.place);
+}
+
 function carryRest(service: OldMap, haproxy: OldMap, target: ServiceTarget): void {
   const previous = service.take('use_previous_backends');
   const option = service.at('use_previous_backends');
   if (previous === false)
     target.carry(option, ['guard', 'maxLoss'], 1, 'a mass loss is believed at once; the last server that is up stays');
   else if (previous !== undefined) target.draft.note('changed', option, 'the guard holds every mass loss, not only that of all (`guard`)');
-  const weights = haproxy.take('use_nerve_weights');
-  if (weights === true) target.draft.note('carried', haproxy.at('use_nerve_weights'), 'weights of registrations always count');
-  else if (weights !== undefined) target.draft.note('changed', haproxy.at('use_nerve_weights'), 'weights of registrations always count');
   for (const [key, why] of Object.entries(PLAIN_KEYS)) if (haproxy.take(key) !== undefined) target.left(haproxy.at(key), why);
   if (service.take('leader_election') !== undefined) target.left(service.at('leader_election'), 'false is what there is');
   if (haproxy.take('disabled') !== undefined) target.left(haproxy.at('disabled'), 'false is what there is');

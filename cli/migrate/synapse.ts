@@ -91,16 +91,16 @@ function carryHaproxy(haproxy: OldMap, draft: Draft, portOffset: number): Omit<S
   carryPace(haproxy, draft);
   const bindAddress = haproxy.take('bind_address');
   if (bindAddress !== undefined) draft.note('carried', haproxy.at('bind_address'), '`listen` of each service that has no other');
-  const weights = haproxy.take('use_nerve_weights');
+  const nerveWeights = haproxy.take('use_nerve_weights') === true;
   draft.note(
-    weights === true ? 'carried' : 'changed',
+    nerveWeights ? 'carried' : 'changed',
     haproxy.at('use_nerve_weights'),
-    'weights of registrations always count, and 0 is no requests',
+    nerveWeights ? 'registered weights count' : 'weights.registered of each service is false; a weight of 0 takes no requests all the same',
   );
   const shared = carryShared(haproxy, draft, portOffset);
   for (const key of haproxy.rest)
     draft.left(haproxy.at(key), (Object.hasOwn(OF_HAPROXY, key) ? OF_HAPROXY[key] : undefined) ?? 'no option of HAProxy that is known');
-  return { bindAddress, ...defaults, verify: globals.includes('ssl-server-verify none') ? 'none' : 'required', shared };
+  return { bindAddress, nerveWeights, ...defaults, verify: globals.includes('ssl-server-verify none') ? 'none' : 'required', shared };
 }
 
 function carryDefaults(haproxy: OldMap, draft: Draft): Pick<SynapseWhole, 'mode' | 'balance' | 'serverWords'> {

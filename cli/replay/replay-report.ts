@@ -3,7 +3,7 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { Checkpoint } from '../../machines/replay.ts';
 import type { EventId, InstanceId, ServiceName } from '../../shared/model/ids.ts';
-import { reasonOf } from '../status/report.ts';
+import { reasonOf } from '../status/instance-reason.ts';
 import type { Change, StreamResult } from './stream-replay.ts';
 
 export interface ReplayRequest {

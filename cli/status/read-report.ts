@@ -70,7 +70,7 @@ async function readOne(
   const snapshots = readInstances(stored);
   const instances = [...snapshots]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, one]) => instanceStatus(service, one, snapshot?.last?.instance ?? null) ?? []);
+    .flatMap(([, one]) => instanceStatus(service, one, snapshot?.last?.instance ?? null, snapshot?.config ?? null) ?? []);
   const unfolded = await ports.log.idsAfter(service, head.cursor, LAG_EVENTS_MAX);
   const lag = lagOf(unfolded, LAG_EVENTS_MAX, now);
   const rotation = rotationOf(snapshot, snapshots.values());

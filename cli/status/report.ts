@@ -8,9 +8,11 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { Rotation } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
+import { inVain } from '../../shared/model/asked-options.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
-import type { Rejection } from '../../shared/model/registration.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { checkText } from './check-text.ts';
+import { reasonOf } from './instance-reason.ts';
 import { type OverrideStatus, overridesStatus } from './overrides.ts';
 import type { RolloutStatus } from './rollout.ts';
 
@@ -60,6 +62,8 @@ export interface InstanceStatus {
   /** Who says so, by name; with many proxies those that changed last. */
   readonly witnesses: readonly WitnessStatus[];
   readonly weight: number | null;
+  /** What its registration asks for in vain by its server options. */
+  readonly ignored: readonly string[];
   readonly address: string | null;
   readonly znodes: readonly string[];
   /** Why it is in this state, where the state alone does not say it. */
@@ -170,7 +174,12 @@ export function serviceStatus(input: {
 }
 
 /** null: it is gone, and kept only for its server id. `last`: the instance that is kept as the last server that is up. */
-export function instanceStatus(service: string, snapshot: InstanceSnapshot, last: InstanceId | null): InstanceStatus | null {
+export function instanceStatus(
+  service: string,
+  snapshot: InstanceSnapshot,
+  last: InstanceId | null,
+  config: ServiceConfig | null = null,
+): InstanceStatus | null {
   const state = visibleState(snapshot);
   if (state === 'gone') return null;
   const { id, health, witnesses, registration, znodes } = snapshot.context;
@@ -182,6 +191,7 @@ export function instanceStatus(service: string, snapshot: InstanceSnapshot, last
     health: { word: healthOf(snapshot), ...health },
     witnesses: [...witnesses].sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
     weight: registration?.weight ?? null,
+    ignored: inVain(config?.server.options, registration?.options),
     address: registration === null ? null : `${registration.address} port ${registration.port}`,
     znodes: Object.keys(znodes).sort(),
     reason: reasonOf(state, snapshot, id === last),
@@ -206,44 +216,8 @@ export function counted(words: readonly string[]): Record<string, number> {
   return Object.fromEntries(counts);
 }
 
-/** `isLast`: it is kept as the last server that is up. */
-export function reasonOf(state: VisibleState, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
-  switch (state) {
-    case 'rejected': {
-      const said = context.rejection === null ? 'rejected' : rejectionText(context.id, context.rejection);
-      return stored === 'rejected' ? said : `${said} (its last good form stays, ${stored})`;
-    }
-    case 'cordoned': {
-      const { cordon } = context;
-      return cordon === null ? null : `by ${cordon.by}: ${cordon.reason || 'no reason given'}`;
-    }
-    case 'quarantined':
-      return 'its registration or its health changed too often';
-    case 'held':
-      return isLast ? 'its registration ended; the last server that is up stays' : 'its registration ended; the guard keeps it';
-    case 'draining':
-      return 'its registration ended; sessions may finish';
-    case 'failing': {
-      const down = context.witnesses.filter(({ verdict }) => verdict === 'down').map(({ proxy }) => proxy);
-      return `down on ${down.sort().join(', ') || 'every proxy that looked'}`;
-    }
-    case 'joining':
-      return 'no good check yet';
-    case 'serving':
-      return context.far === true ? 'stands by: its labels are not those of prefer' : (context.registration?.out ?? null);
-    case 'gone':
-      return null;
-  }
-}
-
 /** When the state ends by itself, ms; null: not by time alone. */
 function untilOf(state: VisibleState, { context: { timers } }: InstanceSnapshot): number | null {
   const timer = { cordoned: timers.cordon, quarantined: timers.quarantine, draining: timers.drain }[state as string];
   return timer?.at ?? null;
-}
-
-/** A znode's own name, which stands beside it anyway, is not said again. */
-export function rejectionText(instance: string, { code, detail }: Rejection): string {
-  const name = instance.startsWith('znode:') ? `${instance.slice('znode:'.length)}: ` : null;
-  return `${code}: ${name !== null && detail.startsWith(name) ? detail.slice(name.length) : detail}`;
 }

@@ -5,6 +5,8 @@
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { desiredServer, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
+import { inVain } from '../../shared/model/asked-options.ts';
+import type { DesiredServer } from '../../shared/model/desired.ts';
 import type { Reason } from './report.ts';
 
 /** Proxies named in one text. */
@@ -13,14 +15,31 @@ const NAMED_MAX = 5;
 /** The one that made the state first. */
 export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnapshot): Reason[] {
   const reasons = [stateReason(snapshot, service)];
-  const { registration, health } = snapshot.context;
+  const { context } = snapshot;
+  const { registration, health } = context;
   if (registration?.out !== undefined) reasons.push(reason('weight-0', `its registration asks for no requests: ${registration.out}`));
   else if (registration?.weight === 0) reasons.push(reason('weight-0', 'its registered weight is 0: it gets no new requests'));
-  if (snapshot.context.far === true && desiredServer(snapshot) !== null)
+  if (context.far === true && desiredServer(snapshot) !== null)
     reasons.push(reason('stands-by', 'its labels are not those that prefer names: it gets requests while none of the near ones is up'));
+  const server = desiredServer(snapshot);
+  if (server !== null) reasons.push(...placeReasons(server, context));
+  const ignored = inVain(service.config?.server.options, registration?.options);
+  if (ignored.length > 0)
+    reasons.push(reason('ignored', `its server options ask for what \`server.options\` does not allow: ${ignored.join(', ')}`));
   if (health.down > 0 && visibleState(snapshot) !== 'failing')
     reasons.push({ ...reason('down', downText(snapshot)), since: downSince(snapshot) });
   return reasons;
+}
+
+/** What of the server is other than it was registered. */
+function placeReasons({ weight }: DesiredServer, context: InstanceSnapshot['context']): Reason[] {
+  const { backup, maxConn, registration } = context;
+  const found: Reason[] = [];
+  if (backup === true) found.push(reason('stands-by', 'its server options ask for it: it gets requests while no other instance is up'));
+  if (maxConn !== undefined) found.push(reason('limited', `its server options ask for it: at most ${maxConn} connections at once`));
+  if (context.weight !== undefined && context.weight !== registration?.weight)
+    found.push(reason('weighed', `\`weights\` and \`farWeight\` of the service, or its server options: its weight is ${weight}`));
+  return found;
 }
 
 function stateReason(snapshot: InstanceSnapshot, { guard, last }: ServiceSnapshot): Reason {

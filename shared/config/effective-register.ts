@@ -6,7 +6,7 @@ type Range = readonly [from: number, to: number];
 const GOOD: readonly Range[] = [[200, 399]];
 
 export function registerConfig(section: RegisterSection): RegisterConfig {
-  const { service, path, address, format, id = null, weight, labels = {}, acl, drain, warmUp = null } = section;
+  const { service, path, address, format, id = null, weight = null, labels = {}, options = {}, acl, drain, warmUp = null } = section;
   return {
     service,
     path,
@@ -15,6 +15,7 @@ export function registerConfig(section: RegisterSection): RegisterConfig {
     id,
     weight,
     labels,
+    options: Object.fromEntries(Object.entries(options).filter(([, asked]) => asked !== undefined)),
     access: acl,
     drain,
     warmUp,

@@ -21,6 +21,7 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
     ...said<Pick<ServiceConfig, 'endpoint'>>({ endpoint: service.endpoint }),
     ...(service.where === undefined ? {} : { where: whereOf(service.where) }),
     ...(service.prefer === undefined ? {} : { prefer: preferOf(service.prefer) }),
+    ...said<Pick<ServiceConfig, 'farWeight' | 'weights'>>({ farWeight: service.farWeight, weights: service.weights }),
     listen: service.listen ?? null,
     ...said<Pick<ServiceConfig, 'host' | 'pathPrefix'>>({ host: service.host, pathPrefix: service.pathPrefix }),
     mode: service.mode,
@@ -56,10 +57,11 @@ export function discoverConfig({ root, children, host, like, maxServices }: Disc
   return { root, children: children ?? null, host: host ?? null, like: template, maxServices };
 }
 
-function serverOptions({ maxConn, tls, agent, ...options }: ServerSection): ServerOptions {
+function serverOptions({ maxConn, options, tls, agent, ...others }: ServerSection): ServerOptions {
   return {
     maxConn: maxConn ?? null,
-    ...said<Omit<ServerOptions, 'maxConn' | 'tls' | 'agent'>>(options),
+    ...(options === undefined || options.length === 0 ? {} : { options: [...new Set(options)].sort() }),
+    ...said<Omit<ServerOptions, 'maxConn' | 'options' | 'tls' | 'agent'>>(others),
     ...(tls === undefined ? {} : { tls: said<ServerTls>(tls) }),
     ...(agent === undefined ? {} : { agent: said<AgentCheck>(agent) }),
   };

@@ -14,12 +14,13 @@ export function registrations(entries: readonly RegisterSection[], withAuth: boo
   });
 }
 
-function formatKeys(at: At, { format, id, weight, warmUp, labels = {} }: RegisterSection): RuleBreach[] {
+function formatKeys(at: At, { format, id, weight = 1, warmUp, options, labels = {} }: RegisterSection): RuleBreach[] {
   const found: RuleBreach[] = [];
   const refuse = (key: string, what: string, expected: string): void => {
     found.push({ path: [...at, key], found: `${what} with format: ${format}`, expected });
   };
   if (id !== undefined && format !== 'nerve' && format !== 'curator') refuse('id', 'id', 'none: only nerve and curator have one');
+  if (options !== undefined && format !== 'nerve') refuse('options', 'options', 'none: only nerve has them');
   if (format === 'serverset' && weight !== 1) refuse('weight', 'weight', 'none: a serverset has no weights of its members');
   if (format === 'serverset' && warmUp !== undefined) refuse('warmUp', 'warmUp', 'none: a serverset has no weights of its members');
   const taken = format === 'curator' ? CURATOR_WORDS.find((word) => Object.hasOwn(labels, word)) : undefined;

@@ -1,6 +1,7 @@
 /** PURE. The keys of one entry of `register`: what this host registers, and the checks that must pass for it. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { MAX_CONN_MAX } from '../model/server-options.ts';
 import { classify, parseAddress } from '../znode/address.ts';
 import * as haproxyValue from './haproxy-values.ts';
 import * as value from './values.ts';
@@ -105,7 +106,21 @@ const entry = value.map({
     .regex(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/, { error: 'a name of at most 64 letters, digits, `_`, `.`, `-`' })
     .optional()
     .describe("The instance's own name in the formats `nerve` and `curator`. Default: made of its address."),
-  weight: value.count(0, WEIGHT_MAX).prefault(1).describe('Its weight. A serverset has none.'),
+  weight: value
+    .count(0, WEIGHT_MAX)
+    .optional()
+    .describe('Its weight. A serverset has none. Default: it says none, which counts as 1 unless the reading service has another default.'),
+  options: value
+    .map({
+      backup: z.literal(true, { error: 'true' }).optional().describe('It stands by while others are up.'),
+      disabled: z.literal(true, { error: 'true' }).optional().describe('It gets no requests.'),
+      maxconn: value.count(1, MAX_CONN_MAX).optional().describe('Connections to it at once.'),
+      weight: value.count(0, WEIGHT_MAX).optional().describe('A weight that counts in place of the other.'),
+    })
+    .optional()
+    .describe(
+      'What it asks for of its server in the format `nerve` (haproxy_server_options); the reading service says what of it counts (`server.options`).',
+    ),
   labels: labels.optional().describe('Its labels: metadata of a serverset and of Curator.'),
   acl: value
     .word(['open', 'read', 'private'])

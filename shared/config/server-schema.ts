@@ -1,6 +1,7 @@
 /** PURE. The keys of a service's `server`: what each of its servers gets, in HAProxy's own words (manual, 5.2). */
 
 import type { z } from 'zod';
+import { ASKABLE } from '../model/asked-options.ts';
 import { MAX_CONN_MAX } from '../model/server-options.ts';
 import * as haproxyValue from './haproxy-values.ts';
 import * as value from './values.ts';
@@ -11,6 +12,12 @@ const PROTOCOLS_MAX = 4;
 export const serverSchema = value
   .map({
     maxConn: value.count(1, MAX_CONN_MAX).optional().describe("Connections to one server at once (HAProxy's maxconn). Default: no limit."),
+    options: value
+      .list(value.word(ASKABLE), 0, ASKABLE.length)
+      .optional()
+      .describe(
+        "What a registration may ask for of its own server by Nerve's haproxy_server_options (docs/registration.md). Default: nothing; what it asks for besides is passed over and told.",
+      ),
     maxQueue: value
       .count(1, MAX_CONN_MAX)
       .optional()

@@ -13,6 +13,10 @@ export function serviceOptions(at: RuleBreach['path'], service: Omit<ServiceSect
     breach(['endpoint'], `endpoint with format: ${service.format}`, 'format: serverset, curator or auto');
   if (service.prefer !== undefined && service.fallback !== undefined)
     breach(['fallback'], 'fallback with prefer', 'one of them: HAProxy has one kind of backup server');
+  if (service.farWeight !== undefined && service.prefer === undefined)
+    breach(['farWeight'], 'farWeight without prefer', 'prefer beside it: the labels of the near ones');
+  if (server.options?.includes('backup') === true && service.fallback !== undefined)
+    breach(['fallback'], 'fallback with backup among server.options', 'one of them: HAProxy has one kind of backup server');
   if (check !== 'none') {
     for (const key of ['host', 'headers', 'expect'] as const) {
       if (check[key] !== undefined && check.http === undefined)

@@ -1,7 +1,9 @@
 /** PURE. The keys of one entry of `services`, as schema.ts has those of the rest. */
 
 import type { z } from 'zod';
+import { WEIGHT_MAX } from '../model/desired.ts';
 import { FALLBACKS_MAX } from '../model/file-server.ts';
+import { SCALE_MAX } from '../model/weights.ts';
 import { checkSchema } from './check-schema.ts';
 import * as haproxyValue from './haproxy-values.ts';
 import { serverSchema } from './server-schema.ts';
@@ -28,6 +30,30 @@ export const serviceSchema = value.map({
     .describe("A named endpoint of the registrations: of a serverset's `additionalEndpoints`, or `ssl` for Curator's sslPort."),
   where: whereSchema,
   prefer: preferSchema,
+  farWeight: value
+    .part()
+    .optional()
+    .describe(
+      'With `prefer`: the others take requests all the time, with this share of their weight, as 0.1. Weights are multiplied so that it can be said (docs/registration.md).',
+    ),
+  weights: value
+    .map({
+      registered: value
+        .truth()
+        .prefault(true)
+        .describe('Whether registered weights count; false: only whether they are 0, which takes no requests in any case.'),
+      default: value
+        .count(1, WEIGHT_MAX)
+        .prefault(1)
+        .describe('What counts of a registration that says no weight, and of all with `registered: false`.'),
+      scale: value
+        .factor(SCALE_MAX)
+        .prefault(1)
+        .describe('Weights are multiplied by it, also the default; 0 stays 0, and others come to 1 at least.'),
+      max: value.count(1, WEIGHT_MAX).prefault(WEIGHT_MAX).describe('An instance gets no more than this, whatever it registers.'),
+    })
+    .optional()
+    .describe("How registered weights become those of HAProxy's servers. A change is live."),
   listen: value.listen().optional().describe("The frontend's address and port. Without it the service is a backend only."),
   host: haproxyValue
     .routeHost()

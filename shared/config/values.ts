@@ -68,6 +68,17 @@ export function share() {
   return z.number({ error }).min(0, { error }).max(1, { error });
 }
 
+/** A share, neither none nor all. */
+export function part() {
+  const error = 'a number between 0 and 1, as 0.1';
+  return z.number({ error }).gt(0, { error }).lt(1, { error });
+}
+
+export function factor(most: number) {
+  const error = `a number above 0, at most ${most}`;
+  return z.number({ error }).gt(0, { error }).max(most, { error });
+}
+
 export function countOrShare(min: number, max: number) {
   const error = `a whole number from ${min} to ${max}, or a share between 0 and 1`;
   return z.union([z.int({ error }).min(min, { error }).max(max, { error }), z.number({ error }).gt(0, { error }).lt(1, { error })], {

@@ -35,7 +35,9 @@ export const whereSchema = byLabel(rule)
 
 export const preferSchema = byLabel(values)
   .optional()
-  .describe('Labels of the instances that are near, as `{ zone: [oslo-1, oslo-2] }`: the others stand by until none of those is up.');
+  .describe(
+    'Labels of the instances that are near, as `{ zone: [oslo-1, oslo-2] }`: the others stand by until none of those is up (or `farWeight`).',
+  );
 
 /** As the program has it: sorted, one form of each. */
 export function whereOf(section: NonNullable<z.output<typeof whereSchema>>): Where {

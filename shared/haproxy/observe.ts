@@ -11,7 +11,7 @@ import type { RuntimeConnection } from './connection.ts';
 import { isOthers } from './installation.ts';
 import { parseMade, parseMadeOne } from './parse-made.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseLoaded, parseVariable } from './parse-process.ts';
-import { parseServerConnections, parseStatisticSessions } from './parse-sessions.ts';
+import { parseServerConnections, parseStatisticOptions, parseStatisticSessions, type ServerStatistics } from './parse-sessions.ts';
 import { READ, withoutNotices } from './protocol.ts';
 import { serversInParts } from './servers-in-parts.ts';
 
@@ -157,16 +157,15 @@ export async function observeSessions(connection: RuntimeConnection, backend: st
 }
 
 /** What only the statistics tell of a backend's servers, by name. null: no such backend. Two round trips. */
-export async function observeStatistics<T>(
+export async function observeStatistics(
   connection: RuntimeConnection,
   backend: string,
-  parse: (text: string) => ReadonlyMap<string, T>,
-): Promise<ReadonlyMap<string, T> | null> {
+): Promise<ReadonlyMap<string, ServerStatistics> | null> {
   const [state] = (await ask(connection, [READ.connectionsOf(backend)])) as [string];
   const number = parseServerConnections(state)?.number ?? null;
   if (number === null) return null;
   const [statistics] = (await ask(connection, [READ.statisticsOf(number)])) as [string];
-  return parse(statistics);
+  return parseStatisticOptions(statistics);
 }
 
 /** The living worker, and when `expected` is given that very one. Throws HAPROXY_NOT_LIVING_WORKER. */

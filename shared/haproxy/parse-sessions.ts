@@ -9,14 +9,16 @@ export function parseStatisticSessions(text: string): Map<string, number> {
   return new Map(rows.map((row) => [row('svname'), wholeNumber(STATISTICS, row('scur')) + countIn(row('qcur'))]));
 }
 
-/** maxconn of each server; 0: none. */
-export function parseStatisticLimits(text: string): Map<string, number> {
-  return new Map(serverRows(text, ['slim']).map((row) => [row('svname'), countIn(row('slim'))]));
+export interface ServerStatistics {
+  /** Connections at once; 0: no limit. */
+  readonly maxConn: number;
+  readonly backup: boolean;
 }
 
-/** Whether each server is a backup server. */
-export function parseStatisticBackups(text: string): Map<string, boolean> {
-  return new Map(serverRows(text, ['bck']).map((row) => [row('svname'), countIn(row('bck')) > 0]));
+/** By server name. */
+export function parseStatisticOptions(text: string): Map<string, ServerStatistics> {
+  const rows = serverRows(text, ['slim', 'bck']);
+  return new Map(rows.map((row) => [row('svname'), { maxConn: countIn(row('slim')), backup: countIn(row('bck')) > 0 }]));
 }
 
 /** Rows of type 2: servers. */

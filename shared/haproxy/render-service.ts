@@ -6,6 +6,7 @@
 import { assert } from '../errors.ts';
 import { fallbackServer, LOADING_ID, LOADING_NAME } from '../model/file-server.ts';
 import type { InstanceId, ServiceName } from '../model/ids.ts';
+import { mayStandBy } from '../model/prefer.ts';
 import type { ProxyDefaults } from '../model/proxy-config.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import { checkLines } from './check-lines.ts';
@@ -36,6 +37,8 @@ export interface RenderedServer {
   readonly weight: number;
   /** false: it takes no traffic before a good check. */
   readonly up: boolean;
+  /** Connections to it at once; missing: as the config has it. */
+  readonly maxConn?: number;
   /** It takes requests only while no other server is up. */
   readonly backup?: boolean;
   /** It takes no new requests and is on its way out. */
@@ -149,7 +152,7 @@ export function bodyLines(config: Omit<ServiceConfig, 'name' | 'path'>, own: rea
   return [
     ...balanceLines(config.balance).map((line) => `    ${line}`),
     // Without it only the first of them would take the requests.
-    ...(config.prefer === undefined ? [] : ['    option allbackups']),
+    ...(!mayStandBy(config) ? [] : ['    option allbackups']),
     ...repeatLines(config.mode),
     ...checkLines(config.check).map((line) => `    ${line}`),
     ...retryLines(config),

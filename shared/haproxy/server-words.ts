@@ -32,11 +32,13 @@ const PATH = /^\/[A-Za-z0-9._/@+-]{1,1024}$/;
 export interface OwnWords {
   readonly id: number;
   readonly weight: number;
+  /** In place of the config's. */
+  readonly maxConn?: number | undefined;
   readonly backup?: boolean | undefined;
 }
 
 export function serverWords(config: ServerConfig, server: OwnWords): string[] {
-  const { maxConn } = config.server;
+  const maxConn = server.maxConn ?? config.server.maxConn;
   return [
     ...checkWords(config.check),
     'weight',

@@ -66,14 +66,18 @@ function reloadRows(): string[] {
   return [
     row(['what changes', ...names, 'why']),
     `|---${'|---'.repeat(names.length)}|---|`,
-    row(['an instance: comes, goes, drains, another weight or address', ...names.map(() => 'commands'), 'see below']),
     row([
-      'another `server.maxConn`, `check.port`, `check.address`, `server.agent.port`, `server.agent.address` of a service',
+      'an instance: comes, goes, drains, another weight, address or number of connections at once',
       ...names.map(() => 'commands'),
       'see below',
     ]),
     row([
-      'another option of `check` or `server` of a service; a server with a wrong id',
+      'another `weights`, `farWeight`, `server.maxConn`, `check.port`, `check.address`, `server.agent.port`, `server.agent.address` of a service',
+      ...names.map(() => 'commands'),
+      'see below',
+    ]),
+    row([
+      'another option of `check` or `server` of a service; a server with a wrong id, or that stands by and shall not, or the other way round',
       ...names.map(() => 'commands'),
       'its servers are made anew one after the other, new before old',
     ]),

@@ -36,6 +36,8 @@ export interface Looked {
   readonly revision: number;
   /** The service's `server.maxConn` then. */
   readonly maxConn: number | null;
+  /** Servers had a limit then that no `server.maxConn` gives: they are asked for it once more, also if none may ask for one now. */
+  readonly limited?: true;
   /**
    * Servers that were not as desired, or not known to be: under way, waited for, or of nobody. Of all others a difference that is seen later is somebody
    * else's. null: too many to name.

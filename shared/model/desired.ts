@@ -1,6 +1,7 @@
 /** PURE. What a proxy should have: the projection of the instance machines, written by the transition worker. */
 import type { ByHand } from './by-hand.ts';
 import type { EventId, InstanceId, ServiceName } from './ids.ts';
+import { MAX_CONN_MAX } from './server-options.ts';
 import type { ServiceConfig } from './service-config.ts';
 
 /** HAProxy's ids collide 2^20 apart under consistent hashing (2.6), so they stay below that. */
@@ -25,6 +26,8 @@ export interface DesiredServer {
    * instance that is gone is not listed.
    */
   readonly admin: 'ready' | 'drain' | 'out';
+  /** Connections to it at once; missing: the service's `server.maxConn`. */
+  readonly maxConn?: number;
   /** It takes requests only while no other server is up; missing: it takes its share. */
   readonly backup?: boolean;
   /** Of what somebody set on HAProxy, what is kept up in place of the above (shared/plan/overrides.ts). Never stored. */
@@ -68,7 +71,8 @@ export function asDesiredServer(instance: string, json: string): DesiredServer |
     if (server?.instance !== instance || typeof server.name !== 'string' || typeof server.address !== 'string') return null;
     const numbers = isWhole(server.id, 1, SERVER_ID_MAX) && isWhole(server.port, 1, 65_535) && isWhole(server.weight, 0, WEIGHT_MAX);
     const placed = server.backup === undefined || typeof server.backup === 'boolean';
-    return numbers && placed && ADMINS.has(server.admin) ? (server as DesiredServer) : null;
+    const limited = server.maxConn === undefined || isWhole(server.maxConn, 1, MAX_CONN_MAX);
+    return numbers && placed && limited && ADMINS.has(server.admin) ? (server as DesiredServer) : null;
   } catch {
     return null;
   }

@@ -4,6 +4,8 @@
  */
 import { WEIGHT_MAX } from './desired.ts';
 import { isServiceEventType, type ServiceEvent, type ServiceEventType } from './event.ts';
+import { MAX_CONN_MAX } from './server-options.ts';
+import { SCALE_MAX } from './weights.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -51,9 +53,17 @@ export function isRejection(value: unknown): boolean {
 
 export function isRegistration(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { host, address, port, weight, labels, out } = value;
-  if (out !== undefined && !isText(out)) return false;
+  const { host, address, port, weight, weighed, labels, out, options } = value;
+  if ((out !== undefined && !isText(out)) || (weighed !== undefined && weighed !== true) || !isAsked(options)) return false;
   return isText(host) && isText(address) && isWhole(port, 1, 65_535) && isWhole(weight, 0, WEIGHT_MAX) && isRecord(labels);
+}
+
+function isAsked(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (!isRecord(value)) return false;
+  const { weight, maxconn, backup, disabled, unread } = value;
+  const numbers = (weight === undefined || isWhole(weight, 0, WEIGHT_MAX)) && (maxconn === undefined || isWhole(maxconn, 1, MAX_CONN_MAX));
+  return numbers && [backup, disabled].every((one) => one === undefined || one === true) && (unread === undefined || isTexts(unread));
 }
 
 export function isZnode(value: unknown): boolean {
@@ -83,7 +93,17 @@ export function isConfig(value: unknown): boolean {
   const added =
     isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null) && isWhere(value['where']) && isPrefer(value['prefer']);
   const checked = isRecord(check) && isText(check['type']);
-  return isText(name) && counts && added && checked && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
+  const weighed = isWeights(value['weights']) && isPart(value['farWeight']) && isGranting(value['server']);
+  return (
+    isText(name) &&
+    counts &&
+    added &&
+    checked &&
+    weighed &&
+    isRecord(allow) &&
+    Array.isArray(allow['cidrs']) &&
+    allow['cidrs'].every(isText)
+  );
 }
 
 /** Missing in what an earlier version wrote. */
@@ -93,6 +113,26 @@ function isFlap(value: unknown): boolean {
 
 function isPrefer(value: unknown): boolean {
   return value === undefined || (isRecord(value) && Object.values(value).every(isTexts));
+}
+
+function isWeights(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (!isRecord(value)) return false;
+  const { registered, scale, max } = value;
+  const weights = [value['default'], max].every((weight) => isWhole(weight, 1, WEIGHT_MAX));
+  return typeof registered === 'boolean' && weights && isNumber(scale) && scale > 0 && scale <= SCALE_MAX;
+}
+
+/** What the machines look at of the servers' options. */
+function isGranting(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { maxConn, options } = value;
+  return (maxConn === null || isWhole(maxConn, 1, MAX_CONN_MAX)) && (options === undefined || isTexts(options));
+}
+
+/** A share, neither none nor all. */
+function isPart(value: unknown): boolean {
+  return value === undefined || (isNumber(value) && value > 0 && value < 1);
 }
 
 function isTexts(value: unknown): boolean {
@@ -117,7 +157,7 @@ function isShare(value: unknown): boolean {
   return isNumber(value) && value >= 0 && value <= 1;
 }
 
-function isWhole(value: unknown, least: number, most: number): boolean {
+export function isWhole(value: unknown, least: number, most: number): boolean {
   return isNumber(value) && Number.isInteger(value) && value >= least && value <= most;
 }
 

@@ -1,4 +1,5 @@
 /** PURE. What this host registers, as the program runs it: every default filled in, times in ms. */
+import type { Asked } from './asked-options.ts';
 import type { InstanceId, ServiceName } from './ids.ts';
 
 /** The forms that are written; `auto` is for reading. */
@@ -19,9 +20,11 @@ export interface RegisterConfig {
   readonly format: WrittenFormat;
   /** Nerve's and Curator's own name of the instance; null: made of its address. */
   readonly id: string | null;
-  /** 0..256 */
-  readonly weight: number;
+  /** 0..256; null: it says none. */
+  readonly weight: number | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** What it asks for of its server: in Nerve's form alone. */
+  readonly options: Asked;
   readonly access: Access;
   /** How long it is offered without new requests before its znode goes. */
   readonly drain: number;

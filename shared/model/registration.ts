@@ -1,4 +1,5 @@
 /** PURE. What a znode says, once it has been decoded and validated at the boundary. */
+import type { AskedOptions } from './asked-options.ts';
 import type { InstanceId } from './ids.ts';
 
 export interface Registration {
@@ -10,7 +11,11 @@ export interface Registration {
   readonly port: number;
   /** 0..256, HAProxy's range; 1 when the registration says nothing. */
   readonly weight: number;
+  /** A weight of 1 was said. Missing beside 1: none was, or it was put on record when both were written alike. */
+  readonly weighed?: true;
   readonly labels: Readonly<Record<string, string>>;
+  /** What it asks for of its server; the service's `server.options` says what of it counts. Missing: nothing. */
+  readonly options?: AskedOptions;
   /** Why it asks for no requests, in its format's words, escaped: its weight is 0 for that. Missing: it does not. */
   readonly out?: string;
 }

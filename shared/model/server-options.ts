@@ -1,10 +1,14 @@
 /** PURE. What each server of a service gets beside its address and weight, in HAProxy's own words (manual, 5.2). Missing: HAProxy's default. Times in ms. */
 
+import type { Askable } from './asked-options.ts';
+
 export const MAX_CONN_MAX = 10_000_000;
 
 export interface ServerOptions {
   /** Connections to one server at once; null: no limit. */
   readonly maxConn: number | null;
+  /** What a registration may ask for of its own server, sorted; missing: nothing. */
+  readonly options?: readonly Askable[];
   /** Requests that wait for one server; beyond that they go to another. */
   readonly maxQueue?: number;
   /** What is looked at besides the check: whether connections come about, or what is answered as well. */
@@ -42,4 +46,9 @@ export interface AgentCheck {
   readonly address?: string;
   /** Sent to the agent when connected. */
   readonly send?: string;
+}
+
+/** Whether connections at once are ours to say. */
+export function hasLimits({ maxConn, options }: Pick<ServerOptions, 'maxConn' | 'options'>): boolean {
+  return maxConn !== null || options?.includes('maxconn') === true;
 }

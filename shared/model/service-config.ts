@@ -2,6 +2,7 @@
 import type { ServiceName } from './ids.ts';
 import type { Prefer } from './prefer.ts';
 import type { ServerOptions } from './server-options.ts';
+import type { Weights } from './weights.ts';
 import type { Where } from './where.ts';
 
 export type CheckConfig =
@@ -68,6 +69,10 @@ export interface ServiceConfig {
   readonly where?: Where;
   /** The others take requests only while none of these is up (HAProxy backup servers); missing: all are alike. */
   readonly prefer?: Prefer;
+  /** With `prefer`: the others take requests all the time, with this share of their weight (above 0, below 1). */
+  readonly farWeight?: number;
+  /** Missing: weights count as they are registered. */
+  readonly weights?: Weights;
   /** `address:port` of the frontend; null: a backend only. */
   readonly listen: string | null;
   /** Requests for this host, and below this path, come to it through the shared HTTP frontend of its proxies (route.ts). */

@@ -1,12 +1,18 @@
 /** PURE. What a command can change in a server that serves or is about to: address, weight, connections at once, where its checks go, where its agent is asked. */
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedServer } from '../model/observed.ts';
+import type { ServerOptions } from '../model/server-options.ts';
 import type { PlannedCommand } from './backend-plan.ts';
 import { sameAddress } from './same-address.ts';
 
 /** Whether it is at another address than it should be. */
 export function movesTo(wanted: DesiredServer, seen: ObservedServer): boolean {
   return !sameAddress(seen.address, wanted.address) || seen.port !== wanted.port;
+}
+
+/** Connections to it at once; 0: no limit. */
+export function limitOf(wanted: DesiredServer, options: Pick<ServerOptions, 'maxConn'>): number {
+  return wanted.maxConn ?? options.maxConn ?? 0;
 }
 
 /** `maxConn`: what HAProxy has now; undefined: it was not asked. */
@@ -25,8 +31,8 @@ export function changesOf(
   }
   if (seen.weight !== wanted.weight)
     changes.push({ command: { kind: 'weight', ...at, weight: wanted.weight }, reason: `its weight is ${seen.weight}` });
-  const limit = wanted.byHand?.maxConn ?? options.maxConn;
-  if (limit !== null && maxConn !== undefined && maxConn !== limit)
+  const limit = wanted.byHand?.maxConn ?? limitOf(wanted, options);
+  if (maxConn !== undefined && maxConn !== limit)
     changes.push({ command: { kind: 'max-conn', ...at, maxConn: limit }, reason: `its maxconn is ${maxConn}` });
   // HAProxy changes the target only of a check that is on, and of an agent that is.
   if (check.type !== 'none' && seen.checking) {

@@ -6,7 +6,7 @@ export function commandText(command: Command): string {
   const at = `${command.backend}/${command.server}`;
   switch (command.kind) {
     case 'add':
-      return `add server ${at} ${command.address} port ${command.port} id ${command.id} weight ${command.weight}${command.backup === true ? ' backup' : ''}`;
+      return `add server ${at} ${command.address} port ${command.port} id ${command.id} weight ${command.weight}${command.maxConn === undefined ? '' : ` maxconn ${command.maxConn}`}${command.backup === true ? ' backup' : ''}`;
     case 'address':
       return `set server ${at} addr ${command.address} port ${command.port}`;
     case 'weight':

@@ -19,6 +19,7 @@ export type Command =
       readonly address: string;
       readonly port: number;
       readonly weight: number;
+      readonly maxConn?: number;
       readonly backup?: boolean;
       readonly config: Pick<ServiceConfig, 'check' | 'server' | 'cookie'>;
     })

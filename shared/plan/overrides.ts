@@ -7,9 +7,9 @@
 import { type ByHand, type Looked, OPEN_MAX, OVERRIDES_MAX, type Override } from '../model/by-hand.ts';
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
-import { MAX_CONN_MAX } from '../model/server-options.ts';
+import { hasLimits, MAX_CONN_MAX, type ServerOptions } from '../model/server-options.ts';
 import type { BackendPlan } from './backend-plan.ts';
-import { movesTo } from './changes.ts';
+import { limitOf, movesTo } from './changes.ts';
 import { isStranger } from './strangers.ts';
 
 /** Why a command is sent against what nobody asked for. */
@@ -97,14 +97,20 @@ interface Of extends Recognition {
 
 function difference(wanted: DesiredServer, seen: ObservedServer, of: Of): ByHand {
   const { before, settled, looked } = of;
-  const limit = of.desired.config.server.maxConn;
+  const { server } = of.desired.config;
   const admin = adminByHand(wanted, seen, of);
   const isOurs = (part: unknown): boolean => part === undefined && !settled;
   return {
     ...(admin === null ? {} : { admin }),
     ...(seen.weight === wanted.weight || isOurs(before.weight) ? {} : { weight: seen.weight }),
     ...(!movesTo(wanted, seen) || isOurs(before.address) || !canBeSaid(seen) ? {} : { address: seen.address, port: seen.port }),
-    ...limitByHand({ limit, seen: of.maxConns?.get(wanted.name), before: before.maxConn, settled: settled && looked?.maxConn === limit }),
+    ...limitByHand({
+      limit: limitOf(wanted, server),
+      isOurs: hasLimits(server),
+      seen: of.maxConns?.get(wanted.name),
+      before: before.maxConn,
+      settled: settled && looked?.maxConn === server.maxConn,
+    }),
   };
 }
 
@@ -113,9 +119,15 @@ function canBeSaid({ address, port }: ObservedServer): boolean {
   return /^[0-9A-Fa-f.:]+$/.test(address) && port > 0;
 }
 
-/** `seen`: undefined when it was not asked, and then it is as before. */
-function limitByHand(of: { limit: number | null; seen: number | undefined; before: number | undefined; settled: boolean }): ByHand {
-  if (of.limit === null) return {};
+/** `seen`: undefined when it was not asked, and then it is as before, where it is `isOurs` to say. */
+function limitByHand(of: {
+  limit: number;
+  isOurs: boolean;
+  seen: number | undefined;
+  before: number | undefined;
+  settled: boolean;
+}): ByHand {
+  if (!of.isOurs && of.seen === undefined) return {};
   const maxConn = of.seen === undefined ? of.before : of.before !== undefined || of.settled ? of.seen : undefined;
   return maxConn === undefined || maxConn === of.limit || maxConn > MAX_CONN_MAX ? {} : { maxConn };
 }
@@ -187,7 +199,6 @@ export function openServers(
   maxConns: ReadonlyMap<string, number> | undefined,
 ): readonly string[] | null {
   const open = new Set([...plan.commands.map(({ command }) => command.server), ...plan.waiting.map(({ server }) => server)]);
-  const { maxConn: limit } = desired.config.server;
   for (const { name } of observed.servers.values()) if (!desired.servers.has(name)) open.add(name);
   for (const wanted of desired.servers.values()) {
     const seen = observed.servers.get(wanted.name);
@@ -195,9 +206,16 @@ export function openServers(
     if (seen === undefined && wanted.admin === 'drain') continue;
     if (seen === undefined || seen.weight !== wanted.weight || movesTo(wanted, seen)) open.add(wanted.name);
     else if (wanted.admin === 'out' && seen.admin === 'maint' && wanted.byHand?.admin === undefined) open.add(wanted.name);
-    else if (limit !== null && (maxConns?.get(wanted.name) ?? limit) !== (wanted.byHand?.maxConn ?? limit)) open.add(wanted.name);
+    else if (isLimitedOtherwise(wanted, desired.config.server, maxConns?.get(wanted.name))) open.add(wanted.name);
   }
   return open.size > OPEN_MAX ? null : [...open].sort();
+}
+
+/** `seen`: undefined when it was not asked. */
+function isLimitedOtherwise(wanted: DesiredServer, options: ServerOptions, seen: number | undefined): boolean {
+  const limit = limitOf(wanted, options);
+  if (seen === undefined && !hasLimits(options)) return false;
+  return (seen ?? limit) !== (wanted.byHand?.maxConn ?? limit);
 }
 
 /** The plan against what somebody set, with that as its reason. */

@@ -140,10 +140,11 @@ class ServerPlanner {
     this.#admissions.push({ command: this.#addition(wanted), reason: 'it is not there' });
   }
 
-  #addition({ name, id, address, port, weight, backup }: DesiredServer): Command {
+  #addition({ name, id, address, port, weight, maxConn, backup }: DesiredServer): Command {
     const { check, server, cookie } = this.#desired.config;
     const config = cookie === undefined ? { check, server } : { check, server, cookie };
-    return { kind: 'add', ...this.#at(name), id, address, port, weight, ...(backup === true ? { backup } : {}), config };
+    const own = { ...(maxConn === undefined ? {} : { maxConn }), ...(backup === true ? { backup } : {}) };
+    return { kind: 'add', ...this.#at(name), id, address, port, weight, ...own, config };
   }
 
   #ready(wanted: DesiredServer, seen: ObservedServer): void {

@@ -28,7 +28,7 @@ export const RELOADS = {
   restructured: {
     reason: 'the structure differs from what is loaded',
     change:
-      "another `listen`, `mode`, `balance`, `check.http`, `timeouts`, `cookie`, `retries`, `redispatch`, `retryOn`, `fallback`, `extra` or file of `tls` of a service, or another of the proxies' defaults",
+      "another `listen`, `mode`, `balance`, `check.http`, `timeouts`, `cookie`, `retries`, `redispatch`, `retryOn`, `fallback`, `extra` or file of `tls` of a service, its first `prefer` or `backup` among `server.options`, or another of the proxies' defaults",
     why: 'they are in the sections, which no command changes',
     spared: null,
   },

@@ -13,8 +13,10 @@ import {
   readLabels,
   readObject,
   readPort,
-  WEIGHT_DEFAULT,
   WEIGHT_MAX,
+  WEIGHT_UNSAID,
+  type Weight,
+  weightSaid,
 } from './payload.ts';
 
 /** The endpoint that is the port for TLS. */
@@ -31,7 +33,7 @@ export const curator: Codec = (_name, data, { endpoint }) => {
     said: () => {
       const labels = readLabels(metadataOf(field(value, 'payload')), 'metadata', { scalars: true });
       const out = outOf(field(value, 'enabled'), labels['instance_status']);
-      return out === null ? { weight: weightOf(labels['weight']), labels } : { weight: 0, labels, out };
+      return out === null ? { ...weightOf(labels['weight']), labels } : { weight: 0, labels, out };
     },
   };
 };
@@ -60,7 +62,7 @@ function outOf(enabled: unknown, status: string | undefined): string | null {
   return word === '' || word.toUpperCase() === 'UP' ? null : `instance_status ${word}`;
 }
 
-function weightOf(text: string | undefined): number {
-  const weight = /^[0-9]{1,3}$/.test(text ?? '') ? Number(text) : WEIGHT_DEFAULT;
-  return weight <= WEIGHT_MAX ? weight : WEIGHT_DEFAULT;
+function weightOf(text: string | undefined): Weight {
+  const weight = /^[0-9]{1,3}$/.test(text ?? '') ? Number(text) : null;
+  return weight !== null && weight <= WEIGHT_MAX ? weightSaid(weight) : WEIGHT_UNSAID;
 }

@@ -3,6 +3,7 @@
  * sequence, so that there is one znode for one instance, whoever made it, and a left-over one is found by it.
  */
 import { createHash } from 'node:crypto';
+import { ASKABLE, type Asked } from '../model/asked-options.ts';
 import type { WrittenFormat } from '../model/register.ts';
 import { instanceOf, serverName } from './address.ts';
 import { SHARD } from './serverset.ts';
@@ -14,9 +15,11 @@ export interface Offered {
   readonly port: number;
   /** Nerve's and Curator's own name of the instance; null: made of its address. */
   readonly id: string | null;
-  /** 0..256; a serverset has none. */
-  readonly weight: number;
+  /** 0..256; null: it says none, as a serverset cannot. */
+  readonly weight: number | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** In Nerve's form alone. */
+  readonly options: Asked;
   /** It asks for no new requests, in the words that the format has for it. */
   readonly out: boolean;
   /** ms since the epoch: when it was offered first. */
@@ -62,7 +65,7 @@ export function encode(format: WrittenFormat, offered: Offered): EncodedZnode {
 
 /** The name that `encode` gives it. */
 export function encodedName(format: WrittenFormat, instance: Pick<Offered, 'service' | 'host' | 'port' | 'id'>): string {
-  return encode(format, { ...instance, weight: 1, labels: {}, out: false, since: 0 }).name;
+  return encode(format, { ...instance, weight: null, labels: {}, options: {}, out: false, since: 0 }).name;
 }
 
 function plain({ host, port, weight, labels, out }: Offered): EncodedZnode {
@@ -72,9 +75,10 @@ function plain({ host, port, weight, labels, out }: Offered): EncodedZnode {
 
 /** As Nerve with `node_type: ephemeral`; the order of the keys is Nerve's. */
 function nerve(offered: Offered): EncodedZnode {
-  const { host, port, weight, labels, out } = offered;
+  const { host, port, weight, labels, options, out } = offered;
   const name = idOf(offered);
-  return { name: `${name}_`, data: JSON.stringify({ host, port, name, ...weightOf(out ? 0 : weight), ...labelsOf(labels) }) };
+  const said = { ...weightOf(out ? 0 : weight), ...optionsOf(options), ...labelsOf(labels) };
+  return { name: `${name}_`, data: JSON.stringify({ host, port, name, ...said }) };
 }
 
 /** Only ALIVE members get requests; the number of the member's name is made of its address. */
@@ -99,7 +103,7 @@ function curator(offered: Offered): EncodedZnode {
   const id = offered.id ?? uuidOf(`${service}/${instanceOf(host, port)}`);
   const metadata = {
     ...labels,
-    ...(weight === 1 ? {} : { weight: String(weight) }),
+    ...(weight === null ? {} : { weight: String(weight) }),
     ...(out ? { instance_status: 'OUT_OF_SERVICE' } : {}),
   };
   const payload = Object.keys(metadata).length === 0 ? null : { '@class': SPRING, id, name: service, metadata: sorted(metadata) };
@@ -121,8 +125,15 @@ function idOf({ id, host, port }: Offered): string {
   return id ?? serverName(instanceOf(host, port));
 }
 
-function weightOf(weight: number): object {
-  return weight === 1 ? {} : { weight };
+function weightOf(weight: number | null): object {
+  return weight === null ? {} : { weight };
+}
+
+function optionsOf(options: Asked): object {
+  const words = ASKABLE.flatMap((word) =>
+    options[word] === undefined ? [] : options[word] === true ? [word] : [`${word} ${options[word]}`],
+  );
+  return words.length === 0 ? {} : { haproxy_server_options: words.join(' ') };
 }
 
 function labelsOf(labels: Offered['labels']): object {

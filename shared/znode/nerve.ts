@@ -4,6 +4,7 @@
  */
 import type { Codec } from './codec.ts';
 import { field, type JsonObject, Refusal, readHost, readLabels, readObject, readPort, readWeight, type ZnodeData } from './payload.ts';
+import { readServerOptions } from './server-options.ts';
 
 const ENCODED = /^base64_([0-9]{1,5})_/;
 /** Nerve writes what is longer as data alone. */
@@ -20,7 +21,9 @@ export const nerve: Codec = (name, data) => {
       const weight = readWeight(field(value, 'weight'));
       const available = field(value, 'available');
       if (available !== undefined && typeof available !== 'boolean') throw new Refusal('bad-data', 'available must be true or false');
-      return available === false ? { weight: 0, labels, out: outText(value) } : { weight, labels };
+      const options = readServerOptions(field(value, 'haproxy_server_options'));
+      const said = { labels, ...(options === undefined ? {} : { options }) };
+      return available === false ? { ...said, weight: 0, out: outText(value) } : { ...weight, ...said };
     },
   };
 };

@@ -2,7 +2,7 @@
  * PURE. The data of a znode, as JSON that strangers wrote: read within bounds, and never deeper than the fields that a format names. What cannot be read
  * is refused with the reason, and never thrown.
  */
-import type { Rejection } from '../model/registration.ts';
+import type { Registration, Rejection } from '../model/registration.ts';
 import { canonicalHost } from './address.ts';
 import { escapeText } from './escape.ts';
 
@@ -12,7 +12,9 @@ export const DATA_BYTES_MAX = 16_384;
 const LABELS_MAX = { count: 64, characters: 4_096 };
 /** HAProxy's range. */
 export const WEIGHT_MAX = 256;
-export const WEIGHT_DEFAULT = 1;
+
+export type Weight = Pick<Registration, 'weight' | 'weighed'>;
+export const WEIGHT_UNSAID: Weight = { weight: 1 };
 const PORT_MAX = 65_535;
 
 /** Data that was too large to keep. */
@@ -79,11 +81,15 @@ export function readHost(value: unknown, name: string): string {
 }
 
 /** Missing: 1. @throws Refusal */
-export function readWeight(value: unknown): number {
-  if (value === undefined) return WEIGHT_DEFAULT;
+export function readWeight(value: unknown): Weight {
+  if (value === undefined) return WEIGHT_UNSAID;
   // Minus zero is a whole number too, and would not survive being written as JSON.
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= WEIGHT_MAX) return value + 0;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= WEIGHT_MAX) return weightSaid(value + 0);
   throw new Refusal('bad-weight', `the weight must be a whole number from 0 to ${WEIGHT_MAX}`);
+}
+
+export function weightSaid(weight: number): Weight {
+  return weight === 1 ? { weight, weighed: true } : { weight };
 }
 
 /** By name, sorted; numbers and booleans as text, where the format's writers leave them so. @throws Refusal */

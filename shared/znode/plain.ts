@@ -4,7 +4,7 @@
  */
 import { parseAddress } from './address.ts';
 import type { Codec } from './codec.ts';
-import { own, Refusal, readLabels, readObject, readWeight, WEIGHT_DEFAULT } from './payload.ts';
+import { own, Refusal, readLabels, readObject, readWeight, WEIGHT_UNSAID } from './payload.ts';
 
 /** A uuid4's hex digits, by which kazoo tells a party's members apart. */
 const MEMBER = /^[0-9a-f]{32}-(?=.)/;
@@ -21,8 +21,8 @@ export const plain: Codec = (name, data) => {
       // A party writes its identifier as data, too.
       const value = identifier !== name && Buffer.isBuffer(data) && data.toString() === identifier ? null : readObject(data);
       return value === null
-        ? { weight: WEIGHT_DEFAULT, labels: {} }
-        : { weight: readWeight(own(value, 'weight')), labels: readLabels(own(value, 'labels')) };
+        ? { ...WEIGHT_UNSAID, labels: {} }
+        : { ...readWeight(own(value, 'weight')), labels: readLabels(own(value, 'labels')) };
     },
   };
 };

@@ -4,7 +4,7 @@
  */
 import type { Decoded, Registration } from '../model/registration.ts';
 import { parseAddress } from './address.ts';
-import { field, isObject, Refusal, readObject, WEIGHT_MAX, type ZnodeData } from './payload.ts';
+import { field, isObject, Refusal, readObject, WEIGHT_MAX, weightSaid, type ZnodeData } from './payload.ts';
 import { SHARD } from './serverset.ts';
 
 /** HAProxy's weight of a member whose product is 1: it leaves room to weigh 8 times as much, and down to a 32nd. */
@@ -54,7 +54,7 @@ function weigh(name: string, says: Extract<Decoded, { ok: true }>, vectors: Read
     for (const select of selects) weight = product(weight, vector.get(select) ?? 1);
     if (weight < 0) return { ...says, registration: { ...registration, weight: 0, out: `left out by ${vectorName}` } };
   }
-  return { ...says, registration: { ...registration, weight: haproxyWeight(weight) } };
+  return { ...says, registration: { ...registration, ...weightSaid(haproxyWeight(weight)) } };
 }
 
 /** Whoever is to have requests at all gets some. */

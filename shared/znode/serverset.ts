@@ -3,7 +3,7 @@
  * (commons, endpoint.thrift). One that is not ALIVE takes no traffic. Its metadata are its labels, its shard among them.
  */
 import type { Codec } from './codec.ts';
-import { field, isObject, type JsonObject, Refusal, readHost, readLabels, readObject, readPort, WEIGHT_DEFAULT } from './payload.ts';
+import { field, isObject, type JsonObject, Refusal, readHost, readLabels, readObject, readPort, WEIGHT_UNSAID } from './payload.ts';
 
 /** By number, as the Thrift writers have them. */
 const STATUS = ['DEAD', 'STARTING', 'ALIVE', 'STOPPING', 'STOPPED', 'WARNING'] as const;
@@ -23,7 +23,7 @@ export const serverset: Codec = (_name, data, { endpoint }) => {
       const metadata = readLabels(field(value, 'metadata'), 'metadata');
       const labels = shard === undefined ? metadata : readLabels({ ...metadata, [SHARD]: String(shard) });
       const status = statusOf(field(value, 'status'));
-      return status === 'ALIVE' ? { weight: WEIGHT_DEFAULT, labels } : { weight: 0, labels, out: `status ${status}` };
+      return status === 'ALIVE' ? { ...WEIGHT_UNSAID, labels } : { weight: 0, labels, out: `status ${status}` };
     },
   };
 };

@@ -15,6 +15,8 @@ export interface ViewEntry {
   readonly mzxid: string;
   readonly version: number;
   readonly instance: InstanceId;
+  /** What was put on record of it has a part that earlier versions did not read: options, or that a weight of 1 was said. */
+  readonly more?: true;
 }
 
 /** What the difference needs of a reading. */
@@ -102,12 +104,20 @@ function readChild(before: ViewEntry | undefined, znode: Znode, says: Decoded, r
   const { name, czxid, mzxid, version } = znode;
   const { instance } = says;
   const same = before !== undefined && before.czxid === czxid && before.instance === instance;
-  if (same && before.mzxid === mzxid && !restated) return null;
+  const more = saysMore(says);
+  // By an earlier version it may have been put on record without: once, it is told again.
+  const isMore = more && before?.more !== true;
+  if (same && before.mzxid === mzxid && !restated && !isMore) return null;
   const said = saidOf(says);
-  const entry: ViewEntry = { czxid, mzxid, version, instance };
-  if (same) return { name, entry: before.mzxid === mzxid ? undefined : entry, events: [{ type: 'changed', instance, znode, said }] };
+  const entry: ViewEntry = { czxid, mzxid, version, instance, ...(more ? { more } : {}) };
+  if (same)
+    return { name, entry: before.mzxid === mzxid && !isMore ? undefined : entry, events: [{ type: 'changed', instance, znode, said }] };
   const registered: ServiceEvent = { type: 'registered', instance, znode, said };
   return { name, entry, events: before === undefined ? [registered] : [registered, deregistered(name, before)] };
+}
+
+function saysMore(says: Decoded): boolean {
+  return says.ok && (says.registration.options !== undefined || says.registration.weighed === true);
 }
 
 function deregistered(name: string, entry: ViewEntry): ServiceEvent {

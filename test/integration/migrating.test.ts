@@ -5,6 +5,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { migrateSynapse } from '../../cli/migrate/synapse.ts';
+import { observeStatistics } from '../../shared/haproxy/observe.ts';
+import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { TestHaproxy } from '../support/haproxy.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { until } from '../support/poll.ts';
@@ -51,7 +53,8 @@ function migrated(portOffset: number, more: object = {}): string {
     server_options: 'check inter 1s rise 1 fall 2',
     listen: ['mode http', 'option httpchk /health'],
   };
-  const old = { services: { [SERVICE]: { discovery: { method: 'zookeeper', path: PATH, hosts: ['localhost:2181'] }, haproxy } } };
+  const discovery = { method: 'zookeeper', path: PATH, hosts: ['localhost:2181'] };
+  const old = { haproxy: { use_nerve_weights: true }, services: { [SERVICE]: { discovery, haproxy } } };
   const { config } = migrateSynapse(old, { portOffset });
   const service = (config['services'] as Record<string, object>)[SERVICE] ?? {};
   return stringify({ [SERVICE]: { ...service, allow: { loopback: true }, ...more } }).replace(/^(?=.)/gm, '  ');
@@ -126,6 +129,8 @@ describe('a host goes over', () => {
       await system.serving(SERVICE, names);
     });
     expect((await system.servers(SERVICE)).get(names[2] ?? '')?.weight).toBe(3);
+    const told = await withRuntime(system.haproxy.runtime, (connection) => observeStatistics(connection, SERVICE));
+    expect(names.map((name) => told?.get(name)?.maxConn)).toEqual([0, 0, 10]);
   });
 
   it('the clients go over, and the HAProxy of Synapse ends when it has none', async () => {

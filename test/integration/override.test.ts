@@ -6,7 +6,6 @@ import type { ProxyPlan } from '../../cli/plan/proxy-plan.ts';
 import type { StatusReport } from '../../cli/status/report.ts';
 import type { WhyReport } from '../../cli/why/report.ts';
 import { observeStatistics } from '../../shared/haproxy/observe.ts';
-import { parseStatisticLimits } from '../../shared/haproxy/parse-sessions.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { readFleet } from '../../workers/dashboard/fleet.ts';
 import { metricsText } from '../../workers/dashboard/metrics.ts';
@@ -42,9 +41,9 @@ it('maint, drain, weight, address and maxconn are left so and shown, and end whe
     'ready 3',
   ]);
   expect(seen.get(address)?.address).toBe('127.0.0.2');
-  const limits = (): Promise<ReadonlyMap<string, number> | null> =>
-    withRuntime(on.proxy.runtime, (connection) => observeStatistics(connection, 'web', parseStatisticLimits));
-  expect((await limits())?.get(limit)).toBe(7);
+  const limits = (): Promise<ReadonlyMap<string, { maxConn: number }> | null> =>
+    withRuntime(on.proxy.runtime, (connection) => observeStatistics(connection, 'web'));
+  expect((await limits())?.get(limit)?.maxConn).toBe(7);
   expect((await sent(on)).slice(before)).toEqual([]);
 
   const file = await configFile(on.folder, on.yaml());

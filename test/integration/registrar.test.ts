@@ -105,6 +105,13 @@ describe('an instance', () => {
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   });
 
+  it('that says no weight has none to warm up to; what it asks for of its server is there from the start', async () => {
+    const web = await service();
+    await host({ register: entryText('asks', web.port, ', format: nerve, id: i-1, warmUp: 1h, options: { backup: true, maxconn: 5 }') });
+    const said = { host: '127.0.0.1', port: web.port, name: 'i-1', haproxy_server_options: 'backup maxconn 5' };
+    await holding('/services/asks/i-1_', JSON.stringify(said));
+  });
+
   it('may be written by nobody else, where its acl says so', async () => {
     const web = await service();
     await host({ register: entryText('guarded', web.port, ', acl: read'), credentials: 'a:b' });

@@ -1,5 +1,9 @@
 /** One service whose instances register in every form at once, as during a migration; what they say changes by their data alone. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { StatusReport } from '../../cli/status/report.ts';
+import { observeStatistics } from '../../shared/haproxy/observe.ts';
+import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import { configFile, pointsman } from '../support/command.ts';
 import { HttpService, startHttpServices } from '../support/http-service.ts';
 import { type PlainClient, plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
@@ -16,15 +20,17 @@ let listen: number;
 let services: readonly HttpService[];
 let names: readonly string[];
 
-beforeAll(async () => {
-  listen = await freePort();
-  const text = `  ${SERVICE}:
+const section = (port: number): string => `  ${SERVICE}:
     path: ${PATH}
-    listen: "127.0.0.1:${listen}"
+    listen: "127.0.0.1:${port}"
     check: { http: GET /health, interval: 300ms, rise: 1, fall: 2 }
     allow: { loopback: true }
-    guard: { maxLoss: 1 }`;
-  [system, services] = await Promise.all([System.start({ services: text }), startHttpServices(5)]);
+    guard: { maxLoss: 1 }
+    server: { options: [maxconn, weight] }`;
+
+beforeAll(async () => {
+  listen = await freePort();
+  [system, services] = await Promise.all([System.start({ services: section(listen) }), startHttpServices(5)]);
   tree = await plainClient(system.zookeeper.connect);
   names = services.map(({ port }) => `127.0.0.1:${port}`);
   return async () => {
@@ -113,6 +119,28 @@ describe('instances of every form', () => {
     } finally {
       await spare.stop();
     }
+  });
+
+  it('get what they ask for of their server as far as it is allowed, and what they ask for in vain is told once', async () => {
+    const name = (await tree.children(PATH)).find((child) => child.startsWith('i-01234abc_')) ?? '';
+    const say = (options: string): Promise<void> =>
+      tree.set(`${PATH}/${name}`, JSON.stringify({ ...at(1), name: 'i-01234abc', haproxy_server_options: options }));
+    const vain = 'cookie a b\n  http-request deny';
+    await say(`weight 9 maxconn 12 backup ${vain}`);
+    await until('its weight', async () => (await weights())[1] === 9);
+    const told = await withRuntime(system.haproxy.runtime, (connection) => observeStatistics(connection, SERVICE));
+    expect(names.map((one) => told?.get(one))).toEqual(names.map((_, index) => ({ maxConn: index === 1 ? 12 : 0, backup: false })));
+    await say(`weight 8 maxconn 12 backup ${vain}`);
+    await until('its other weight', async () => (await weights())[1] === 8);
+    const lines = (await system.log()).filter(({ msg }) => msg === 'a registration asks for server options in vain');
+    expect(lines.map(({ ignored }) => ignored)).toEqual(['backup, cookie a, b\\u{a}, http-request, deny']);
+    const file = await configFile(system.folder, system.text(section(listen)));
+    const status = JSON.parse((await pointsman('status', '--json', '--config', file)).out) as StatusReport;
+    const ignored = (index: number): unknown => status.instances.find(({ instance }) => instance === names[index])?.ignored;
+    expect([ignored(0), ignored(1)]).toEqual([[], ['backup', 'cookie a', 'b\\u{a}', 'http-request', 'deny']]);
+    const why = await pointsman('why', SERVICE, names[1] ?? '', '--config', file);
+    expect(why.out).toContain('its server options ask for it: at most 12 connections at once');
+    expect(why.out).toContain('does not allow: backup, cookie a,');
   });
 
   it('one that is bad is refused alone, with its reason, and taken when it is mended', async () => {

@@ -56,7 +56,7 @@ const instanceEvents: Record<InstanceEvent['type'], fc.Arbitrary<InstanceEvent>>
   quarantine: fc.record({ type: fc.constant('quarantine' as const), at, shortest: fc.nat(100) }),
   pardon: fc.record({ type: fc.constant('pardon' as const), at }),
   scale: fc.record({ type: fc.constant('scale' as const), at, scale: fc.constantFrom(1, 10) }),
-  place: fc.record({ type: fc.constant('place' as const), at, far: fc.boolean() }),
+  place: fc.record({ type: fc.constant('place' as const), at, place: fc.constantFrom({}, { far: true as const }, { weight: 3 }) }),
   timer: fc.record({
     type: fc.constant('timer' as const),
     at,

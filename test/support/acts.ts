@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import type { ServiceEvent, Verdict } from '../../shared/model/event.ts';
 import type { Prefer } from '../../shared/model/prefer.ts';
-import type { Znode } from '../../shared/model/registration.ts';
+import type { Registration, Znode } from '../../shared/model/registration.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Where } from '../../shared/model/where.ts';
 import { serviceConfig } from './service-events.ts';
@@ -37,13 +37,34 @@ export const config: fc.Arbitrary<ServiceConfig> = fc
     warmUp: fc.constantFrom(null, 10_000),
     maxInstances: fc.constantFrom(3, 1_000, 1_000),
     prefer: fc.constantFrom<Prefer>({}, { region: ['no'] }),
+    placed: fc.constantFrom<Partial<ServiceConfig>>(
+      {},
+      {},
+      { farWeight: 0.25 },
+      { weights: { registered: true, default: 7, scale: 2.5, max: 60 } },
+      { weights: { registered: false, default: 3, scale: 0.5, max: 256 }, farWeight: 0.5 },
+    ),
+    server: fc.constantFrom<ServiceConfig['server']>(
+      { maxConn: null },
+      { maxConn: 20, options: ['backup', 'maxconn'] },
+      { maxConn: null, options: ['disabled', 'maxconn', 'weight'] },
+    ),
     where: fc.constantFrom<Where>({}, {}, { region: { in: ['no'] } }, { region: { not: ['de'] } }),
     check: fc.constantFrom({ type: 'none' as const }, { type: 'tcp' as const, interval: 2_000, rise: 2, fall: 3 }),
   })
-  .map(serviceConfig);
+  .map(({ placed, ...config }) => serviceConfig({ ...config, ...placed }));
 
 /** What registrations say, by their weight. */
 const LABELS: readonly Readonly<Record<string, string>>[] = [{ region: 'no' }, { region: 'no' }, { region: 'de' }, {}];
+
+const OPTIONS: readonly Partial<Registration>[] = [
+  {},
+  {},
+  { weighed: true },
+  { options: { backup: true, maxconn: 5 } },
+  { options: { weight: 9, unread: ['cookie x'] } },
+  { options: { disabled: true, maxconn: 50 } },
+];
 
 /** Acts among `hosts` hosts; each has an address of its own, and sometimes claims another's. */
 export function acts(hosts: number, maxLength: number): fc.Arbitrary<Act[]> {
@@ -156,7 +177,16 @@ export class Writers {
     const said =
       bad && address > 9
         ? { rejection: { code: 'bad-data' as const, detail: 'x' } }
-        : { registration: { host: at, address: at, port: 80, weight, labels: LABELS[weight % LABELS.length] ?? {} } };
+        : {
+            registration: {
+              host: at,
+              address: at,
+              port: 80,
+              weight,
+              labels: LABELS[weight % LABELS.length] ?? {},
+              ...OPTIONS[weight % OPTIONS.length],
+            },
+          };
     return { type: known === undefined ? 'registered' : 'changed', instance: id, znode, said };
   }
 }

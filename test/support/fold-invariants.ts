@@ -9,10 +9,12 @@ import { desiredServer, healthOf, isQuarantined, isUp } from '../../machines/pro
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { CORDONED_MAX, QUARANTINED_MAX, TOMBSTONES_MAX } from '../../machines/service.ts';
 import { asInstance, asService } from '../../machines/stored-form.ts';
+import type { Askable } from '../../shared/model/asked-options.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 import { isFar } from '../../shared/model/prefer.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { whyNotWhere } from '../../shared/model/where.ts';
 import { brokenOfGuard, brokenOfGuardStep, brokenOfInstance, brokenOfInstanceStep } from './machine-invariants.ts';
 
@@ -64,8 +66,8 @@ export function brokenOfFold(state: FoldState): readonly string[] {
       .filter((one) => desiredServer(one)?.admin === 'ready' && !isPlaced(service, one))
       .map((one) => `F13: ${one.context.id} takes requests, and its labels forbid it`),
     ...all
-      .filter((one) => isRegistered(one) && service.config !== null && (desiredServer(one)?.backup === true) !== isFarNow(service, one))
-      .map((one) => `F14: ${one.context.id} stands by, or not, against its labels`),
+      .filter((one) => isRegistered(one) && service.config !== null && !isInPlace(service.config, one))
+      .map((one) => `F14: ${one.context.id} stands by, or takes requests, against its labels and what it asks for`),
     ...(service.cordoned.length <= CORDONED_MAX &&
     service.quarantined.length <= QUARANTINED_MAX &&
     service.tombstones.length <= TOMBSTONES_MAX
@@ -74,8 +76,17 @@ export function brokenOfFold(state: FoldState): readonly string[] {
   ];
 }
 
-function isFarNow({ config }: ServiceSnapshot, { context: { registration } }: InstanceSnapshot): boolean {
-  return registration !== null && isFar(config?.prefer, registration.labels);
+function isInPlace({ prefer, farWeight, server, ...config }: ServiceConfig, one: InstanceSnapshot): boolean {
+  const { registration } = one.context;
+  const got = desiredServer(one);
+  if (registration === null || got === null) return true;
+  const asks = (word: Askable): boolean => server.options?.includes(word) === true && registration.options?.[word] !== undefined;
+  const standsBy = asks('backup') || (farWeight === undefined && isFar(prefer, registration.labels));
+  const limit = Math.min(asks('maxconn') ? (registration.options?.maxconn ?? 0) : Infinity, server.maxConn ?? Infinity);
+  const isOut = registration.weight === 0 || asks('disabled') || (asks('weight') && registration.options?.weight === 0);
+  const limited = (got.maxConn ?? server.maxConn ?? Infinity) === limit;
+  const most = config.warmUp === null && farWeight === undefined ? (config.weights?.max ?? 256) : 256;
+  return (got.backup === true) === standsBy && limited && (got.weight === 0) === isOut && got.weight <= most;
 }
 
 function isPlaced({ config }: ServiceSnapshot, { context: { registration } }: InstanceSnapshot): boolean {

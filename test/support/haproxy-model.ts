@@ -11,6 +11,9 @@ export interface ModelServer {
   address: string;
   port: number;
   weight: number;
+  /** 0: no limit. */
+  maxConn: number;
+  backup: boolean;
   admin: ObservedServer['admin'];
   running: boolean;
   configured: boolean;
@@ -61,6 +64,10 @@ export class HaproxyModel {
       server.sessions = 0;
       return '';
     }
+    if (line.startsWith('set maxconn server ')) {
+      server.maxConn = Number(words.at(-1));
+      return '';
+    }
     if (line.startsWith('del server ')) return this.#delete(server);
     return this.#set(server, words.slice(3));
   }
@@ -82,6 +89,8 @@ export class HaproxyModel {
       address: where.slice(0, colon).replace(/^\[|\]$/g, ''),
       port: Number(where.slice(colon + 1)),
       weight: after('weight'),
+      maxConn: words.includes('maxconn') ? after('maxconn') : 0,
+      backup: words.includes('backup'),
       admin: 'maint',
       running: false,
       configured: words.includes('check'),
@@ -155,6 +164,11 @@ export class HaproxyModel {
 
   sessions(): Map<string, number> {
     return new Map([...this.servers.values()].map((server) => [server.name, server.sessions]));
+  }
+
+  /** By server name, what its statistics say. */
+  statistics<K extends 'maxConn' | 'backup'>(what: K): Map<string, ModelServer[K]> {
+    return new Map([...this.servers.values()].map((server) => [server.name, server[what]]));
   }
 
   observed(name: string): ObservedBackend {

@@ -3,6 +3,7 @@
  * of others, what is set by hand, the shared frontend, and one way through all of pointsman.
  */
 export const HAPROXY_TESTS: readonly string[] = [
+  'test/integration/asked-options.test.ts',
   'test/integration/cli-oracle.test.ts',
   'test/integration/foreign-reload.test.ts',
   'test/integration/haproxy-*.test.ts',

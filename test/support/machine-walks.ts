@@ -74,7 +74,7 @@ function instanceEvents({ state, context }: InstanceSnapshot): readonly WalkEven
     ...(isQuarantined({ schema: 0, state, context }) ? [] : [{ type: 'quarantine', at: AT, shortest: 100 }]),
     { type: 'pardon', at: AT },
     { type: 'scale', at: AT, scale: 10 },
-    { type: 'place', at: AT, far: true },
+    { type: 'place', at: AT, place: { far: true } },
     ...Object.entries(context.timers).map(([timer, { token }]) => ({ type: 'timer', at: AT, timer, token, rings: timer })),
   ];
 }

@@ -5,7 +5,7 @@ export const NERVE: readonly (readonly [name: string, data: string, registration
   [
     'i-01234abc_0000000005',
     '{"host":"127.0.0.1","port":24905,"name":"i-01234abc","weight":3,"haproxy_server_options":"maxconn 10","labels":{"az":"b"}}',
-    { host: '127.0.0.1', address: '127.0.0.1', port: 24_905, weight: 3, labels: { az: 'b' } },
+    { host: '127.0.0.1', address: '127.0.0.1', port: 24_905, weight: 3, labels: { az: 'b' }, options: { maxconn: 10 } },
   ],
   [
     'i-01234abc_',

@@ -2,17 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { ageText } from '../../cli/age.ts';
 import { jsonText } from '../../cli/json-text.ts';
+import { rejectionText } from '../../cli/status/instance-reason.ts';
 import { printReport } from '../../cli/status/print-report.ts';
-import {
-  type InstanceStatus,
-  instanceStatus,
-  lagOf,
-  rejectionText,
-  STATUS_FORMAT,
-  type StatusReport,
-  serviceStatus,
-} from '../../cli/status/report.ts';
+import { type InstanceStatus, instanceStatus, lagOf, STATUS_FORMAT, type StatusReport, serviceStatus } from '../../cli/status/report.ts';
 import { newInstance, stepInstance } from '../../machines/instance.ts';
+import type { AskedOptions } from '../../shared/model/asked-options.ts';
 import type { Verdict } from '../../shared/model/event.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
 
@@ -42,6 +36,7 @@ function instance(changes: Partial<InstanceStatus> = {}): InstanceStatus {
     health,
     witnesses: [],
     weight: 1,
+    ignored: [],
     address: '10.0.0.1 port 80',
     znodes: [],
     reason: null,
@@ -75,6 +70,22 @@ describe('an instance', () => {
     ]);
     story.pass(1_001).ring();
     expect(instancesOf(story)).toEqual([]);
+  });
+
+  it('that stands by, or asks for no requests, says so', () => {
+    const serving = (options: AskedOptions, labels: Record<string, string> = { zone: 'a' }): unknown => {
+      const allowed = { server: { maxConn: null, options: ['backup', 'disabled'] as const }, prefer: { zone: ['a'] } };
+      const story = new Story(serviceConfig(allowed));
+      story.register(80, { options, labels });
+      story.up(80);
+      return instancesOf(story)[0]?.reason;
+    };
+    expect([serving({}), serving({ backup: true }), serving({ disabled: true }), serving({}, {})]).toEqual([
+      null,
+      'stands by: its server options ask for that',
+      'no requests: its server options ask for that',
+      'stands by: its labels are not those of prefer',
+    ]);
   });
 
   it('that was rejected says why, and whether its last good form stays', () => {

@@ -72,6 +72,26 @@ describe('the dashboard', () => {
   });
 });
 
+describe('servers that stand by', () => {
+  const of = (rest: string): string[] => broken(`services:\n  a: { path: /a, ${rest} }\n`).map((said) => said.replace(/^\S+ /, ''));
+
+  it.each([
+    'prefer: { zone: a }, farWeight: 0.1',
+    'server: { options: [backup] }, prefer: { zone: a }',
+    'server: { options: [maxconn] }, fallback: ["10.0.0.9:80"]',
+  ])('may have %s', (rest) => {
+    expect(of(rest)).toEqual([]);
+  });
+
+  it.each([
+    ['farWeight: 0.1', 'services.a.farWeight: farWeight without prefer'],
+    ['prefer: { zone: a }, fallback: ["10.0.0.9:80"]', 'services.a.fallback: fallback with prefer'],
+    ['server: { options: [backup] }, fallback: ["10.0.0.9:80"]', 'services.a.fallback: fallback with backup among server.options'],
+  ])('may not have %s', (rest, said) => {
+    expect(of(rest)).toEqual([said]);
+  });
+});
+
 describe('a proxy', () => {
   it.each([
     ['master: "unix:/run/m.sock", managed: /m'],

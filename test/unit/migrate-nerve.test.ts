@@ -83,7 +83,7 @@ describe('a config with every documented option', () => {
         check_interval: 0.25,
         check_mocked: false,
         weight: '7',
-        haproxy_server_options: 'backup',
+        haproxy_server_options: 'backup maxconn 50 inter 2s',
         labels: { az: 'b', rack: 4, nested: { a: 1 } },
         rate_limiting: { shadow_mode: false, average_rate: 1, max_burst: 2 },
         use_path_encoding: true,
@@ -128,6 +128,7 @@ describe('a config with every documented option', () => {
         format: 'nerve',
         id: 'i-01234abc',
         weight: 7,
+        options: { backup: true, maxconn: 50 },
         labels: { az: 'b', rack: '4' },
         check: [
           {

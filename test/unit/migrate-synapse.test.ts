@@ -143,6 +143,21 @@ describe('requests never go to others than before', () => {
   });
 });
 
+it('what registrations ask for counts as far as it can', () => {
+  const fallback = { default_servers: [{ host: '10.0.0.9', port: 80 }] };
+  expect(one({}).service('s').server?.options).toEqual(['backup', 'disabled', 'maxconn', 'weight']);
+  expect(one(fallback).service('s')).toMatchObject({ fallback: ['10.0.0.9:80'], server: { options: ['disabled', 'maxconn', 'weight'] } });
+});
+
+it.each([
+  ['it says nothing', {}, {}, false],
+  ['all of it says so', {}, { use_nerve_weights: true }, true],
+  ['the service says so', { haproxy: { use_nerve_weights: true } }, {}, true],
+  ['the service says otherwise', { haproxy: { use_nerve_weights: false } }, { use_nerve_weights: true }, false],
+])('registered weights count as in Synapse: %s', (_what, service, haproxy, counts) => {
+  expect(one(service, haproxy).service('s').weights?.registered ?? true).toBe(counts);
+});
+
 it('of hosts that nobody can connect to the service is left, and the rest is a config', () => {
   expect(one({ discovery: zookeeper({ hosts: ['0'] }) }).config.services).toEqual([]);
 });

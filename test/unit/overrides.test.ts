@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Looked, OVERRIDES_MAX, type Override, overrideText } from '../../shared/model/by-hand.ts';
 import type { DesiredServer } from '../../shared/model/desired.ts';
 import type { ObservedServer } from '../../shared/model/observed.ts';
+import type { ServerOptions } from '../../shared/model/server-options.ts';
 import type { BackendPlan } from '../../shared/plan/backend-plan.ts';
 import { isEmpty } from '../../shared/plan/backend-plan.ts';
 import { foreignCommands, withoutForeign } from '../../shared/plan/foreign-servers.ts';
@@ -26,18 +27,18 @@ interface Case {
   readonly worker?: string;
   readonly news?: readonly string[];
   readonly filed?: readonly string[];
-  readonly maxConn?: { readonly limit: number; readonly seen: number };
+  /** `limit` null: registrations ask for it. `seen` null: HAProxy was not asked. */
+  readonly maxConn?: { readonly limit: number | null; readonly seen: number | null };
 }
 
 function found(of: Case): Override[] {
   const { maxConn } = of;
+  const server: ServerOptions = { maxConn: maxConn?.limit ?? null, ...(maxConn?.limit === null ? { options: ['maxconn'] } : {}) };
   return [
     ...overridesOf({
-      desired: desiredBackend(of.desired ?? [desiredServer(1)], serviceConfig({ server: { maxConn: maxConn?.limit ?? null } }), {
-        gone: new Set(),
-      }),
+      desired: desiredBackend(of.desired ?? [desiredServer(1)], serviceConfig({ server }), { gone: new Set() }),
       observed: observedBackend(of.observed),
-      ...(maxConn === undefined ? {} : { maxConns: new Map([[A, maxConn.seen]]) }),
+      ...(maxConn === undefined || maxConn.seen === null ? {} : { maxConns: new Map([[A, maxConn.seen]]) }),
       looked: of.looked === undefined ? record() : of.looked,
       worker: of.worker ?? WORKER,
       redis: REDIS,
@@ -90,6 +91,31 @@ describe('a difference', () => {
       'of one that we keep out is his when it is in maint',
       { desired: [desiredServer(1, { admin: 'out' })], observed: [maint] },
       [`${A} maint`],
+    ],
+    [
+      'of maxconn, where the registration asks for another',
+      { desired: [desiredServer(1, { maxConn: 5 })], observed: [observedServer(1)], maxConn: { limit: null, seen: 4 } },
+      [`${A} maxconn 4`],
+    ],
+    [
+      'of maxconn, which is ours where another is asked for now',
+      { desired: [desiredServer(1, { maxConn: 5 })], observed: [observedServer(1)], news: [A], maxConn: { limit: null, seen: 4 } },
+      [],
+    ],
+    [
+      'of maxconn, as it was where HAProxy was not asked',
+      {
+        desired: [desiredServer(1, { maxConn: 5 })],
+        observed: [observedServer(1)],
+        looked: record({ overrides: [{ server: A, since: 50, maxConn: 4 }] }),
+        maxConn: { limit: null, seen: null },
+      },
+      [`${A} maxconn 4`],
+    ],
+    [
+      'of maxconn, over where nobody may say it any more and HAProxy was not asked',
+      { observed: [observedServer(1)], looked: record({ overrides: [{ server: A, since: 50, maxConn: 4 }] }) },
+      [],
     ],
     ['of maxconn', { observed: [observedServer(1)], looked: record({ maxConn: 9 }), maxConn: { limit: 9, seen: 4 } }, [`${A} maxconn 4`]],
     [

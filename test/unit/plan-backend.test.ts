@@ -99,6 +99,15 @@ describe('what a command changes', () => {
       { command: { kind: 'max-conn', backend: 'web', server: A, maxConn: 50 }, reason: 'its maxconn is 40' },
     ]);
     expect(commands({ desired, observed: seen, maxConns: new Map([[A, 50]]) })).toEqual([]);
+    const asks = { ...desired, servers: new Map([[A, desiredServer(1, { maxConn: 20 })]]) };
+    expect(plan({ desired: asks, observed: seen, maxConns: new Map([[A, 50]]) }).commands.map(({ command }) => command)).toEqual([
+      { kind: 'max-conn', backend: 'web', server: A, maxConn: 20 },
+    ]);
+    const free = desiredBackend([desiredServer(1)]);
+    expect(plan({ desired: free, observed: seen, maxConns: new Map([[A, 50]]) }).commands.map(({ command }) => command)).toEqual([
+      { kind: 'max-conn', backend: 'web', server: A, maxConn: 0 },
+    ]);
+    expect(commands({ desired: free, observed: seen })).toEqual([]);
     expect(commands({ desired, observed: seen })).toEqual([]);
   });
 

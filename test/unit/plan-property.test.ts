@@ -9,6 +9,7 @@ import { encode } from '../../shared/haproxy/encode.ts';
 import type { Capabilities } from '../../shared/model/capabilities.ts';
 import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.ts';
 import { type BackendPlan, isEmpty } from '../../shared/plan/backend-plan.ts';
+import { ANY_FORM } from '../../shared/plan/fit.ts';
 import { planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
 import { stoodInFor } from '../../shared/plan/stand-in.ts';
@@ -29,6 +30,7 @@ const desiredServers = fc
         admin: fc.constantFrom('ready', 'ready', 'drain', 'absent'),
         weight: fc.integer({ min: 0, max: 256 }),
         port: fc.constantFrom(80, 81),
+        own: fc.constantFrom<Partial<DesiredServer>>({}, {}, { maxConn: 9 }, { backup: true }, { maxConn: 4, backup: true }),
       }),
       {
         minLength: NAMES,
@@ -37,10 +39,10 @@ const desiredServers = fc
     ),
   )
   .map(([ids, drawn]) =>
-    drawn.flatMap(({ admin, weight, port }, index): DesiredServer[] => {
+    drawn.flatMap(({ admin, weight, port, own }, index): DesiredServer[] => {
       if (admin === 'absent') return [];
       const name = `10.0.0.${index + 1}:80`;
-      return [desiredServer(index + 1, { name, id: ids[index] as number, weight, port, admin: admin as 'ready' | 'drain' })];
+      return [desiredServer(index + 1, { name, id: ids[index] as number, weight, port, admin: admin as 'ready' | 'drain', ...own })];
     }),
   );
 
@@ -53,6 +55,8 @@ function modelServers(checked: boolean, fitting: boolean): fc.Arbitrary<ModelSer
     check: fc.constantFrom('pending', 'passed', 'failed'),
     configured: fitting ? fc.constant(checked) : fc.boolean(),
     weight: fc.constantFrom(1, 7),
+    maxConn: fc.constantFrom(0, 9),
+    backup: fc.boolean(),
     port: fc.constantFrom(80, 81),
     sessions: fc.integer({ min: 0, max: 3 }),
     idle: fc.integer({ min: 0, max: 2 }),
@@ -90,6 +94,7 @@ const scenario = fc.boolean().chain((checked) =>
     dead: fc.subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']),
     structure: fc.constantFrom('s1', 's2'),
     runtimeOnly: fc.boolean(),
+    limit: fc.constantFrom(null, 50),
   }),
 );
 
@@ -130,10 +135,11 @@ function reload({ model, desired, structure }: Run): void {
   for (const wanted of desired.servers.values()) {
     if (wanted.admin !== 'ready') continue;
     const configured = desired.config.check.type !== 'none';
-    const { name, id, address, port, weight } = wanted;
+    const { name, id, address, port, weight, backup = false } = wanted;
+    const maxConn = wanted.maxConn ?? desired.config.server.maxConn ?? 0;
     const check = before.get(name)?.check ?? 'pending';
     const fresh = { configured, enabled: configured, paused: false, check, sessions: 0, idle: 0 };
-    model.servers.set(name, { name, id, address, port, weight, admin: 'ready', running: true, ...fresh });
+    model.servers.set(name, { name, id, address, port, weight, maxConn, backup, admin: 'ready', running: true, ...fresh });
   }
 }
 
@@ -147,6 +153,8 @@ function converge(run: Run, cuts: readonly number[]): { plan: BackendPlan; passe
       structure: run.runtimeOnly ? null : run.structure,
       observed: run.model.observed('web'),
       sessions,
+      maxConns: run.model.statistics('maxConn'),
+      forms: { ...ANY_FORM, backups: run.model.statistics('backup') },
       capabilities: run.capabilities,
       runtimeOnly: run.runtimeOnly,
     });
@@ -167,8 +175,8 @@ describe.each([
 
   it('converges from any state, also when cut off, and then plans nothing', () => {
     fc.assert(
-      fc.property(scenario, ({ checked, desired, observed, cuts, dead, structure, runtimeOnly }) => {
-        const config = serviceConfig({ check: checked ? HTTP_CHECK : { type: 'none' } });
+      fc.property(scenario, ({ checked, desired, observed, cuts, dead, structure, runtimeOnly, limit }) => {
+        const config = serviceConfig({ check: checked ? HTTP_CHECK : { type: 'none' }, server: { maxConn: limit } });
         const model = new HaproxyModel('s1', (address) => !dead.includes(address), observed, later);
         const run: Run = { model, desired: desiredBackend(desired, config), structure, runtimeOnly, capabilities };
         const { plan } = converge(run, cuts);
@@ -187,6 +195,8 @@ describe.each([
               address: wanted.address,
               port: wanted.port,
               weight: wanted.weight,
+              maxConn: wanted.maxConn ?? config.server.maxConn ?? 0,
+              backup: wanted.backup === true,
               admin: 'ready',
             });
           if (server !== undefined) expect(server.running).toBe(!checked || !dead.includes(wanted.address));

@@ -40,9 +40,17 @@ const cache = {
   config: serviceConfig({ name: 'cache-front', balance: 'uri path-only', listen: '[::1]:3211', check: { type: 'none' } }),
   servers: [renderedServer(1_000_000, '10.0.0.5', { up: true, weight: 0 })],
 };
+const search = {
+  config: serviceConfig({ name: 'search', listen: '127.0.0.1:3213', server: { maxConn: 200, options: ['backup', 'maxconn'] } }),
+  servers: [
+    renderedServer(1, '10.0.0.5', {}),
+    renderedServer(2, '10.0.0.6', { maxConn: 50 }),
+    renderedServer(3, '10.0.0.7', { maxConn: 50, backup: true, up: false }),
+  ],
+};
 
 const folders = {
-  managed: managedFiles({ prefix: 'pointsman', proxy: proxyConfig({}), services: [orders, inventory, cache] }),
+  managed: managedFiles({ prefix: 'pointsman', proxy: proxyConfig({}), services: [orders, inventory, cache, search] }),
   started: managedFiles({
     prefix: 'pointsman',
     proxy: proxyConfig({ start: true, base: null, runtime: { kind: 'unix', path: '/run/pointsman/runtime.sock' } }),

@@ -33,6 +33,11 @@ describe('a vector', () => {
     expect(by({ select: 'inet=10.0.0.1:2', weight: 1e9 })).toEqual([32, 256, 32, 1]);
   });
 
+  it('that comes to 1 says so: it is no weight that nobody said', () => {
+    const vectors = new Map([['vector_1', parseVector(vector({ select: 'inet=10.0.0.1:1', weight: 0.001 })) ?? new Map()]]);
+    expect(weighed(members, vectors).get('member_0000000001')).toMatchObject({ registration: { weight: 1, weighed: true } });
+  });
+
   it('leaves out whom it weighs less than nothing', () => {
     expect(by({ select: 'shard=3', weight: -1 }, { select: 'member=member_0000000003', weight: 5 })).toEqual([
       32,

@@ -22,17 +22,26 @@ const offered: fc.Arbitrary<Offered> = fc.record({
   host,
   port: fc.integer({ min: 1, max: 65_535 }),
   id: fc.option(fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/)),
-  weight: fc.integer({ min: 0, max: 256 }),
+  weight: fc.option(fc.integer({ min: 0, max: 256 })),
+  options: fc.record(
+    {
+      backup: fc.constant(true as const),
+      disabled: fc.constant(true as const),
+      maxconn: fc.integer({ min: 1, max: 10_000_000 }),
+      weight: fc.integer({ min: 0, max: 256 }),
+    },
+    { requiredKeys: [] },
+  ),
   labels: fc.tuple(labels, fc.option(fc.nat(99))).map(([some, shard]) => (shard === null ? some : { ...some, shard: String(shard) })),
   out: fc.boolean(),
   since: fc.nat(2_000_000_000_000),
 });
 
 function said(format: WrittenFormat, one: Offered): { weight: number; labels: Record<string, string> } {
-  const weight = one.out ? 0 : format === 'serverset' ? 1 : one.weight;
+  const weight = one.out ? 0 : format === 'serverset' ? 1 : (one.weight ?? 1);
   const own = Object.fromEntries(Object.entries(one.labels));
   if (format !== 'curator') return { weight, labels: own };
-  if (one.weight !== 1) own['weight'] = String(one.weight);
+  if (one.weight !== null) own['weight'] = String(one.weight);
   if (one.out) own['instance_status'] = 'OUT_OF_SERVICE';
   return { weight, labels: own };
 }
@@ -42,8 +51,9 @@ const WEB: Offered = {
   host: '10.0.0.5',
   port: 8080,
   id: null,
-  weight: 1,
+  weight: null,
   labels: {},
+  options: {},
   out: false,
   since: 1_700_000_000_000,
 };
@@ -61,6 +71,8 @@ describe.each(FORMATS)('a registration of ours as %s', (format) => {
         expect([registration.host, registration.port]).toEqual([one.host, one.port]);
         const { weight, labels: all } = said(format, one);
         expect([registration.weight, { ...registration.labels }]).toEqual([weight, all]);
+        expect(registration.weighed).toBe(!one.out && format !== 'serverset' && one.weight === 1 ? true : undefined);
+        expect(registration.options ?? {}).toEqual(format === 'nerve' ? one.options : {});
       }),
       runs(2_000),
     );
@@ -69,7 +81,7 @@ describe.each(FORMATS)('a registration of ours as %s', (format) => {
   it('has a name that follows from the instance alone, and can be a znode', () => {
     fc.assert(
       fc.property(offered, fc.nat(256), fc.boolean(), (one, weight, out) => {
-        const { name } = encode(format, { ...one, weight, out, labels: {} });
+        const { name } = encode(format, { ...one, weight, out, labels: {}, options: {} });
         expect(encode(format, one).name).toBe(name);
         expect(encodedName(format, one)).toBe(name);
         expect(name).toMatch(/^[!-.0-~]+$/);
@@ -89,12 +101,13 @@ describe('what is written', () => {
     ['address', {}, '10.0.0.5:8080', ''],
     ['address', { host: '2001:db8::1', weight: 10 }, '[2001:db8::1]:8080', '{"weight":10}'],
     ['address', { labels: { zone: 'b', az: 'a' } }, '10.0.0.5:8080', '{"labels":{"az":"a","zone":"b"}}'],
+    ['address', { weight: 1 }, '10.0.0.5:8080', '{"weight":1}'],
     ['address', { out: true, weight: 5 }, '10.0.0.5:8080', '{"weight":0}'],
     [
       'nerve',
-      { id: 'i-01234abc', weight: 3, labels: { az: 'b' } },
+      { id: 'i-01234abc', weight: 3, labels: { az: 'b' }, options: { maxconn: 10, backup: true } },
       'i-01234abc_',
-      '{"host":"10.0.0.5","port":8080,"name":"i-01234abc","weight":3,"labels":{"az":"b"}}',
+      '{"host":"10.0.0.5","port":8080,"name":"i-01234abc","weight":3,"haproxy_server_options":"backup maxconn 10","labels":{"az":"b"}}',
     ],
     [
       'serverset',

@@ -185,3 +185,16 @@ describe('for any view and any reading', () => {
     );
   });
 });
+
+describe('what earlier versions did not read', () => {
+  test.each([{ options: { backup: true } }, { weighed: true }] as const)('%j is told once of a znode that is as it was', (more) => {
+    const view = { a: entry(1, 1, 'A'), b: entry(2, 2, 'B') };
+    const { reading, decoded } = read({ kind: 'full', children: view });
+    const known = decoded.get('a');
+    if (known?.ok) decoded.set('a', { ...known, registration: { ...known.registration, ...more } });
+    const first = diffView(new Map(Object.entries(view)), reading, decoded, { confirmed: true });
+    expect(story(first.events)).toEqual(['changed A a@1/1']);
+    const after = new Map([...Object.entries(view), ...first.set]);
+    expect(diffView(after, reading, decoded, { confirmed: true }).events).toEqual([]);
+  });
+});

@@ -34,8 +34,9 @@ export function renderedServers(desired: DesiredBackend, observed: ObservedBacke
 
 /** `healthy`: it may take requests before anybody has checked it. */
 export function renderedServer(desired: DesiredServer, healthy: boolean): RenderedServer {
-  const { name, id, instance, address, port, weight, admin, byHand, backup } = desired;
-  const own = { name, id, instance, address, port, weight, ...(backup === true ? { backup } : {}) };
+  const { name, id, instance, address, port, weight, admin, byHand, maxConn, backup } = desired;
+  const options = { ...(maxConn === undefined ? {} : { maxConn }), ...(backup === true ? { backup } : {}) };
+  const own = { name, id, instance, address, port, weight, ...options };
   const server = { ...own, up: healthy && admin === 'ready' };
   // What somebody took out by hand is there after a restart, for him to bring in again.
   return byHand?.admin === undefined ? { ...server, draining: admin !== 'ready' } : { ...server, byHand: true };

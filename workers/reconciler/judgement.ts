@@ -13,7 +13,7 @@ import { leavingServers } from '../../shared/plan/fit.ts';
 import { type BackendInput, planBackend } from '../../shared/plan/plan-backend.ts';
 import { foldSessions, type ServerSessions } from '../../shared/plan/sessions.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
-import { backups, limits, recognise, settled } from './recognition.ts';
+import { recognise, type Statistics, settled, statistics } from './recognition.ts';
 import { mayMakeAnew, mightMakeAnew } from './rollout.ts';
 
 const NOTHING_MADE: ReadonlyMap<string, string> = new Map();
@@ -57,7 +57,7 @@ export async function judge(
   const running = wanted === null || seen === null ? null : await agent.running(wanted, seen.structure);
   // Until a reload has loaded new options, servers are made with those that their backend runs with.
   const current = wanted === null || running === null ? wanted : { ...wanted, config: running };
-  const placed = current === null || seen === null ? {} : await backups(connection, service, current, seen);
+  const told: Statistics = current === null || seen === null ? {} : await statistics(connection, current, seen, looked);
   const hand =
     current === null || seen === null
       ? null
@@ -65,10 +65,14 @@ export async function judge(
           desired: current,
           observed: seen,
           looked,
-          maxConns: await limits(connection, service, current, seen),
+          maxConns: told.maxConns,
         });
   const { desired, observed, maxConns } = hand ?? { desired: current, observed: seen };
-  const forms = { wanted: desired === null ? null : formOf(desired.config), made, ...placed };
+  const forms = {
+    wanted: desired === null ? null : formOf(desired.config),
+    made,
+    ...(told.backups === undefined ? {} : { backups: told.backups }),
+  };
   const leaving = desired === null || observed === null ? [] : leavingServers(desired, observed, forms);
   const sessions = leaving.length > 0 ? await countSessions(agent, connection, service, leaving) : new Map<string, ServerSessions>();
   if (leaving.length === 0) agent.sessions.delete(service);

@@ -2,13 +2,14 @@
 import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { readManagedFile } from '../../shared/haproxy/managed-folder.ts';
 import { observeStatistics } from '../../shared/haproxy/observe.ts';
-import { parseStatisticBackups, parseStatisticLimits } from '../../shared/haproxy/parse-sessions.ts';
 import { type LedgerState, readLedger } from '../../shared/haproxy/render-ledger.ts';
 import { serviceFileName } from '../../shared/haproxy/render-service.ts';
 import { type Looked, OVERRIDES_MAX, type Override, workerWord } from '../../shared/model/by-hand.ts';
 import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
+import { mayStandBy } from '../../shared/model/prefer.ts';
+import { hasLimits } from '../../shared/model/server-options.ts';
 import type { BackendPlan, PlannedCommand } from '../../shared/plan/backend-plan.ts';
 import { foreignCommands, withoutForeign } from '../../shared/plan/foreign-servers.ts';
 import { isFull, isRecorded, openServers, overridesOf, recorded, repairing, withOverrides } from '../../shared/plan/overrides.ts';
@@ -64,33 +65,36 @@ export function settled(
     redis: runOf(agent.ports.redis),
     revision: desired.revision,
     maxConn: desired.config.server.maxConn,
+    ...(desired.config.server.maxConn === null && [...(maxConns?.values() ?? [])].some((limit) => limit > 0)
+      ? { limited: true as const }
+      : {}),
     open: openServers(desired, observed, plan, maxConns),
     overrides: respects ? recorded(overrides) : [],
   };
   return { plan: respects ? plan : repairing(plan, overrides), looked };
 }
 
-/** What HAProxy lets in at once is asked only where that can be changed. */
-export async function limits(
-  connection: RuntimeConnection,
-  service: ServiceName,
-  desired: DesiredBackend,
-  observed: ObservedBackend,
-): Promise<ReadonlyMap<string, number> | undefined> {
-  if (desired.config.server.maxConn === null || observed.servers.size === 0) return undefined;
-  return (await observeStatistics(connection, service, parseStatisticLimits)) ?? undefined;
+export interface Statistics {
+  readonly maxConns?: ReadonlyMap<string, number>;
+  readonly backups?: ReadonlyMap<string, boolean>;
 }
 
-/** Which servers stand by is asked only where some may. */
-export async function backups(
+/** What HAProxy lets in at once, and which servers stand by: asked only where that is ours to say, or was so at the last look, and in one go. */
+export async function statistics(
   connection: RuntimeConnection,
-  service: ServiceName,
-  desired: DesiredBackend,
+  { service, config }: DesiredBackend,
   observed: ObservedBackend,
-): Promise<{ readonly backups?: ReadonlyMap<string, boolean> }> {
-  if (desired.config.prefer === undefined || observed.servers.size === 0) return {};
-  const found = await observeStatistics(connection, service, parseStatisticBackups);
-  return found === null ? {} : { backups: found };
+  looked: Looked | null,
+): Promise<Statistics> {
+  const limits = hasLimits(config.server) || looked?.limited === true;
+  const standBy = mayStandBy(config);
+  if ((!limits && !standBy) || observed.servers.size === 0) return {};
+  const found = await observeStatistics(connection, service);
+  if (found === null) return {};
+  return {
+    ...(limits ? { maxConns: new Map([...found].map(([server, { maxConn }]) => [server, maxConn])) } : {}),
+    ...(standBy ? { backups: new Map([...found].map(([server, { backup }]) => [server, backup])) } : {}),
+  };
 }
 
 const NONE: ReadonlySet<string> = new Set();

@@ -119,7 +119,7 @@ export class RegisterEntry {
     }
     if (state === 'unknown') return { wanted: undefined, next: null };
     const { weight, warmUp } = this.#config;
-    if (warmUp === null || weight === 0) return { wanted: this.#data(weight, false), next: null };
+    if (warmUp === null || weight === null || weight === 0) return { wanted: this.#data(weight, false), next: null };
     const every = warmUp / WARM_STEPS;
     // Checks that are none pass from the start.
     const begun = since === 0 ? this.#since : since;
@@ -128,7 +128,7 @@ export class RegisterEntry {
     return { wanted: this.#data(Math.max(1, Math.round((weight * step) / WARM_STEPS)), false), next };
   }
 
-  #data(weight: number, out: boolean): string {
+  #data(weight: number | null, out: boolean): string {
     return encode(this.#config.format, { ...this.#config, weight, out, since: this.#since }).data;
   }
 }

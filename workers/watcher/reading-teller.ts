@@ -1,15 +1,19 @@
 /**
  * What people are told in the log of one service's readings, once per change: that its path is not there, and is again; and registrations
- * that were refused, in bounded numbers, with every name made safe to print.
+ * that were refused, or ask for what is not used, in bounded numbers, with every name made safe to print.
  */
+import { ASKABLE, type Askable, inVain } from '../../shared/model/asked-options.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
+import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { escapeText } from '../../shared/znode/escape.ts';
 
 /** Refused registrations of one service that are told in a window; the others are counted in the next window's first line. */
 const REJECTIONS_MAX = 10;
 const WINDOW_MS = 60_000;
+/** Different sets of options that are told of one service. */
+const OPTIONS_MAX = 50;
 
 export class ReadingTeller {
   /** The path, when it was looked at and is not there. */
@@ -19,15 +23,35 @@ export class ReadingTeller {
   #windowEnds = 0;
   #told = 0;
   #untold = 0;
+  #allowed: readonly Askable[] = [];
+  readonly #toldOptions = new Set<string>();
 
   constructor(service: ServiceName, logger: Logger) {
     this.#service = service;
     this.#logger = logger;
   }
 
-  read(path: string, present: boolean, events: readonly ServiceEvent[]): void {
+  read({ path, server }: Pick<ServiceConfig, 'path' | 'server'>, present: boolean, events: readonly ServiceEvent[]): void {
     this.#path(path, present);
     this.#rejections(events, performance.now());
+    this.#options(events, server.options ?? []);
+  }
+
+  /** Registrations of one service ask for much the same: it is told once, and again after another config. */
+  #options(events: readonly ServiceEvent[], allowed: readonly Askable[]): void {
+    if (this.#allowed.join() !== allowed.join()) this.#toldOptions.clear();
+    this.#allowed = allowed;
+    for (const event of events) {
+      if ((event.type !== 'registered' && event.type !== 'changed') || !('registration' in event.said)) continue;
+      const ignored = inVain(allowed, event.said.registration.options).join(', ');
+      if (ignored === '' || this.#toldOptions.has(ignored) || this.#toldOptions.size >= OPTIONS_MAX) continue;
+      this.#toldOptions.add(ignored);
+      const hint = `server.options of the service lists what a registration may ask for, of ${ASKABLE.join(', ')}`;
+      this.#logger.warn(
+        { service: this.#service, instance: event.instance, ignored, hint },
+        'a registration asks for server options in vain',
+      );
+    }
   }
 
   #path(path: string, present: boolean): void {

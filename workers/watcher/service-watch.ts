@@ -203,7 +203,7 @@ export class ServiceWatch {
     );
     if (recorded === null) return;
     this.#stated.note(reading, decoded, this.#writer.children);
-    this.#teller.read(this.#config.path, reading.parent.present, found);
+    this.#teller.read(this.#config, reading.parent.present, found);
     this.#tell(recorded, mzxid, firstOfConnection);
     this.#judge(reading, missing);
     // A step from a view that is not the one we knew, or that bears on others, tells only of what was read.

@@ -1,0 +1,47 @@
+/** PURE. Why an instance is in its state, in one line, where the state alone does not say it. */
+import type { InstanceSnapshot } from '../../machines/instance.ts';
+import type { VisibleState } from '../../machines/projection.ts';
+import type { Rejection } from '../../shared/model/registration.ts';
+
+/** `isLast`: it is kept as the last server that is up. */
+export function reasonOf(state: VisibleState, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
+  switch (state) {
+    case 'rejected': {
+      const said = context.rejection === null ? 'rejected' : rejectionText(context.id, context.rejection);
+      return stored === 'rejected' ? said : `${said} (its last good form stays, ${stored})`;
+    }
+    case 'cordoned': {
+      const { cordon } = context;
+      return cordon === null ? null : `by ${cordon.by}: ${cordon.reason || 'no reason given'}`;
+    }
+    case 'quarantined':
+      return 'its registration or its health changed too often';
+    case 'held':
+      return isLast ? 'its registration ended; the last server that is up stays' : 'its registration ended; the guard keeps it';
+    case 'draining':
+      return 'its registration ended; sessions may finish';
+    case 'failing': {
+      const down = context.witnesses.filter(({ verdict }) => verdict === 'down').map(({ proxy }) => proxy);
+      return `down on ${down.sort().join(', ') || 'every proxy that looked'}`;
+    }
+    case 'joining':
+      return 'no good check yet';
+    case 'serving':
+      return servingReason(context);
+    case 'gone':
+      return null;
+  }
+}
+
+function servingReason({ far, backup, weight, registration }: InstanceSnapshot['context']): string | null {
+  if (registration?.out !== undefined) return registration.out;
+  if (weight === 0 && registration?.weight !== 0) return 'no requests: its server options ask for that';
+  if (far === true) return 'stands by: its labels are not those of prefer';
+  return backup === true ? 'stands by: its server options ask for that' : null;
+}
+
+/** A znode's own name, which stands beside it anyway, is not said again. */
+export function rejectionText(instance: string, { code, detail }: Rejection): string {
+  const name = instance.startsWith('znode:') ? `${instance.slice('znode:'.length)}: ` : null;
+  return `${code}: ${name !== null && detail.startsWith(name) ? detail.slice(name.length) : detail}`;
+}
