@@ -11,7 +11,7 @@ import type { RuntimeConnection } from './connection.ts';
 import { isOthers } from './installation.ts';
 import { parseMade, parseMadeOne } from './parse-made.ts';
 import { parseBackends, parseEnvironment, parseInfo, parseLoaded, parseVariable } from './parse-process.ts';
-import { parseServerConnections, parseStatisticOptions, parseStatisticSessions, type ServerStatistics } from './parse-sessions.ts';
+import { parseServerConnections, parseStatisticSessions } from './parse-sessions.ts';
 import { READ, withoutNotices } from './protocol.ts';
 import { serversInParts } from './servers-in-parts.ts';
 
@@ -157,15 +157,16 @@ export async function observeSessions(connection: RuntimeConnection, backend: st
 }
 
 /** What only the statistics tell of a backend's servers, by name. null: no such backend. Two round trips. */
-export async function observeStatistics(
+export async function observeStatistics<T>(
   connection: RuntimeConnection,
   backend: string,
-): Promise<ReadonlyMap<string, ServerStatistics> | null> {
+  parse: (text: string) => ReadonlyMap<string, T>,
+): Promise<ReadonlyMap<string, T> | null> {
   const [state] = (await ask(connection, [READ.connectionsOf(backend)])) as [string];
   const number = parseServerConnections(state)?.number ?? null;
   if (number === null) return null;
   const [statistics] = (await ask(connection, [READ.statisticsOf(number)])) as [string];
-  return parseStatisticOptions(statistics);
+  return parse(statistics);
 }
 
 /** The living worker, and when `expected` is given that very one. Throws HAPROXY_NOT_LIVING_WORKER. */

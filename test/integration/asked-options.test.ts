@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { observeBackend, observeStatistics } from '../../shared/haproxy/observe.ts';
 import type { ServerStatistics } from '../../shared/haproxy/parse-sessions.ts';
+import { parseStatisticOptions } from '../../shared/haproxy/parse-sessions.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import type { AskedOptions } from '../../shared/model/asked-options.ts';
 import type { ServerOptions } from '../../shared/model/server-options.ts';
@@ -57,7 +58,10 @@ class Stage {
   }
 
   seen(): Promise<ReadonlyMap<string, ServerStatistics>> {
-    return withRuntime(this.pipeline.proxy.runtime, async (connection) => (await observeStatistics(connection, 'web')) ?? new Map());
+    return withRuntime(
+      this.pipeline.proxy.runtime,
+      async (connection) => (await observeStatistics(connection, 'web', parseStatisticOptions)) ?? new Map(),
+    );
   }
 
   up(): Promise<number> {

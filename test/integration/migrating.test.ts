@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { migrateSynapse } from '../../cli/migrate/synapse.ts';
 import { observeStatistics } from '../../shared/haproxy/observe.ts';
+import { parseStatisticOptions } from '../../shared/haproxy/parse-sessions.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { TestHaproxy } from '../support/haproxy.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
@@ -129,7 +130,7 @@ describe('a host goes over', () => {
       await system.serving(SERVICE, names);
     });
     expect((await system.servers(SERVICE)).get(names[2] ?? '')?.weight).toBe(3);
-    const told = await withRuntime(system.haproxy.runtime, (connection) => observeStatistics(connection, SERVICE));
+    const told = await withRuntime(system.haproxy.runtime, (connection) => observeStatistics(connection, SERVICE, parseStatisticOptions));
     expect(names.map((name) => told?.get(name)?.maxConn)).toEqual([0, 0, 10]);
   });
 

@@ -6,6 +6,7 @@ import type { ProxyPlan } from '../../cli/plan/proxy-plan.ts';
 import type { StatusReport } from '../../cli/status/report.ts';
 import type { WhyReport } from '../../cli/why/report.ts';
 import { observeStatistics } from '../../shared/haproxy/observe.ts';
+import { parseStatisticOptions } from '../../shared/haproxy/parse-sessions.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { readFleet } from '../../workers/dashboard/fleet.ts';
 import { metricsText } from '../../workers/dashboard/metrics.ts';
@@ -42,7 +43,7 @@ it('maint, drain, weight, address and maxconn are left so and shown, and end whe
   ]);
   expect(seen.get(address)?.address).toBe('127.0.0.2');
   const limits = (): Promise<ReadonlyMap<string, { maxConn: number }> | null> =>
-    withRuntime(on.proxy.runtime, (connection) => observeStatistics(connection, 'web'));
+    withRuntime(on.proxy.runtime, (connection) => observeStatistics(connection, 'web', parseStatisticOptions));
   expect((await limits())?.get(limit)?.maxConn).toBe(7);
   expect((await sent(on)).slice(before)).toEqual([]);
 

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { StatusReport } from '../../cli/status/report.ts';
 import { observeStatistics } from '../../shared/haproxy/observe.ts';
+import { parseStatisticOptions } from '../../shared/haproxy/parse-sessions.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { configFile, pointsman } from '../support/command.ts';
 import { HttpService, startHttpServices } from '../support/http-service.ts';
@@ -128,7 +129,7 @@ describe('instances of every form', () => {
     const vain = 'cookie a b\n  http-request deny';
     await say(`weight 9 maxconn 12 backup ${vain}`);
     await until('its weight', async () => (await weights())[1] === 9);
-    const told = await withRuntime(system.haproxy.runtime, (connection) => observeStatistics(connection, SERVICE));
+    const told = await withRuntime(system.haproxy.runtime, (connection) => observeStatistics(connection, SERVICE, parseStatisticOptions));
     expect(names.map((one) => told?.get(one))).toEqual(names.map((_, index) => ({ maxConn: index === 1 ? 12 : 0, backup: false })));
     await say(`weight 8 maxconn 12 backup ${vain}`);
     await until('its other weight', async () => (await weights())[1] === 8);

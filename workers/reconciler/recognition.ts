@@ -2,6 +2,7 @@
 import type { RuntimeConnection } from '../../shared/haproxy/connection.ts';
 import { readManagedFile } from '../../shared/haproxy/managed-folder.ts';
 import { observeStatistics } from '../../shared/haproxy/observe.ts';
+import { parseStatisticOptions } from '../../shared/haproxy/parse-sessions.ts';
 import { type LedgerState, readLedger } from '../../shared/haproxy/render-ledger.ts';
 import { serviceFileName } from '../../shared/haproxy/render-service.ts';
 import { type Looked, OVERRIDES_MAX, type Override, workerWord } from '../../shared/model/by-hand.ts';
@@ -89,7 +90,7 @@ export async function statistics(
   const limits = hasLimits(config.server) || looked?.limited === true;
   const standBy = mayStandBy(config);
   if ((!limits && !standBy) || observed.servers.size === 0) return {};
-  const found = await observeStatistics(connection, service);
+  const found = await observeStatistics(connection, service, parseStatisticOptions);
   if (found === null) return {};
   return {
     ...(limits ? { maxConns: new Map([...found].map(([server, { maxConn }]) => [server, maxConn])) } : {}),
