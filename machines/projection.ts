@@ -63,9 +63,10 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     id: serverId,
     address: registration.address,
     port: registration.port,
-    weight: weightOf(snapshot, registration.weight),
+    weight: snapshot.context.behind === true ? 0 : weightOf(snapshot, registration.weight),
     admin: snapshot.state === 'draining' ? 'drain' : isInRotation(snapshot) ? 'ready' : 'out',
     ...(snapshot.context.far === true ? { backup: true } : {}),
+    ...(snapshot.context.behind === true ? { behind: true } : {}),
   };
 }
 

@@ -34,6 +34,13 @@ export interface LastServer {
   readonly timer: { readonly at: number; readonly token: number } | null;
 }
 
+/** Of a service of whose paths only the first that can serve takes requests: how many instances are registered below each, and how many of them are up. */
+export interface Tiers {
+  /** The path whose instances take requests; null: none is registered below any. */
+  readonly active: string | null;
+  readonly paths: Readonly<Record<string, { readonly registered: number; readonly up: number }>>;
+}
+
 export interface ServiceSnapshot {
   readonly schema: number;
   /** null: never configured, or no longer. */
@@ -56,6 +63,8 @@ export interface ServiceSnapshot {
   readonly refused: readonly InstanceId[];
   /** Oldest first. */
   readonly tombstones: readonly Tombstone[];
+  /** Missing: no path stands behind another. */
+  readonly tiers?: Tiers;
 }
 
 export function newService(): ServiceSnapshot {

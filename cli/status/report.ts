@@ -2,16 +2,16 @@
  * PURE. What `pointsman status` says, as values: this is the shape of `--json` (format 1: keys are added, none changes its meaning). Times are ms
  * since the epoch; lists are sorted by name.
  */
-
 import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { Rotation } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
-import type { Rejection } from '../../shared/model/registration.ts';
+import { pathText } from '../../shared/model/service-path.ts';
 import { checkText } from './check-text.ts';
 import { type OverrideStatus, overridesStatus } from './overrides.ts';
+import { behindText, rejectionText } from './reason-text.ts';
 import type { RolloutStatus } from './rollout.ts';
 
 export const STATUS_FORMAT = 1;
@@ -34,6 +34,8 @@ export interface ServiceStatus {
   /** unread: in this host's config, and no watcher has published it · retired: no watcher has it in its config any more. */
   readonly config: 'published' | 'unread' | 'retired';
   readonly path: string | null;
+  /** Of several paths of which only one is active, that one; null: it is not so. */
+  readonly activePath: string | null;
   /** The path that the leading watcher waits for, because it is not there. */
   readonly waitsFor: string | null;
   readonly mode: string | null;
@@ -153,7 +155,8 @@ export function serviceStatus(input: {
   return {
     service,
     config: config !== null ? 'published' : snapshot === null ? 'unread' : 'retired',
-    path: config?.path ?? null,
+    path: config === null ? null : pathText(config.path),
+    activePath: snapshot?.tiers?.active ?? null,
     waitsFor,
     mode: config?.mode ?? null,
     check: config === null ? null : checkText(config.check),
@@ -230,6 +233,7 @@ export function reasonOf(state: VisibleState, { context, state: stored }: Instan
     case 'joining':
       return 'no good check yet';
     case 'serving':
+      if (context.behind === true) return behindText(context.path);
       return context.far === true ? 'stands by: its labels are not those of prefer' : (context.registration?.out ?? null);
     case 'gone':
       return null;
@@ -240,10 +244,4 @@ export function reasonOf(state: VisibleState, { context, state: stored }: Instan
 function untilOf(state: VisibleState, { context: { timers } }: InstanceSnapshot): number | null {
   const timer = { cordoned: timers.cordon, quarantined: timers.quarantine, draining: timers.drain }[state as string];
   return timer?.at ?? null;
-}
-
-/** A znode's own name, which stands beside it anyway, is not said again. */
-export function rejectionText(instance: string, { code, detail }: Rejection): string {
-  const name = instance.startsWith('znode:') ? `${instance.slice('znode:'.length)}: ` : null;
-  return `${code}: ${name !== null && detail.startsWith(name) ? detail.slice(name.length) : detail}`;
 }

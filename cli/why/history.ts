@@ -10,6 +10,7 @@ import type { ServiceSnapshot } from '../../machines/service.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { Logged, ServiceEvent, Verdict } from '../../shared/model/event.ts';
 import type { InstanceId, ProxyId } from '../../shared/model/ids.ts';
+import { meant } from '../../shared/model/service-path.ts';
 
 /** Of one instance; older ones are counted. */
 export const CHAPTERS_MAX = 20;
@@ -65,7 +66,7 @@ export class History {
     this.#isEmpty = start === null;
     for (const id of asked?.instances ?? []) this.#chapters.set(id, { chapters: [], earlier: 0 });
     for (const [id, { context }] of start?.instances ?? [])
-      if (asked !== null && Object.hasOwn(context.znodes, asked.znode)) this.#follow(id);
+      if (asked !== null && meant(asked.znode, Object.keys(context.znodes)).length > 0) this.#follow(id);
   }
 
   get replay(): Replay {
@@ -92,7 +93,7 @@ export class History {
     this.#isEmpty = false;
     if (event.type === 'configured') this.#configured = logged.time;
     if (event.type === 'complete') this.#complete ??= logged.time;
-    if ('znode' in event && this.#asked?.znode === event.znode.name) this.#follow(event.instance);
+    if ('znode' in event && this.#asked !== null && meant(this.#asked.znode, [event.znode.name]).length > 0) this.#follow(event.instance);
     if (event.type === 'health') this.#hearVerdicts(event.proxy, event.verdicts, logged.time);
     const ids = [...this.#chapters.keys()];
     const before = ids.map((id) => this.#replay.instance(id));

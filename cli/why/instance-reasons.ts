@@ -18,9 +18,16 @@ export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnap
   else if (registration?.weight === 0) reasons.push(reason('weight-0', 'its registered weight is 0: it gets no new requests'));
   if (snapshot.context.far === true && desiredServer(snapshot) !== null)
     reasons.push(reason('stands-by', 'its labels are not those that prefer names: it gets requests while none of the near ones is up'));
+  if (snapshot.context.behind === true && desiredServer(snapshot) !== null)
+    reasons.push(reason('stands-by', behindText(snapshot.context.path, service)));
   if (health.down > 0 && visibleState(snapshot) !== 'failing')
     reasons.push({ ...reason('down', downText(snapshot)), since: downSince(snapshot) });
   return reasons;
+}
+
+function behindText(path: string | undefined, { tiers }: ServiceSnapshot): string {
+  const where = path === undefined ? '' : `path ${path} is used only while no path before it has an instance that is up, and `;
+  return `it stands by with weight 0: ${where}${tiers?.active ?? 'another path'} has`;
 }
 
 function stateReason(snapshot: InstanceSnapshot, { guard, last }: ServiceSnapshot): Reason {

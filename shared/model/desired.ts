@@ -27,6 +27,8 @@ export interface DesiredServer {
   readonly admin: 'ready' | 'drain' | 'out';
   /** It takes requests only while no other server is up; missing: it takes its share. */
   readonly backup?: boolean;
+  /** Its weight is 0 because an earlier path of its service is active; missing: it is not. */
+  readonly behind?: boolean;
   /** Of what somebody set on HAProxy, what is kept up in place of the above (shared/plan/overrides.ts). Never stored. */
   readonly byHand?: Pick<ByHand, 'admin' | 'maxConn'>;
 }
@@ -67,7 +69,7 @@ export function asDesiredServer(instance: string, json: string): DesiredServer |
     const server = JSON.parse(json) as Partial<DesiredServer> | null;
     if (server?.instance !== instance || typeof server.name !== 'string' || typeof server.address !== 'string') return null;
     const numbers = isWhole(server.id, 1, SERVER_ID_MAX) && isWhole(server.port, 1, 65_535) && isWhole(server.weight, 0, WEIGHT_MAX);
-    const placed = server.backup === undefined || typeof server.backup === 'boolean';
+    const placed = [server.backup, server.behind].every((one) => one === undefined || typeof one === 'boolean');
     return numbers && placed && ADMINS.has(server.admin) ? (server as DesiredServer) : null;
   } catch {
     return null;

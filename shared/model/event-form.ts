@@ -71,13 +71,26 @@ export function isVerdict(value: unknown): boolean {
 /** What the machines reckon with: times in ms, counts, a share. */
 export function isConfig(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { name, drainTimeout, guard, allow, maxInstances, check } = value;
+  const { name, path, drainTimeout, guard, allow, maxInstances, check } = value;
   const counts =
     isRecord(guard) && [guard['window'], guard['hold'], drainTimeout, maxInstances].every(isCount) && isShare(guard['maxLoss']);
   const added =
     isCountOrNull(value['warmUp'] ?? null) && isFlap(value['flap'] ?? null) && isWhere(value['where']) && isPrefer(value['prefer']);
   const checked = isRecord(check) && isText(check['type']);
-  return isText(name) && counts && added && checked && isRecord(allow) && Array.isArray(allow['cidrs']) && allow['cidrs'].every(isText);
+  return (
+    isText(name) &&
+    isPath(path) &&
+    counts &&
+    added &&
+    checked &&
+    isRecord(allow) &&
+    Array.isArray(allow['cidrs']) &&
+    allow['cidrs'].every(isText)
+  );
+}
+
+function isPath(value: unknown): boolean {
+  return isText(value) || (isRecord(value) && isTexts(value['first'] ?? value['union']));
 }
 
 /** Missing in what an earlier version wrote. */

@@ -12,6 +12,7 @@ import type { BackendPlan, Hold, PlannedCommand, Waiting } from './backend-plan.
 import { changesOf, movesTo } from './changes.ts';
 import type { Command } from './command.ts';
 import { ANY_FORM, type Forms, misfit, serves } from './fit.ts';
+import { Relief } from './relief.ts';
 import { RELOADS } from './reloads.ts';
 import { Replacements, UNTIL_UP } from './replacements.ts';
 import { isQuiet, type ServerSessions, sessionsLeft } from './sessions.ts';
@@ -63,10 +64,9 @@ export function planBackend(input: BackendInput): BackendPlan {
   }
   const planner = new ServerPlanner(input, desired, observed);
   planner.run();
-  const restructured = !runtimeOnly && observed.structure !== input.structure;
-  const reason = restructured ? RELOADS.restructured.reason : null;
+  const reload = !runtimeOnly && observed.structure !== input.structure ? { reason: RELOADS.restructured.reason } : null;
   const { commands, waiting, anew } = planner;
-  return { backend, commands, waiting, reload: reason === null ? null : { reason }, blocked: null, ...(anew === null ? {} : { anew }) };
+  return { backend, commands, waiting, reload, blocked: null, ...(anew === null ? {} : { anew }) };
 }
 
 /** One run over one backend's servers. */
@@ -83,6 +83,7 @@ class ServerPlanner {
   readonly #strangersStay: string | null;
   readonly #forms: Forms;
   readonly #replacements: Replacements;
+  #relief: Relief | null = null;
   #makesAnew = false;
 
   constructor(input: BackendInput, desired: DesiredBackend, observed: ObservedBackend) {
@@ -106,8 +107,7 @@ class ServerPlanner {
   }
 
   run(): void {
-    const names = new Set([...this.#desired.servers.keys(), ...this.#observed.servers.keys()]);
-    for (const name of [...names].sort()) this.#server(name);
+    for (const name of [...new Set([...this.#desired.servers.keys(), ...this.#observed.servers.keys()])].sort()) this.#server(name);
   }
 
   #server(name: string): void {
@@ -146,10 +146,12 @@ class ServerPlanner {
     return { kind: 'add', ...this.#at(name), id, address, port, weight, ...(backup === true ? { backup } : {}), config };
   }
 
-  #ready(wanted: DesiredServer, seen: ObservedServer): void {
+  #ready(server: DesiredServer, seen: ObservedServer): void {
     const admission = admissionOf(this.#desired.config, seen);
-    // A server that comes in gets its address and weight first, so that what is checked is what will serve.
-    const changes = admission === null ? this.#changes : this.#admissions;
+    this.#relief ??= new Relief(this.#desired, this.#observed);
+    const wanted = this.#relief.until(server, seen, this.waiting);
+    // A server that comes in gets its address and weight first, so that what is checked is what will serve. Who stands by does so behind those.
+    const changes = admission !== null ? this.#admissions : wanted.behind === true ? this.#drains : this.#changes;
     changes.push(...changesOf(this.#desired, wanted, seen, this.#input.maxConns?.get(seen.name)));
     if (admission === null) return;
     if (movesTo(wanted, seen) && this.#input.capabilities.addressLater)

@@ -3,15 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ageText } from '../../cli/age.ts';
 import { jsonText } from '../../cli/json-text.ts';
 import { printReport } from '../../cli/status/print-report.ts';
-import {
-  type InstanceStatus,
-  instanceStatus,
-  lagOf,
-  rejectionText,
-  STATUS_FORMAT,
-  type StatusReport,
-  serviceStatus,
-} from '../../cli/status/report.ts';
+import { rejectionText } from '../../cli/status/reason-text.ts';
+import { type InstanceStatus, instanceStatus, lagOf, STATUS_FORMAT, type StatusReport, serviceStatus } from '../../cli/status/report.ts';
 import { newInstance, stepInstance } from '../../machines/instance.ts';
 import type { Verdict } from '../../shared/model/event.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';

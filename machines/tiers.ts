@@ -1,0 +1,68 @@
+/**
+ * PURE. The books of a service of whose paths only the first that can serve takes requests (`path: { first: … }`): what is registered below each, and which
+ * one is active. That is the first below which an instance is registered and up; while none is up anywhere, the first below which one is
+ * registered. So a path that comes back waits for a good check before the next one is let go, and whoever is up anywhere is up where requests go.
+ */
+import { namedParent } from '../shared/model/service-path.ts';
+import { isRegistered } from './fold-state.ts';
+import type { InstanceSnapshot } from './instance.ts';
+import { isUp } from './projection.ts';
+import type { Tiers } from './service.ts';
+
+type Order = readonly string[];
+type Counts = Tiers['paths'][string];
+
+export function newTiers(order: Order): Tiers {
+  return { active: null, paths: Object.fromEntries(order.map((path) => [path, { registered: 0, up: 0 }])) };
+}
+
+/** With one instance standing otherwise; the very same when that changes no count. */
+export function counted(tiers: Tiers, before: InstanceSnapshot | null, after: InstanceSnapshot): Tiers {
+  const was = before === null ? null : countsOf(before);
+  const is = countsOf(after);
+  if (was?.path === is.path && was.registered === is.registered && was.up === is.up) return tiers;
+  const paths = { ...tiers.paths };
+  if (was !== null) add(paths, was, -1);
+  add(paths, is, 1);
+  return { ...tiers, paths };
+}
+
+export function activeOf({ paths }: Tiers, order: Order): string | null {
+  return order.find((path) => (paths[path]?.up ?? 0) > 0) ?? order.find((path) => (paths[path]?.registered ?? 0) > 0) ?? null;
+}
+
+/** Registered instances by path: what the guard counts losses against. */
+export function registeredOf({ paths }: Tiers): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(paths).map(([path, { registered }]) => [path, registered]));
+}
+
+/** The first of the paths below which it is registered. Without a znode it is where it was; below none that is named any more, it is behind all others. */
+export function placeOf({ context: { znodes, path } }: InstanceSnapshot, order: Order): string | null {
+  const names = Object.keys(znodes);
+  if (names.length === 0) return path ?? null;
+  const parents = new Set(names.map(namedParent));
+  return order.find((one) => parents.has(one)) ?? [...parents].sort().find((parent) => parent !== null) ?? null;
+}
+
+/** Whether it is registered behind the active path. Of one of which it is not known where, nothing is taken away. */
+export function isBehind(path: string | undefined, active: string | null, order: Order): boolean {
+  return path !== undefined && active !== null && rankOf(path, order) > rankOf(active, order);
+}
+
+function rankOf(path: string, order: Order): number {
+  const rank = order.indexOf(path);
+  return rank < 0 ? order.length : rank;
+}
+
+/** One of weight 0 is up and takes no requests. */
+function countsOf(snapshot: InstanceSnapshot): Counts & { readonly path: string | null } {
+  const { path, registration } = snapshot.context;
+  if (path === undefined || !isRegistered(snapshot)) return { path: null, registered: 0, up: 0 };
+  return { path, registered: 1, up: Number(isUp(snapshot) && (registration?.weight ?? 0) > 0) };
+}
+
+function add(paths: Record<string, Counts>, { path, registered, up }: ReturnType<typeof countsOf>, sign: 1 | -1): void {
+  const counts = path === null ? undefined : paths[path];
+  if (path === null || counts === undefined) return;
+  paths[path] = { registered: counts.registered + sign * registered, up: counts.up + sign * up };
+}
