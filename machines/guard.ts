@@ -160,7 +160,7 @@ function exceeds(context: GuardContext, coming: number, event: { at: number; con
   const tooMany = (lost: readonly Loss[], peaks: Peaks): boolean =>
     lost.length + coming > Math.floor(config.maxLoss * highest(peaks, at - config.hold));
   if (tooMany(losses, context.peaks)) return true;
-  const own = path === undefined ? undefined : context.paths?.[path];
+  const own = path !== undefined && Object.hasOwn(context.paths ?? {}, path) ? context.paths?.[path] : undefined;
   const lost = losses.filter((loss) => loss.path === path);
   return own !== undefined && tooMany(lost, own);
 }
@@ -175,7 +175,10 @@ function peakedPaths(
   event: { at: number; config: GuardConfig; paths?: Readonly<Record<string, number>> },
 ): Pick<GuardContext, 'paths'> {
   if (event.paths === undefined) return paths === undefined ? {} : { paths: undefined };
-  const kept = Object.entries(event.paths).map(([path, count]) => [path, peaked(paths?.[path] ?? [], event.at, count, event.config.hold)]);
+  const kept = Object.entries(event.paths).map(([path, count]) => [
+    path,
+    peaked(Object.hasOwn(paths ?? {}, path) ? (paths?.[path] ?? []) : [], event.at, count, event.config.hold),
+  ]);
   return { paths: Object.fromEntries(kept) };
 }
 

@@ -34,11 +34,14 @@ export interface LastServer {
   readonly timer: { readonly at: number; readonly token: number } | null;
 }
 
-/** Of a service of whose paths only the first that can serve takes requests: how many instances are registered below each, and how many of them are up. */
+/**
+ * Of a service of whose paths only the first that can serve takes requests: how many instances are registered below each, how many of them are up, and how many
+ * are kept without a registration and are up. Under '': below paths that the config names no longer.
+ */
 export interface Tiers {
-  /** The path whose instances take requests; null: none is registered below any. */
+  /** The last path whose instances take requests; null: there are none. */
   readonly active: string | null;
-  readonly paths: Readonly<Record<string, { readonly registered: number; readonly up: number }>>;
+  readonly paths: Readonly<Record<string, { readonly registered: number; readonly up: number; readonly kept: number }>>;
 }
 
 export interface ServiceSnapshot {

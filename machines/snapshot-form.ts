@@ -99,7 +99,7 @@ function isPeaks(value: unknown): boolean {
 function isTiers(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const { active, paths } = value;
-  const isCounts = (one: unknown): boolean => isRecord(one) && isCount(one['registered']) && isCount(one['up']);
+  const isCounts = (one: unknown): boolean => isRecord(one) && [one['registered'], one['up'], one['kept']].every(isCount);
   return (active === null || isText(active)) && isRecord(paths) && eachValue(paths, isCounts);
 }
 

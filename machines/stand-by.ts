@@ -42,7 +42,7 @@ export function rename(state: FoldState, before: ServicePath | null, after: Serv
     const snapshot = state.instances.get(id);
     if (!snapshot) continue;
     if (Object.keys(snapshot.context.znodes).some((name) => namedParent(name) === null)) send(state, id, { type: 'rename', at, below });
-    if (snapshot.state === 'held') send(state, id, { type: 'tier', at, path: below, behind: false });
+    if (snapshot.state === 'held' && tiersOf(after) !== null) send(state, id, { type: 'tier', at, path: below, behind: false });
   }
 }
 

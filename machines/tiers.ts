@@ -1,8 +1,10 @@
 /**
  * PURE. The books of a service of whose paths only the first that can serve takes requests (`path: { first: … }`): what is registered below each, and which
- * one is active. That is the first below which an instance is registered and up; while none is up anywhere, the first below which one is
- * registered. So a path that comes back waits for a good check before the next one is let go, and whoever is up anywhere is up where requests go.
+ * one is active. That is the first below which an instance is registered and up. While none is, it is the first below which one is registered, or a later one
+ * whose instances are kept without a registration and are up. So a path that comes back waits for a good check before the next one is let go, and
+ * whenever somebody is up, somebody is up where requests go.
  */
+import { canonical } from '../shared/model/canonical.ts';
 import { namedParent } from '../shared/model/service-path.ts';
 import { isRegistered } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
@@ -12,15 +14,18 @@ import type { Tiers } from './service.ts';
 type Order = readonly string[];
 type Counts = Tiers['paths'][string];
 
+/** Stands for all paths that the config names no longer: behind all that it does. */
+const OTHERS = '';
+
 export function newTiers(order: Order): Tiers {
-  return { active: null, paths: Object.fromEntries(order.map((path) => [path, { registered: 0, up: 0 }])) };
+  return { active: null, paths: Object.fromEntries([...order, OTHERS].map((path) => [path, { registered: 0, up: 0, kept: 0 }])) };
 }
 
 /** With one instance standing otherwise; the very same when that changes no count. */
 export function counted(tiers: Tiers, before: InstanceSnapshot | null, after: InstanceSnapshot): Tiers {
   const was = before === null ? null : countsOf(before);
   const is = countsOf(after);
-  if (was?.path === is.path && was.registered === is.registered && was.up === is.up) return tiers;
+  if (was !== null && canonical(was) === canonical(is)) return tiers;
   const paths = { ...tiers.paths };
   if (was !== null) add(paths, was, -1);
   add(paths, is, 1);
@@ -28,7 +33,10 @@ export function counted(tiers: Tiers, before: InstanceSnapshot | null, after: In
 }
 
 export function activeOf({ paths }: Tiers, order: Order): string | null {
-  return order.find((path) => (paths[path]?.up ?? 0) > 0) ?? order.find((path) => (paths[path]?.registered ?? 0) > 0) ?? null;
+  const all = [...order, OTHERS];
+  const first = (count: keyof Counts): number => all.findIndex((path) => (paths[path]?.[count] ?? 0) > 0);
+  const up = first('up');
+  return all[up < 0 ? Math.max(first('registered'), first('kept')) : up] ?? null;
 }
 
 /** Registered instances by path: what the guard counts losses against. */
@@ -57,12 +65,17 @@ function rankOf(path: string, order: Order): number {
 /** One of weight 0 is up and takes no requests. */
 function countsOf(snapshot: InstanceSnapshot): Counts & { readonly path: string | null } {
   const { path, registration } = snapshot.context;
-  if (path === undefined || !isRegistered(snapshot)) return { path: null, registered: 0, up: 0 };
-  return { path, registered: 1, up: Number(isUp(snapshot) && (registration?.weight ?? 0) > 0) };
+  const takes = Number(isUp(snapshot) && (registration?.weight ?? 0) > 0);
+  if (path === undefined) return NOTHING;
+  if (isRegistered(snapshot)) return { path, registered: 1, up: takes, kept: 0 };
+  return snapshot.state === 'held' ? { path, registered: 0, up: 0, kept: takes } : NOTHING;
 }
 
-function add(paths: Record<string, Counts>, { path, registered, up }: ReturnType<typeof countsOf>, sign: 1 | -1): void {
-  const counts = path === null ? undefined : paths[path];
-  if (path === null || counts === undefined) return;
-  paths[path] = { registered: counts.registered + sign * registered, up: counts.up + sign * up };
+const NOTHING = { path: null, registered: 0, up: 0, kept: 0 };
+
+function add(paths: Record<string, Counts>, { path, registered, up, kept }: ReturnType<typeof countsOf>, sign: 1 | -1): void {
+  if (path === null) return;
+  const key = Object.hasOwn(paths, path) ? path : OTHERS;
+  const counts = paths[key] ?? NOTHING;
+  paths[key] = { registered: counts.registered + sign * registered, up: counts.up + sign * up, kept: counts.kept + sign * kept };
 }

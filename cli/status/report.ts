@@ -156,7 +156,7 @@ export function serviceStatus(input: {
     service,
     config: config !== null ? 'published' : snapshot === null ? 'unread' : 'retired',
     path: config === null ? null : pathText(config.path),
-    activePath: snapshot?.tiers?.active ?? null,
+    activePath: snapshot?.tiers?.active || null,
     waitsFor,
     mode: config?.mode ?? null,
     check: config === null ? null : checkText(config.check),

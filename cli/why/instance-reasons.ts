@@ -27,7 +27,7 @@ export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnap
 
 function behindText(path: string | undefined, { tiers }: ServiceSnapshot): string {
   const where = path === undefined ? '' : `path ${path} is used only while no path before it has an instance that is up, and `;
-  return `it stands by with weight 0: ${where}${tiers?.active ?? 'another path'} has`;
+  return `it stands by with weight 0: ${where}${tiers?.active || 'another path'} has`;
 }
 
 function stateReason(snapshot: InstanceSnapshot, { guard, last }: ServiceSnapshot): Reason {

@@ -13,6 +13,7 @@ import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 import { isFar } from '../../shared/model/prefer.ts';
+import { namedParent, tiersOf } from '../../shared/model/service-path.ts';
 import { whyNotWhere } from '../../shared/model/where.ts';
 import { brokenOfGuard, brokenOfGuardStep, brokenOfInstance, brokenOfInstanceStep } from './machine-invariants.ts';
 
@@ -66,11 +67,52 @@ export function brokenOfFold(state: FoldState): readonly string[] {
     ...all
       .filter((one) => isRegistered(one) && service.config !== null && (desiredServer(one)?.backup === true) !== isFarNow(service, one))
       .map((one) => `F14: ${one.context.id} stands by, or not, against its labels`),
+    ...brokenTiers(service, all),
     ...(service.cordoned.length <= CORDONED_MAX &&
     service.quarantined.length <= QUARANTINED_MAX &&
     service.tombstones.length <= TOMBSTONES_MAX
       ? []
       : ['F6: more is kept than is bounded']),
+  ];
+}
+
+/** F15: of several paths of which only one is active, the books agree, and nobody behind it takes requests; nobody before it, or without it, stands by. */
+function brokenTiers({ config, tiers }: ServiceSnapshot, all: readonly InstanceSnapshot[]): readonly string[] {
+  const servers = all.filter((one) => isRegistered(one) || one.state === 'held');
+  if (tiers === undefined)
+    return same('F15: nobody stands by', all.filter(({ context }) => context.behind === true || context.path).length, 0);
+  const named = Object.keys(tiers.paths).filter((path) => path !== '');
+  const below = ({ context: { path } }: InstanceSnapshot, of: string): boolean =>
+    path !== undefined && (of === '' ? !named.includes(path) : path === of);
+  const takes = (one: InstanceSnapshot): boolean => isUp(one) && (one.context.registration?.weight ?? 0) > 0;
+  const registered = (path: string): InstanceSnapshot[] => all.filter((one) => isRegistered(one) && below(one, path));
+  const up = (path: string): InstanceSnapshot[] => registered(path).filter(takes);
+  const kept = (path: string): InstanceSnapshot[] => all.filter((one) => one.state === 'held' && takes(one) && below(one, path));
+  const counts = [...named, ''].map((path) => [
+    path,
+    { registered: registered(path).length, up: up(path).length, kept: kept(path).length },
+  ]);
+  const order = config === null ? null : tiersOf(config.path);
+  const books = same('F15: paths', canonical(tiers.paths), canonical(Object.fromEntries(counts)));
+  if (order === null) return books;
+  const inOrder = [...order, ''];
+  const later = [registered, kept].map((of) => inOrder.findIndex((path) => of(path).length > 0));
+  const active = inOrder.find((path) => up(path).length > 0) ?? inOrder[Math.max(...later)] ?? null;
+  const rank = (path: string): number => (order.includes(path) ? order.indexOf(path) : order.length);
+  return [
+    ...books,
+    ...same('F15: active', tiers.active, active),
+    ...(servers.some(takes) && !servers.some((one) => takes(one) && one.context.behind !== true)
+      ? ['F16 (I3): somebody is up, and nobody of those takes requests']
+      : []),
+    ...servers.flatMap((one) => {
+      const { id, path, behind, znodes } = one.context;
+      const known = Object.keys(znodes).map(namedParent);
+      const own =
+        known.length === 0 ? path : (order.find((parent) => known.includes(parent)) ?? known.sort().find((parent) => parent !== null));
+      const stands = own !== undefined && own !== null && active !== null && rank(own) > rank(active);
+      return [...same(`F15: path of ${id}`, path ?? null, own ?? null), ...same(`F15: ${id} stands by`, behind === true, stands)];
+    }),
   ];
 }
 
