@@ -144,7 +144,7 @@ export class History {
     const after = this.#replay.instance(instance);
     const named = 'znode' in event.event && event.event.instance === instance;
     if (isMoot(event.event, before)) return;
-    const matters = event.event.type === 'health' ? stateWord(before) !== stateWord(after) : before !== after;
+    const matters = event.event.type === 'health' ? isSeen(before, after) : before !== after;
     const kept = this.#chapters.get(instance);
     if (kept === undefined || (!named && !matters)) return;
     kept.chapters.push({ instance, event, from: stateWord(before), to: stateWord(after), before, after, service: this.#replay.service });
@@ -174,6 +174,11 @@ export class History {
     this.#latest.shift();
     this.#latestEarlier += 1;
   }
+}
+
+/** Whether people, or proxies, see it otherwise: other checks of it tell nothing new. */
+function isSeen(before: InstanceSnapshot | null, after: InstanceSnapshot | null): boolean {
+  return stateWord(before) !== stateWord(after) || before?.context.behind !== after?.context.behind;
 }
 
 /** A cordon that had ended already was taken away: that changes nothing. */

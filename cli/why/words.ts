@@ -24,7 +24,7 @@ export function eventText(event: ServiceEvent, instance: InstanceId, path: Servi
     }
     case 'health': {
       const own = event.verdicts.find((verdict) => verdict.instance === instance);
-      return own === undefined ? `checks on ${event.proxy}` : `checks on ${event.proxy}: ${own.from} -> ${own.to}`;
+      return own === undefined ? `checks on ${event.proxy}, of others` : `checks on ${event.proxy}: ${own.from} -> ${own.to}`;
     }
     case 'timer':
       return event.instance === null ? `a deadline of the ${event.timer} came due` : `the deadline of its ${event.timer} came due`;
