@@ -8,23 +8,24 @@ import { send, stepGuardOf } from './fold-send.ts';
 import { type FoldState, isRegistered } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import type { ServiceSnapshot } from './service.ts';
-import { activeOf, counted, isBehind, newTiers, placeOf, registeredOf } from './tiers.ts';
+import { activeOf, counted, hasLeft, isBehind, newTiers, orderOf, placeOf, registeredOf } from './tiers.ts';
 
-/** Whether another path became active between the two: then instances that no event names stand otherwise. */
+/** Whether another path became active between the two, or there is no order any more: then instances that no event names stand otherwise. */
 export function isSwitched(before: ServiceSnapshot, after: ServiceSnapshot): boolean {
-  return (before.tiers?.active ?? null) !== (after.tiers?.active ?? null);
+  return before.tiers?.active !== after.tiers?.active;
 }
 
 /** Behind an event. `whole`: the config is new, and everything is loaded. */
 export function arrange(state: FoldState, at: number, { whole }: { readonly whole: boolean }): void {
   const { config, tiers } = state.service;
   if (config === null || (tiers === undefined && !whole)) return;
-  const order = tiersOf(config.path);
-  if (order === null) return whole ? disband(state, at) : undefined;
+  const order = orderOf(config.path, tiers);
+  if (order === null) return;
   const ids = [...(whole ? state.instances : state.touched).keys()].sort();
-  for (const id of ids) settlePlace(state, id, order, at);
+  for (const id of ids) settlePlace(state, id, order, config.path, at);
   if (whole) count(state, order, at);
   const standing = state.service.tiers ?? newTiers(order);
+  if (tiersOf(config.path) === null && !hasLeft(standing)) return disband(state, at);
   const active = activeOf(standing, order);
   if (active !== standing.active) state.service = { ...state.service, tiers: { ...standing, active } };
   const concerned = active === standing.active ? ids : [...state.instances.keys()].sort();
@@ -46,10 +47,10 @@ export function rename(state: FoldState, before: ServicePath | null, after: Serv
   }
 }
 
-function settlePlace(state: FoldState, id: InstanceId, order: readonly string[], at: number): void {
+function settlePlace(state: FoldState, id: InstanceId, order: readonly string[], path: ServicePath, at: number): void {
   const snapshot = state.instances.get(id);
   if (!snapshot || !hasServer(snapshot)) return;
-  put(state, snapshot, placeOf(snapshot, order) ?? undefined, snapshot.context.behind === true, at);
+  put(state, snapshot, placeOf(snapshot, order, path) ?? undefined, snapshot.context.behind === true, at);
 }
 
 function count(state: FoldState, order: readonly string[], at: number): void {
@@ -62,7 +63,6 @@ function count(state: FoldState, order: readonly string[], at: number): void {
 
 /** The service has no paths that stand behind others any more. */
 function disband(state: FoldState, at: number): void {
-  if (state.service.tiers === undefined) return;
   const { tiers: _over, ...service } = state.service;
   state.service = service;
   for (const id of [...state.instances.keys()].sort()) {

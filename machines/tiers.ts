@@ -5,7 +5,7 @@
  * whenever somebody is up, somebody is up where requests go.
  */
 import { canonical } from '../shared/model/canonical.ts';
-import { namedParent } from '../shared/model/service-path.ts';
+import { namedParent, parentOf, pathsOf, type ServicePath, tiersOf } from '../shared/model/service-path.ts';
 import { isRegistered } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { isUp } from './projection.ts';
@@ -44,12 +44,28 @@ export function registeredOf({ paths }: Tiers): Readonly<Record<string, number>>
   return Object.fromEntries(Object.entries(paths).map(([path, { registered }]) => [path, registered]));
 }
 
+/**
+ * The paths in order; null: there is no order. Behind a config that had one, all paths are as one as long as somebody is left of a path that is named no longer: who
+ * stood by there does so until it goes.
+ */
+export function orderOf(path: ServicePath, tiers: Tiers | undefined): Order | null {
+  return tiersOf(path) ?? (tiers === undefined ? null : pathsOf(path).slice(0, 1));
+}
+
+/** Whether somebody is left of a path that the config names no longer. */
+export function hasLeft({ paths }: Tiers): boolean {
+  const { registered, kept } = paths[OTHERS] ?? NOTHING;
+  return registered + kept > 0;
+}
+
 /** The first of the paths below which it is registered. Without a znode it is where it was; below none that is named any more, it is behind all others. */
-export function placeOf({ context: { znodes, path } }: InstanceSnapshot, order: Order): string | null {
-  const names = Object.keys(znodes);
-  if (names.length === 0) return path ?? null;
-  const parents = new Set(names.map(namedParent));
-  return order.find((one) => parents.has(one)) ?? [...parents].sort().find((parent) => parent !== null) ?? null;
+export function placeOf({ context }: InstanceSnapshot, order: Order, path: ServicePath): string | null {
+  const names = Object.keys(context.znodes);
+  if (names.length === 0) return context.path ?? null;
+  const parents = new Set(names.map((name) => parentOf(path, name)).filter((parent) => parent !== null));
+  const own = tiersOf(path) === null && parents.size > 0 ? order[0] : order.find((one) => parents.has(one));
+  const others = names.map(namedParent).filter((parent) => parent !== null);
+  return own ?? others.sort()[0] ?? null;
 }
 
 /** Whether it is registered behind the active path. Of one of which it is not known where, nothing is taken away. */

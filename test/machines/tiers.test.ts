@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { desiredServer, visibleState } from '../../machines/projection.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import type { ServicePath } from '../../shared/model/service-path.ts';
 import { runs } from '../support/property.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
 
@@ -144,6 +145,28 @@ describe('another config', () => {
     story.up(90);
     expect(weights(story)).toEqual({ 80: 0, 90: 7 });
   });
+});
+
+describe('a config without an order', () => {
+  it.each<[ServicePath]>([['/a'], [{ union: ['/a', '/c'] }]])(
+    '(%j) leaves who stood by where it was until it goes, or is registered there',
+    (path) => {
+      const story = join(tiered({ guard: { maxLoss: 1, window: 0, hold: 0 } }), 80, 90, 91);
+      story.tell({ type: 'configured', config: serviceConfig({ path, guard: { maxLoss: 1, window: 0, hold: 0 } }) });
+      // The watcher reads the one path that is left under its own names.
+      if (path === '/a') story.register(80, { weight: 7 });
+      expect(weights(story)).toEqual({ 80: 7, 90: 0, 91: 0 });
+      story.down('10.0.0.1:80');
+      expect(weights(story)).toEqual({ 80: 7, 90: 7, 91: 7 });
+      story.up(80, 'down');
+      story.register(91, { weight: 7 }, path === '/a' ? '10.0.0.1:91' : '/a/10.0.0.1:91');
+      expect(weights(story)).toEqual({ 80: 7, 90: 0, 91: 7 });
+      leave(story, 90, 91);
+      expect(weights(story)).toEqual({ 80: 7, 90: 'drain', 91: 7 });
+      expect(story.state.service.tiers).toBeUndefined();
+      expect(story.at(80).context.path).toBeUndefined();
+    },
+  );
 });
 
 describe('whatever came first', () => {

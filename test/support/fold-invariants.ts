@@ -13,7 +13,7 @@ import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 import { isFar } from '../../shared/model/prefer.ts';
-import { namedParent, tiersOf } from '../../shared/model/service-path.ts';
+import { namedParent, parentOf, pathsOf, tiersOf } from '../../shared/model/service-path.ts';
 import { whyNotWhere } from '../../shared/model/where.ts';
 import { brokenOfGuard, brokenOfGuardStep, brokenOfInstance, brokenOfInstanceStep } from './machine-invariants.ts';
 
@@ -92,7 +92,7 @@ function brokenTiers({ config, tiers }: ServiceSnapshot, all: readonly InstanceS
     path,
     { registered: registered(path).length, up: up(path).length, kept: kept(path).length },
   ]);
-  const order = config === null ? null : tiersOf(config.path);
+  const order = config === null ? null : (tiersOf(config.path) ?? pathsOf(config.path).slice(0, 1));
   const books = same('F15: paths', canonical(tiers.paths), canonical(Object.fromEntries(counts)));
   if (order === null) return books;
   const inOrder = [...order, ''];
@@ -107,10 +107,13 @@ function brokenTiers({ config, tiers }: ServiceSnapshot, all: readonly InstanceS
       : []),
     ...servers.flatMap((one) => {
       const { id, path, behind, znodes } = one.context;
-      const known = Object.keys(znodes).map(namedParent);
-      const own =
-        known.length === 0 ? path : (order.find((parent) => known.includes(parent)) ?? known.sort().find((parent) => parent !== null));
-      const stands = own !== undefined && own !== null && active !== null && rank(own) > rank(active);
+      const names = Object.keys(znodes);
+      const known = names.map((name) => (config === null ? null : parentOf(config.path, name)));
+      const isOne = config !== null && tiersOf(config.path) === null && known.some((parent) => parent !== null);
+      const named = isOne ? order[0] : order.find((parent) => known.includes(parent));
+      const others = names.map(namedParent).filter((parent) => parent !== null);
+      const own = names.length === 0 ? path : (named ?? others.sort()[0]);
+      const stands = own !== undefined && active !== null && rank(own) > rank(active);
       return [...same(`F15: path of ${id}`, path ?? null, own ?? null), ...same(`F15: ${id} stands by`, behind === true, stands)];
     }),
   ];
