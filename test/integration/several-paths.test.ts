@@ -130,6 +130,30 @@ describe('the first of several paths', () => {
     await traffic.stop();
   });
 
+  it('comes, changes its order and goes again by the config, without a lost request or a reload', async () => {
+    const guard = '{ maxLoss: 1 }';
+    const standing = await stand(NEW);
+    const { system, listen } = standing;
+    await takenBy(standing, 0, 1);
+    await system.inSync('web');
+    const pid = await system.haproxy.workerPid();
+    const traffic = new SteadyTraffic({ port: listen, rate: 100 });
+    await system.reconfigure(section(`{ first: [${OLD}, ${NEW}] }`, listen, guard));
+    await takenBy(standing, 2, 3);
+    await system.reconfigure(section(FIRST, listen, guard));
+    await takenBy(standing, 0, 1);
+    await system.inSync('web');
+    const took = standing.services.slice(2).map(({ requests }) => requests);
+    await system.reconfigure(section(NEW, listen, guard));
+    await until('the others to be gone', async () => (await system.servers('web')).size === 2, { timeoutMs: 20_000 });
+    await traffic.stop();
+    // They stood by to the end.
+    expect(standing.services.slice(2).map(({ requests }) => requests)).toEqual(took);
+    expect(summary(traffic.failed)).toEqual({});
+    expect(await taking(standing)).toEqual([0, 1]);
+    expect(await system.haproxy.workerPid()).toBe(pid);
+  });
+
   it('goes by what is registered when its watcher was killed meanwhile, and another leads', async () => {
     const standing = await stand(FIRST, { roles: ['transition', 'reconciler', 'observer'], later: ['haproxy'] });
     const { system } = standing;

@@ -109,6 +109,25 @@ describe('another config', () => {
     expect(story().filter((line) => line.startsWith('registered'))).toHaveLength(2);
   });
 
+  test('is put on record again, with its names, when the record is an older one', async () => {
+    await plain.ensure(other('b'));
+    await plain.create(`${path}/10.0.0.1:80`);
+    const run = await start();
+    await freshly(run);
+    const before = log.states.get('web');
+    const [children, config] = [new Map(before?.children), before?.config ?? null];
+    await run.watcher.reconfigure(web({ union: [path, other('b')] }));
+    await freshly(run);
+    // As if Redis had been restored from a copy of before.
+    const state = log.states.get('web');
+    log.states.set('web', { epoch: 0, revision: (state?.revision ?? 0) + 5, children, config, events: [] });
+    await run.watcher.resync('web');
+    expect(story()).toEqual(['configured']);
+    expect(names()).toEqual([`${path}/10.0.0.1:80`]);
+    await plain.create(`${path}/10.0.0.2:80`);
+    await tells('configured', 'registered 10.0.0.2:80');
+  });
+
   test('without a path ends what was registered there, once the others were read twice', async () => {
     await plain.ensure(other('b'));
     await plain.ensure(other('c'));
