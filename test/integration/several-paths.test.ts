@@ -27,7 +27,7 @@ interface Standing {
 const section = (path: string, listen: number, guard: string): string => `  web:
     path: ${path}
     listen: "127.0.0.1:${listen}"
-    check: { http: GET /health, interval: 200ms, rise: 1, fall: 1 }
+    check: { http: GET /health, interval: 200ms, rise: 1, fall: 3 }
     guard: ${guard}
     flap: { transitions: 31 }
     allow: { loopback: true }`;
