@@ -26,7 +26,8 @@ export function deregister(state: FoldState, event: Extract<ServiceEvent, { type
     );
   }
   const before = state.service.guard.state;
-  stepGuardOf(state, { type: 'loss', instance: id, left }, at);
+  const { path } = snapshot.context;
+  stepGuardOf(state, { type: 'loss', instance: id, left, ...(path === undefined ? {} : { path }) }, at);
   if (state.service.guard.state === 'open') return letGo(state, snapshot, znode.name, at);
   send(state, id, { type: 'hold', at, znode: znode.name });
   if (before === 'open') keepAll(state, at);

@@ -17,12 +17,13 @@ import {
   unremember,
 } from './fold-state.ts';
 import { type GuardEvent, type GuardSnapshot, stepGuard } from './guard.ts';
-import { newInstance, stepInstance } from './instance.ts';
+import { type InstanceSnapshot, newInstance, stepInstance } from './instance.ts';
 import type { InstanceEvent } from './instance-event.ts';
 import { placeOf, samePlace } from './place.ts';
 import { judge } from './policy.ts';
 import { serverIdCandidates } from './server-id.ts';
 import { exhume } from './service.ts';
+import { counted, registeredOf } from './tiers.ts';
 import { scaleOf, warmUpOf } from './warm-up.ts';
 
 /** A znode says something: accept it, or reject it with the reason. */
@@ -73,11 +74,7 @@ export function send(state: FoldState, id: InstanceId, event: InstanceEvent): vo
   if (isBacked(after) && !isBacked(before) && state.service.guard.context.losses.some((loss) => loss.instance === id)) {
     stepGuardOf(state, { type: 'return', instance: id }, event.at);
   }
-  const change = Number(isRegistered(after)) - Number(isRegistered(before));
-  if (change !== 0) {
-    state.service = { ...state.service, registered: state.service.registered + change };
-    stepGuardOf(state, { type: 'count', count: state.service.registered }, event.at);
-  }
+  noteRegistered(state, before, after, event.at);
   if (before.state === 'gone' && after.state !== 'gone') state.service = exhume(state.service, id);
   noteRejection(state, before, after);
   noteRotation(state, before, after);
@@ -90,6 +87,21 @@ export function send(state: FoldState, id: InstanceId, event: InstanceEvent): vo
   }
   if (after.state === 'gone' && before.state !== 'gone') leave(state, after, event.at);
   if (after.context.cordon === null && before.context.cordon !== null) unremember(state, after);
+}
+
+/** How many are registered, of all and below each of several paths: the guard counts losses against that. */
+function noteRegistered(state: FoldState, before: InstanceSnapshot, after: InstanceSnapshot, at: number): void {
+  const { tiers } = state.service;
+  const change = Number(isRegistered(after)) - Number(isRegistered(before));
+  const books = tiers === undefined ? undefined : counted(tiers, before, after);
+  if (books !== undefined && books !== tiers) state.service = { ...state.service, tiers: books };
+  if (change !== 0) state.service = { ...state.service, registered: state.service.registered + change };
+  else if (books === tiers || before.context.path === after.context.path) return;
+  stepGuardOf(
+    state,
+    { type: 'count', count: state.service.registered, ...(books === undefined ? {} : { paths: registeredOf(books) }) },
+    at,
+  );
 }
 
 export function stepGuardOf(state: FoldState, event: DistributiveOmit<GuardEvent, 'at' | 'config'>, at: number): void {

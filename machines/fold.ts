@@ -13,6 +13,7 @@ import { type FoldState, isBacked } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { forbidden, judge } from './policy.ts';
 import { CORDONED_MAX, newService } from './service.ts';
+import { arrange, rename } from './stand-by.ts';
 import { scaleOf } from './warm-up.ts';
 
 export interface Transition {
@@ -32,6 +33,7 @@ export function fold(state: FoldState, logged: Logged<ServiceEvent>): Transition
   // In this order: who is let out of quarantine relieves whoever was kept as the last.
   pardon(state, logged.time);
   relieve(state, logged.time);
+  arrange(state, logged.time, { whole: logged.event.type === 'configured' });
   const transitions: Transition[] = [];
   for (const [instance, from] of state.touched) {
     const to = state.instances.get(instance)?.state ?? 'gone';
@@ -86,6 +88,7 @@ function apply(state: FoldState, event: ServiceEvent, at: number): void {
 }
 
 function configure(state: FoldState, config: ServiceConfig, at: number): void {
+  rename(state, state.service.config?.path ?? null, config.path, at);
   state.service = { ...state.service, config };
   retime(state, at);
   const scale = scaleOf(config);

@@ -21,13 +21,19 @@ export type GuardState = 'open' | 'holding' | 'releasing' | 'frozen';
 interface Loss {
   readonly instance: InstanceId;
   readonly at: number;
+  /** Where it was registered, if losses are counted by path too. */
+  readonly path?: string;
 }
+
+type Peaks = readonly { readonly at: number; readonly count: number }[];
 
 export interface GuardContext {
   /** Believed losses of the last `window` (open), or everything that is held (the other states); oldest first. */
   readonly losses: readonly Loss[];
   /** Highest count of registered instances per slice of time; oldest first. */
-  readonly peaks: readonly { readonly at: number; readonly count: number }[];
+  readonly peaks: Peaks;
+  /** The same for each path of a service of whose paths only one is active: the loss of that one is a mass loss, however many stand by. */
+  readonly paths?: Readonly<Record<string, Peaks>> | undefined;
   readonly timer: { readonly at: number; readonly token: number } | null;
   readonly token: number;
   readonly since: number;
@@ -36,9 +42,9 @@ export interface GuardContext {
 export type GuardSnapshot = MachineSnapshot<GuardState, GuardContext>;
 
 export type GuardEvent = { at: number; config: GuardConfig } & (
-  | { type: 'count'; count: number }
+  | { type: 'count'; count: number; paths?: Readonly<Record<string, number>> }
   /** left: how many losses are known to come at once, this one included (default 1): they are judged together, though they are folded one by one. */
-  | { type: 'loss'; instance: InstanceId; left?: number }
+  | { type: 'loss'; instance: InstanceId; left?: number; path?: string }
   /** It is back. */
   | { type: 'return'; instance: InstanceId }
   /** It is held no longer: every proxy that looked sees it down, or it is kept for another reason. */
@@ -61,14 +67,12 @@ const machine = setup({
   },
   actions: {
     count: assign(({ context, event }) =>
-      event.type === 'count' ? { peaks: peaked(context.peaks, event.at, event.count, event.config.hold) } : {},
+      event.type === 'count'
+        ? { peaks: peaked(context.peaks, event.at, event.count, event.config.hold), ...peakedPaths(context, event) }
+        : {},
     ),
-    lose: assign(({ context, event }) =>
-      event.type === 'loss' ? { losses: [...open(context.losses, event), { instance: event.instance, at: event.at }] } : {},
-    ),
-    keep: assign(({ context, event }) =>
-      event.type === 'loss' ? { losses: [...context.losses, { instance: event.instance, at: event.at }] } : {},
-    ),
+    lose: assign(({ context, event }) => (event.type === 'loss' ? { losses: [...open(context.losses, event), lossOf(event)] } : {})),
+    keep: assign(({ context, event }) => (event.type === 'loss' ? { losses: [...context.losses, lossOf(event)] } : {})),
     drop: assign(({ context, event }) =>
       event.type === 'return' || event.type === 'settle'
         ? { losses: context.losses.filter((loss) => loss.instance !== event.instance) }
@@ -148,21 +152,45 @@ function open(losses: readonly Loss[], event: { at: number; config: GuardConfig 
   return losses.filter((loss) => loss.at > event.at - event.config.window);
 }
 
-function exceeds(context: GuardContext, coming: number, event: { at: number; config: GuardConfig }): boolean {
-  if (event.config.maxLoss >= 1) return false;
-  const peak = highest(context.peaks, event.at - event.config.hold);
-  return open(context.losses, event).length + coming > Math.floor(event.config.maxLoss * peak);
+/** Of all together, or of those below its own path. */
+function exceeds(context: GuardContext, coming: number, event: { at: number; config: GuardConfig; path?: string }): boolean {
+  const { at, config, path } = event;
+  if (config.maxLoss >= 1) return false;
+  const losses = open(context.losses, event);
+  const tooMany = (lost: readonly Loss[], peaks: Peaks): boolean =>
+    lost.length + coming > Math.floor(config.maxLoss * highest(peaks, at - config.hold));
+  if (tooMany(losses, context.peaks)) return true;
+  const own = path !== undefined && Object.hasOwn(context.paths ?? {}, path) ? context.paths?.[path] : undefined;
+  const lost = losses.filter((loss) => loss.path === path);
+  return own !== undefined && tooMany(lost, own);
+}
+
+function lossOf({ instance, at, path }: { instance: InstanceId; at: number; path?: string }): Loss {
+  return path === undefined ? { instance, at } : { instance, at, path };
+}
+
+/** Those of paths that are named no longer are not kept. */
+function peakedPaths(
+  { paths }: GuardContext,
+  event: { at: number; config: GuardConfig; paths?: Readonly<Record<string, number>> },
+): Pick<GuardContext, 'paths'> {
+  if (event.paths === undefined) return paths === undefined ? {} : { paths: undefined };
+  const kept = Object.entries(event.paths).map(([path, count]) => [
+    path,
+    peaked(Object.hasOwn(paths ?? {}, path) ? (paths?.[path] ?? []) : [], event.at, count, event.config.hold),
+  ]);
+  return { paths: Object.fromEntries(kept) };
 }
 
 /** An entry says how many there were from its time until the next entry's. */
-function highest(peaks: GuardContext['peaks'], from: number): number {
+function highest(peaks: Peaks, from: number): number {
   return Math.max(
     0,
     ...peaks.filter((_peak, index) => (peaks[index + 1]?.at ?? Number.POSITIVE_INFINITY) >= from).map((peak) => peak.count),
   );
 }
 
-function peaked(peaks: GuardContext['peaks'], at: number, count: number, hold: number): GuardContext['peaks'] {
+function peaked(peaks: Peaks, at: number, count: number, hold: number): Peaks {
   const kept = peaks.filter((_peak, index) => (peaks[index + 1]?.at ?? at) >= at - hold);
   const last = kept.at(-1);
   if (last !== undefined && isSameSlice(last.at, at, hold)) {

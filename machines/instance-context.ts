@@ -2,6 +2,7 @@
 import type { Verdict } from '../shared/model/event.ts';
 import type { InstanceId, ProxyId } from '../shared/model/ids.ts';
 import type { Registration, Rejection, Znode } from '../shared/model/registration.ts';
+import { renamed } from '../shared/model/service-path.ts';
 
 /** Proxies named in a snapshot as witnesses of health; every verdict lives with its proxy. */
 export const WITNESSES_MAX = 16;
@@ -60,6 +61,10 @@ export interface InstanceContext {
   readonly maxConn?: number | undefined;
   /** 0..256: its weight when it is warm, where the config has a say in it; missing: what it registered, multiplied by `scale`. */
   readonly weight?: number | undefined;
+  /** The first path below which it is, or was last, registered; missing: no path of the service stands behind another, or it is not known. */
+  readonly path?: string | undefined;
+  /** It stands by, because an earlier path than its own is active; missing: it takes requests. */
+  readonly behind?: true | undefined;
   /** When the present state was entered. */
   readonly since: number;
   readonly timers: Timers;
@@ -95,6 +100,13 @@ export function withZnode(znodes: InstanceContext['znodes'], znode: Znode | null
 export function withoutZnode(znodes: InstanceContext['znodes'], name: string): InstanceContext['znodes'] {
   const { [name]: _gone, ...rest } = znodes;
   return rest;
+}
+
+/** Named by their whole paths from now on; those that are so already stay, as far as they are others. */
+export function renamedZnodes(znodes: InstanceContext['znodes'], below: string): InstanceContext['znodes'] {
+  const all = Object.values(znodes).map((znode) => ({ ...znode, name: renamed(znode.name, below) }));
+  const inOrder = [...all.filter(({ name }) => Object.hasOwn(znodes, name)), ...all.filter(({ name }) => !Object.hasOwn(znodes, name))];
+  return Object.fromEntries(inOrder.map((znode) => [znode.name, znode]));
 }
 
 export function armed(context: InstanceContext, name: TimerName, at: number): Pick<InstanceContext, 'timers' | 'token'> {

@@ -14,6 +14,7 @@ import {
   newContext,
   noted,
   quarantined,
+  renamedZnodes,
   withoutZnode,
   withZnode,
 } from './instance-context.ts';
@@ -107,12 +108,22 @@ const machine = setup({
       const { far, backup, weight, maxConn } = given(args, 'place').event.place;
       return { far, backup, weight, maxConn };
     }),
+    tier: assign((args) => {
+      const { path, behind } = given(args, 'tier').event;
+      return { path: path ?? undefined, behind: behind ? (true as const) : undefined };
+    }),
+    rename: assign((args) => {
+      const { context, event } = given(args, 'rename');
+      return { znodes: renamedZnodes(context.znodes, event.below) };
+    }),
     /** What outlives it: its server id, who cordoned it, how it flapped, and what proxies still say of its server, until they have none. */
     end: assign(({ context }) => ({
       rejection: null,
       offered: null,
       registration: null,
       warm: null,
+      path: undefined,
+      behind: undefined,
       flap: { ...context.flap, verdict: null },
       timers: disarmed({ ...context, timers: disarmed(context, 'drain') }, 'warm'),
     })),
@@ -130,6 +141,8 @@ const machine = setup({
     pardon: { actions: 'unquarantine' },
     scale: { actions: 'scale' },
     place: { actions: 'place' },
+    tier: { actions: 'tier' },
+    rename: { actions: 'rename' },
     timer: [
       { guard: 'cordonEnds', actions: 'uncordon' },
       { guard: 'quarantineEnds', actions: 'unquarantine' },

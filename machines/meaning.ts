@@ -44,6 +44,8 @@ export const INSTANCE: Meaning<InstanceState, InstanceEvent['type']> = {
     scale: 'the fold, when the config turns the warm-up of the service on or off',
     place:
       'the fold, when its registration and the config (`prefer`, `weights`, `server.options`) say otherwise whether it stands by, how it weighs, how many connections it takes',
+    tier: 'the fold (stand-by.ts), when it is registered below another of several paths, or another of them becomes the active one',
+    rename: 'the fold (stand-by.ts), when the config names several paths where it named one',
     timer: 'the transition worker, by the `timer` event, when a deadline of the snapshot is due',
   },
   ignored: {
@@ -69,7 +71,7 @@ export const GUARD: Meaning<GuardState, GuardEvent['type']> = {
     frozen: 'the registry went backwards: no loss is believed until an operator says so',
   },
   events: {
-    count: 'the fold, when the number of registered instances changed',
+    count: 'the fold, when the number of registered instances changed, of all or below one of several paths',
     loss: 'the fold, when the last znode of a registered instance went',
     return: 'the fold, when an instance of the list has a znode again, accepted or not',
     settle:

@@ -63,10 +63,11 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     id: serverId,
     address: registration.address,
     port: registration.port,
-    weight: weightOf(snapshot, registration.weight),
+    weight: snapshot.context.behind === true ? 0 : weightOf(snapshot, registration.weight),
     admin: snapshot.state === 'draining' ? 'drain' : isInRotation(snapshot) ? 'ready' : 'out',
     ...(maxConn === undefined ? {} : { maxConn }),
     ...(far === true || backup === true ? { backup: true } : {}),
+    ...(snapshot.context.behind === true ? { behind: true } : {}),
   };
 }
 

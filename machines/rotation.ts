@@ -20,7 +20,7 @@ export function rotationOf(service: ServiceSnapshot | null, instances: Iterable<
     const state = visibleState(snapshot);
     if (state === 'gone') continue;
     states[state] = (states[state] ?? 0) + 1;
-    if (isInRotation(snapshot) && healthOf(snapshot) !== 'down') left += 1;
+    if (isInRotation(snapshot) && healthOf(snapshot) !== 'down' && snapshot.context.behind !== true) left += 1;
   }
   const known = service !== null && service.config !== null && service.complete;
   return { left, outage: known && left === 0 ? outageOf(service, states) : null, states };

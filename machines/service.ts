@@ -34,6 +34,16 @@ export interface LastServer {
   readonly timer: { readonly at: number; readonly token: number } | null;
 }
 
+/**
+ * Of a service of whose paths only the first that can serve takes requests: how many instances are registered below each, how many of them are up, and how many
+ * are kept without a registration and are up. Under '': below paths that the config names no longer.
+ */
+export interface Tiers {
+  /** The last path whose instances take requests; null: there are none. */
+  readonly active: string | null;
+  readonly paths: Readonly<Record<string, { readonly registered: number; readonly up: number; readonly kept: number }>>;
+}
+
 export interface ServiceSnapshot {
   readonly schema: number;
   /** null: never configured, or no longer. */
@@ -56,6 +66,8 @@ export interface ServiceSnapshot {
   readonly refused: readonly InstanceId[];
   /** Oldest first. */
   readonly tombstones: readonly Tombstone[];
+  /** Missing: no path stands behind another. */
+  readonly tiers?: Tiers;
 }
 
 export function newService(): ServiceSnapshot {

@@ -54,12 +54,14 @@ export function isInstanceForm(id: string, { schema, state, context }: Fields): 
 const HAS_SERVER: ReadonlySet<string> = new Set(['joining', 'serving', 'held', 'draining']);
 
 /** What schema 2 added. */
-function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn }: Fields): boolean {
+function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn, path, behind }: Fields): boolean {
   return (
     (far === undefined || far === true) &&
     (backup === undefined || backup === true) &&
     (maxConn === undefined || isWhole(maxConn, 1, MAX_CONN_MAX)) &&
     (weight === undefined || isWhole(weight, 0, WEIGHT_MAX)) &&
+    isTextOrMissing(path) &&
+    (behind === undefined || behind === true) &&
     (cordon === null || (isRecord(cordon) && isText(cordon['by']) && isText(cordon['reason']) && isTime(cordon['at']))) &&
     (quarantine === null ||
       (isRecord(quarantine) && isTime(quarantine['since']) && isCount(quarantine['ms']) && typeof quarantine['over'] === 'boolean')) &&
@@ -71,11 +73,12 @@ function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn
 
 /** Of either schema, what a new service has in the place of what is missing. */
 export function isServiceForm(value: Fields): boolean {
-  const { config, complete, guard, registered, up, last, cordoned, quarantined, rejected, refused, tombstones } = value;
+  const { config, complete, guard, registered, up, last, cordoned, quarantined, rejected, refused, tombstones, tiers } = value;
   return (
     (config === null || isConfig(config)) &&
     typeof complete === 'boolean' &&
     isGuard(guard) &&
+    (tiers === undefined || isTiers(tiers)) &&
     isCount(registered) &&
     isCount(up) &&
     isCount(rejected) &&
@@ -92,16 +95,27 @@ function isGuard(value: unknown): boolean {
   if (!isRecord(value)) return false;
   const { state, context } = value;
   if (typeof state !== 'string' || !GUARD_STATES.has(state) || !isRecord(context)) return false;
-  const { losses, peaks, timer, token, since } = context;
+  const { losses, peaks, paths, timer, token, since } = context;
   return (
     Array.isArray(losses) &&
-    losses.every((loss) => isRecord(loss) && isText(loss['instance']) && isTime(loss['at'])) &&
-    Array.isArray(peaks) &&
-    peaks.every((peak) => isRecord(peak) && isTime(peak['at']) && isCount(peak['count'])) &&
+    losses.every((loss) => isRecord(loss) && isText(loss['instance']) && isTime(loss['at']) && isTextOrMissing(loss['path'])) &&
+    isPeaks(peaks) &&
+    (paths === undefined || (isRecord(paths) && eachValue(paths, isPeaks))) &&
     isTimer(timer) &&
     isCount(token) &&
     isTime(since)
   );
+}
+
+function isPeaks(value: unknown): boolean {
+  return Array.isArray(value) && value.every((peak) => isRecord(peak) && isTime(peak['at']) && isCount(peak['count']));
+}
+
+function isTiers(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { active, paths } = value;
+  const isCounts = (one: unknown): boolean => isRecord(one) && [one['registered'], one['up'], one['kept']].every(isCount);
+  return (active === null || isText(active)) && isRecord(paths) && eachValue(paths, isCounts);
 }
 
 function isLast(value: unknown): boolean {
@@ -125,6 +139,10 @@ function isTimer(value: unknown): boolean {
 /** Until when a cordon lasts may be any number. */
 function isArmed(value: unknown): boolean {
   return isRecord(value) && isNumber(value['at']) && isCount(value['token']);
+}
+
+function isTextOrMissing(value: unknown): boolean {
+  return value === undefined || isText(value);
 }
 
 function isTexts(value: unknown): boolean {

@@ -1,6 +1,7 @@
 /** Whether Zookeeper is one that pointsman can work with: a session comes about, our own znodes can be written, the services' can be read. */
 import type { Config } from '../../shared/config/config.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
+import { pathsOf } from '../../shared/model/service-path.ts';
 import { within } from '../../shared/runtime/deadline.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { withZookeeper } from '../zookeeper-link.ts';
@@ -26,7 +27,7 @@ async function asked(config: Config, link: ZookeeperLink): Promise<Finding[]> {
     return [failed(OF, `${connect}: the znode behind the addresses is not there`, 'create it, or correct zookeeper.connect')];
   const findings = [await ourRoot(link, root)];
   const paths = [
-    ...config.services.map(({ name, path }) => ({ what: `services.${name}.path`, path })),
+    ...config.services.flatMap(({ name, path }) => pathsOf(path).map((one) => ({ what: `services.${name}.path`, path: one }))),
     ...config.discover.map((rule) => ({ what: 'discover', path: rule.root })),
   ];
   let read = 0;

@@ -10,7 +10,7 @@ import { wantsColour } from '../table.ts';
 const JSON_HELP = `
 --json prints one object, times in ms since the epoch. New keys may come; none changes its meaning while format is 1:
   format, at
-  services[]   service, config (published | unread | retired), path, mode, check, listen, waitsFor, revision, states { <state>: count }, inRotation,
+  services[]   service, config (published | unread | retired), path, activePath, mode, check, listen, waitsFor, revision, states { <state>: count }, inRotation,
                outage (why none is; or null),
                guard { state (open | holding | releasing), held, since, until }, lag { events, more, ms }
   instances[]  service, instance, state, since, health { word, up, down, unknown }, weight, address, znodes[], reason, until,

@@ -13,7 +13,7 @@ import type { ObservedServer } from '../../shared/model/observed.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { closePorts, createPorts, type Ports } from '../../workers/app.ts';
-import { rejectionText } from '../status/instance-reason.ts';
+import { rejectionText } from '../status/reason-text.ts';
 import { PROXY, paths } from './files.ts';
 import { instancesPath } from './instance-path.ts';
 import type { Stack } from './stack.ts';

@@ -1,7 +1,7 @@
 /** PURE. Why an instance is in its state, in one line, where the state alone does not say it. */
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import type { VisibleState } from '../../machines/projection.ts';
-import type { Rejection } from '../../shared/model/registration.ts';
+import { behindText, rejectionText } from './reason-text.ts';
 
 /** `isLast`: it is kept as the last server that is up. */
 export function reasonOf(state: VisibleState, { context, state: stored }: InstanceSnapshot, isLast: boolean): string | null {
@@ -33,15 +33,10 @@ export function reasonOf(state: VisibleState, { context, state: stored }: Instan
   }
 }
 
-function servingReason({ far, backup, weight, registration }: InstanceSnapshot['context']): string | null {
+function servingReason({ far, backup, weight, behind, path, registration }: InstanceSnapshot['context']): string | null {
   if (registration?.out !== undefined) return registration.out;
   if (weight === 0 && registration?.weight !== 0) return 'no requests: its server options ask for that';
+  if (behind === true) return behindText(path);
   if (far === true) return 'stands by: its labels are not those of prefer';
   return backup === true ? 'stands by: its server options ask for that' : null;
-}
-
-/** A znode's own name, which stands beside it anyway, is not said again. */
-export function rejectionText(instance: string, { code, detail }: Rejection): string {
-  const name = instance.startsWith('znode:') ? `${instance.slice('znode:'.length)}: ` : null;
-  return `${code}: ${name !== null && detail.startsWith(name) ? detail.slice(name.length) : detail}`;
 }

@@ -89,17 +89,17 @@ function quoted(word: string): string {
 }
 
 function serviceRow(service: ServiceStatus, now: number): Row {
-  const { config, path, mode, check, listen, guard, lag } = service;
+  const { config, path, activePath, mode, check, listen, guard, lag, waitsFor } = service;
   const said = {
-    published: `${path} ${mode}, ${check === 'none' ? 'no check' : check}${listen === null ? '' : `, ${listen}`}`,
+    published: `${path}${activePath === null ? '' : ` (now ${activePath})`} ${mode}, ${check === 'none' ? 'no check' : check}${listen === null ? '' : `, ${listen}`}`,
     unread: 'not read by a watcher yet',
     retired: 'no longer configured',
   };
   const until = guard.until === null ? '' : `, next step in ${ageText(guard.until - now)}`;
   return [
     service.service,
-    service.waitsFor !== null
-      ? { text: `waits for path ${service.waitsFor}`, tone: 'bad' }
+    waitsFor !== null
+      ? { text: `${config === 'published' && waitsFor !== path ? `${said.published}; ` : ''}waits for path ${waitsFor}`, tone: 'bad' }
       : config === 'published'
         ? said.published
         : { text: said[config], tone: 'warning' },

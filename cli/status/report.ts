@@ -2,7 +2,6 @@
  * PURE. What `pointsman status` says, as values: this is the shape of `--json` (format 1: keys are added, none changes its meaning). Times are ms
  * since the epoch; lists are sorted by name.
  */
-
 import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
@@ -11,6 +10,7 @@ import type { ServiceSnapshot } from '../../machines/service.ts';
 import { inVain } from '../../shared/model/asked-options.ts';
 import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { pathText } from '../../shared/model/service-path.ts';
 import { checkText } from './check-text.ts';
 import { reasonOf } from './instance-reason.ts';
 import { type OverrideStatus, overridesStatus } from './overrides.ts';
@@ -36,6 +36,8 @@ export interface ServiceStatus {
   /** unread: in this host's config, and no watcher has published it · retired: no watcher has it in its config any more. */
   readonly config: 'published' | 'unread' | 'retired';
   readonly path: string | null;
+  /** Of several paths of which only one is active, that one; null: it is not so. */
+  readonly activePath: string | null;
   /** The path that the leading watcher waits for, because it is not there. */
   readonly waitsFor: string | null;
   readonly mode: string | null;
@@ -157,7 +159,8 @@ export function serviceStatus(input: {
   return {
     service,
     config: config !== null ? 'published' : snapshot === null ? 'unread' : 'retired',
-    path: config?.path ?? null,
+    path: config === null ? null : pathText(config.path),
+    activePath: snapshot?.tiers?.active || null,
     waitsFor,
     mode: config?.mode ?? null,
     check: config === null ? null : checkText(config.check),

@@ -3,6 +3,7 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { visibleSince, visibleState } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
+import { pathText, type ServicePath } from '../../shared/model/service-path.ts';
 import { serverName } from '../../shared/znode/address.ts';
 import { checkText } from '../status/check-text.ts';
 import { counted } from '../status/report.ts';
@@ -147,7 +148,7 @@ function overviewOf({ history, instances }: Known, snapshot: ServiceSnapshot | n
   const guard = snapshot?.guard ?? null;
   const open = guard === null || guard.state === 'open';
   return {
-    path: config?.path ?? null,
+    path: config === null ? null : pathText(config.path),
     check: config === null ? null : checkText(config.check),
     configured: history.configured,
     complete: history.complete,
@@ -158,7 +159,7 @@ function overviewOf({ history, instances }: Known, snapshot: ServiceSnapshot | n
   };
 }
 
-function linkOf(chapter: Chapter, path: string | null, actions: readonly Action[]): Link {
+function linkOf(chapter: Chapter, path: ServicePath | null, actions: readonly Action[]): Link {
   const { event, instance, from, to } = chapter;
   const sorted = actions.toSorted((a, b) => a.at - b.at);
   return {

@@ -10,6 +10,7 @@ import type { ServiceSnapshot } from '../../machines/service.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { HealthChange, Logged, ServiceEvent, Verdict } from '../../shared/model/event.ts';
 import type { InstanceId, ProxyId } from '../../shared/model/ids.ts';
+import { meant } from '../../shared/model/service-path.ts';
 
 /** Of one instance; older ones are counted. */
 export const CHAPTERS_MAX = 20;
@@ -67,7 +68,7 @@ export class History {
     this.#isEmpty = start === null;
     for (const id of asked?.instances ?? []) this.#chapters.set(id, { chapters: [], earlier: 0 });
     for (const [id, { context }] of start?.instances ?? [])
-      if (asked !== null && Object.hasOwn(context.znodes, asked.znode)) this.#follow(id);
+      if (asked !== null && meant(asked.znode, Object.keys(context.znodes)).length > 0) this.#follow(id);
   }
 
   get replay(): Replay {
@@ -94,7 +95,7 @@ export class History {
     this.#isEmpty = false;
     if (event.type === 'configured') this.#configured = logged.time;
     if (event.type === 'complete') this.#complete ??= logged.time;
-    if ('znode' in event && this.#asked?.znode === event.znode.name) this.#follow(event.instance);
+    if ('znode' in event && this.#asked !== null && meant(this.#asked.znode, [event.znode.name]).length > 0) this.#follow(event.instance);
     if (event.type === 'health') this.#hearVerdicts(event.proxy, event.verdicts, logged.time);
     const ids = [...this.#chapters.keys()];
     const before = ids.map((id) => this.#replay.instance(id));
@@ -145,7 +146,7 @@ export class History {
     const after = this.#replay.instance(instance);
     const named = 'znode' in event.event && event.event.instance === instance;
     if (isMoot(event.event, before)) return;
-    const matters = event.event.type === 'health' ? stateWord(before) !== stateWord(after) : before !== after;
+    const matters = event.event.type === 'health' ? isSeen(before, after) : before !== after;
     const kept = this.#chapters.get(instance);
     if (kept === undefined || (!named && !matters)) return;
     kept.chapters.push({ instance, event, from: stateWord(before), to: stateWord(after), before, after, service: this.#replay.service });
@@ -175,6 +176,11 @@ export class History {
     this.#latest.shift();
     this.#latestEarlier += 1;
   }
+}
+
+/** Whether people, or proxies, see it otherwise: other checks of it tell nothing new. */
+function isSeen(before: InstanceSnapshot | null, after: InstanceSnapshot | null): boolean {
+  return stateWord(before) !== stateWord(after) || before?.context.behind !== after?.context.behind;
 }
 
 /** A cordon that had ended already was taken away: that changes nothing. */

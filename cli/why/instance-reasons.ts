@@ -21,6 +21,7 @@ export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnap
   else if (registration?.weight === 0) reasons.push(reason('weight-0', 'its registered weight is 0: it gets no new requests'));
   if (context.far === true && desiredServer(snapshot) !== null)
     reasons.push(reason('stands-by', 'its labels are not those that prefer names: it gets requests while none of the near ones is up'));
+  if (context.behind === true && desiredServer(snapshot) !== null) reasons.push(reason('stands-by', behindText(context.path, service)));
   const server = desiredServer(snapshot);
   if (server !== null) reasons.push(...placeReasons(server, context));
   const ignored = inVain(service.config?.server.options, registration?.options);
@@ -37,9 +38,14 @@ function placeReasons({ weight }: DesiredServer, context: InstanceSnapshot['cont
   const found: Reason[] = [];
   if (backup === true) found.push(reason('stands-by', 'its server options ask for it: it gets requests while no other instance is up'));
   if (maxConn !== undefined) found.push(reason('limited', `its server options ask for it: at most ${maxConn} connections at once`));
-  if (context.weight !== undefined && context.weight !== registration?.weight)
+  if (context.behind !== true && context.weight !== undefined && context.weight !== registration?.weight)
     found.push(reason('weighed', `\`weights\` and \`farWeight\` of the service, or its server options: its weight is ${weight}`));
   return found;
+}
+
+function behindText(path: string | undefined, { tiers }: ServiceSnapshot): string {
+  const where = path === undefined ? '' : `path ${path} is used only while no path before it has an instance that is up, and `;
+  return `it stands by with weight 0: ${where}${tiers?.active || 'another path'} has`;
 }
 
 function stateReason(snapshot: InstanceSnapshot, { guard, last }: ServiceSnapshot): Reason {

@@ -1,5 +1,6 @@
 /** PURE. What stands in the way of a whole service, or of the knowledge about it. */
 import type { ServiceSnapshot } from '../../machines/service.ts';
+import { pathText } from '../../shared/model/service-path.ts';
 import type { Reason } from './report.ts';
 
 export interface ServiceFacts {
@@ -26,7 +27,7 @@ export function serviceReasons({ snapshot, inConfig, watchers, unfolded, cutOff 
     const nothing = inConfig ? `${unheard} (this host's config has it)` : unheard;
     add('service-not-configured', snapshot === null ? nothing : 'no watcher has it in its config any more');
   } else if (snapshot?.complete === false)
-    add('service-not-read', `${config.path} was never read completely: who is not known may only not have been heard of`);
+    add('service-not-read', `${pathText(config.path)} was never read completely: who is not known may only not have been heard of`);
   if (watchers === 0) add('watcher-absent', 'no watcher runs: what changes in Zookeeper is not seen');
   else if (cutOff !== null) add('watcher-cut-off', 'the watcher is cut off from Zookeeper: what changes there is not seen', cutOff);
   if (unfolded !== null && unfolded.events > 0) {

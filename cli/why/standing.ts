@@ -119,6 +119,7 @@ function rotationOf(
   const settled = backend.state === 'in-sync' && !behind;
   if (wanted === null) return settled ? 'out' : 'unknown';
   if (wanted.admin !== 'ready') return settled || backend.state === 'patching' ? 'out' : 'unknown';
+  if (wanted.behind === true && wanted.weight === 0) return settled ? 'out' : 'unknown';
   if (verdict?.verdict === 'down' || verdict?.verdict === 'absent') return 'out';
   if (backend.state === 'unreachable') return 'unknown';
   if (verdict?.verdict === 'up') return 'in';

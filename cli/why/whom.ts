@@ -3,6 +3,7 @@ import type { ServiceSnapshot } from '../../machines/service.ts';
 import { editDistance } from '../../shared/config/nearest.ts';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
+import { meant, pathText } from '../../shared/model/service-path.ts';
 import type { View } from '../../shared/redis/service-log.ts';
 import { parseAddress } from '../../shared/znode/address.ts';
 import type { ViewEntry } from '../../shared/znode/view.ts';
@@ -20,8 +21,9 @@ const NAME_LENGTH_MAX = 64;
 /** An instance as it is written or in its canonical form, or a znode's name. */
 export function askedFor(text: string, children: ReadonlyMap<string, ViewEntry>): Asked {
   const parsed = parseAddress(text);
-  const named = children.get(text)?.instance;
-  const instances = [text, ...(parsed.ok ? [parsed.address.instance] : []), ...(named === undefined ? [] : [named]), znodeInstance(text)];
+  const names = meant(text, children.keys());
+  const named = names.flatMap((name) => children.get(name)?.instance ?? []);
+  const instances = [text, ...(parsed.ok ? [parsed.address.instance] : []), ...named, znodeInstance(text)];
   return { znode: text, instances: [...new Set(instances)] };
 }
 
@@ -38,9 +40,11 @@ export async function neverHeardOf(
 ): Promise<PointsmanError> {
   const { service, text, view, snapshot, facts } = asked;
   const known = [...new Set([...view.children.keys(), ...(await ports.store.instances(service, 'all')).keys()])];
-  const path = snapshot?.config?.path ?? view.config?.path ?? null;
+  const config = snapshot?.config ?? view.config;
   const where =
-    path === null ? '' : `: ${path} has ${view.children.size} ${view.children.size === 1 ? 'znode' : 'znodes'}, none of that name`;
+    config === null
+      ? ''
+      : `: ${pathText(config.path)} has ${view.children.size} ${view.children.size === 1 ? 'znode' : 'znodes'}, none of that name`;
   const but = serviceReasons({ ...facts, snapshot })
     .filter(({ code }) => code !== 'held')
     .map((reason) => reason.text);

@@ -3,12 +3,13 @@ import type { InstanceSnapshot } from '../../machines/instance.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 import type { Registration } from '../../shared/model/registration.ts';
+import { type ServicePath, znodePath } from '../../shared/model/service-path.ts';
 import { ageText } from '../age.ts';
 import type { Chapter } from './history.ts';
 import { instanceReasons } from './instance-reasons.ts';
 
 /** `path`: the service's, if it is known. */
-export function eventText(event: ServiceEvent, instance: InstanceId, path: string | null): string {
+export function eventText(event: ServiceEvent, instance: InstanceId, path: ServicePath | null): string {
   switch (event.type) {
     case 'registered':
     case 'changed':
@@ -19,11 +20,11 @@ export function eventText(event: ServiceEvent, instance: InstanceId, path: strin
         changed: `changed (mzxid ${mzxid}, version ${version})`,
         deregistered: `went (czxid ${czxid})`,
       };
-      return `znode ${path === null ? '' : `${path}/`}${name} ${did[event.type]}${of(event.instance, instance)}`;
+      return `znode ${znodePath(path, name)} ${did[event.type]}${of(event.instance, instance)}`;
     }
     case 'health': {
       const own = event.verdicts.find((verdict) => verdict.instance === instance);
-      if (own === undefined) return `checks on ${event.proxy}`;
+      if (own === undefined) return `checks on ${event.proxy}, of others`;
       return `checks on ${event.proxy}: ${own.from} -> ${own.to}${own.detail === undefined ? '' : ` (${own.detail})`}`;
     }
     case 'timer':
@@ -77,6 +78,8 @@ function differences({ context: before }: InstanceSnapshot, { context: after }: 
   if (after.rejection !== null && before.rejection !== after.rejection) changes.push(`${after.rejection.code}: ${after.rejection.detail}`);
   const [cordoned, cordons] = [cordonText(before), cordonText(after)];
   if (cordoned !== null && cordons !== null && cordoned !== cordons) changes.push(`the cordon ${cordoned} is replaced by one ${cordons}`);
+  if (before.behind !== after.behind)
+    changes.push(after.behind === true ? 'it stands by: an earlier path is active' : 'it stands by no longer: its path is active');
   const [had, has] = [Object.keys(before.znodes).length, Object.keys(after.znodes).length];
   if (had !== has) changes.push(`${has} ${has === 1 ? 'znode backs' : 'znodes back'} it, ${had} did`);
   return changes;

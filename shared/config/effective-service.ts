@@ -5,6 +5,7 @@
 import type { DiscoverConfig } from '../model/discover.ts';
 import type { AgentCheck, ServerOptions, ServerTls } from '../model/server-options.ts';
 import type { CheckConfig, HttpCheck, ServiceConfig } from '../model/service-config.ts';
+import type { ServicePath } from '../model/service-path.ts';
 import type { CheckSection } from './check-schema.ts';
 import type { DiscoverSection } from './discover-schema.ts';
 import type { HaproxySection } from './schema.ts';
@@ -16,7 +17,7 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
   const { timeouts, cookie, retries, redispatch, retryOn, fallback, extra } = service;
   return {
     name,
-    path: service.path,
+    path: servicePath(service.path),
     format: service.format,
     ...said<Pick<ServiceConfig, 'endpoint'>>({ endpoint: service.endpoint }),
     ...(service.where === undefined ? {} : { where: whereOf(service.where) }),
@@ -50,6 +51,11 @@ export function serviceConfig(name: string, service: ServiceSection, haproxy: Ha
     allow: { ...service.allow, cidrs: [...service.allow.cidrs].sort() },
     maxInstances: service.maxInstances,
   };
+}
+
+function servicePath(path: ServiceSection['path']): ServicePath {
+  if (typeof path === 'string') return path;
+  return path.first === undefined ? { union: [...(path.union ?? [])].sort() } : { first: path.first };
 }
 
 export function discoverConfig({ root, children, host, like, maxServices }: DiscoverSection, haproxy: HaproxySection): DiscoverConfig {

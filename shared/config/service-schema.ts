@@ -6,6 +6,7 @@ import { FALLBACKS_MAX } from '../model/file-server.ts';
 import { SCALE_MAX } from '../model/weights.ts';
 import { checkSchema } from './check-schema.ts';
 import * as haproxyValue from './haproxy-values.ts';
+import { pathSchema } from './path-schema.ts';
 import { serverSchema } from './server-schema.ts';
 import * as value from './values.ts';
 import { preferSchema, whereSchema } from './where-schema.ts';
@@ -19,7 +20,7 @@ const EXTRA_LINES_MAX = 100;
 
 /** One entry of `services`, by its name. */
 export const serviceSchema = value.map({
-  path: value.znodePath().describe("The parent of the instances' znodes, under the chroot if there is one."),
+  path: pathSchema,
   format: value
     .word(['auto', 'address', 'nerve', 'serverset', 'curator'])
     .prefault('auto')

@@ -30,6 +30,8 @@ export interface DesiredServer {
   readonly maxConn?: number;
   /** It takes requests only while no other server is up; missing: it takes its share. */
   readonly backup?: boolean;
+  /** Its weight is 0 because an earlier path of its service is active; missing: it is not. */
+  readonly behind?: boolean;
   /** Of what somebody set on HAProxy, what is kept up in place of the above (shared/plan/overrides.ts). Never stored. */
   readonly byHand?: Pick<ByHand, 'admin' | 'maxConn'>;
 }
@@ -70,12 +72,19 @@ export function asDesiredServer(instance: string, json: string): DesiredServer |
     const server = JSON.parse(json) as Partial<DesiredServer> | null;
     if (server?.instance !== instance || typeof server.name !== 'string' || typeof server.address !== 'string') return null;
     const numbers = isWhole(server.id, 1, SERVER_ID_MAX) && isWhole(server.port, 1, 65_535) && isWhole(server.weight, 0, WEIGHT_MAX);
-    const placed = server.backup === undefined || typeof server.backup === 'boolean';
+    const placed = [server.backup, server.behind].every((one) => one === undefined || typeof one === 'boolean');
     const limited = server.maxConn === undefined || isWhole(server.maxConn, 1, MAX_CONN_MAX);
     return numbers && placed && limited && ADMINS.has(server.admin) ? (server as DesiredServer) : null;
   } catch {
     return null;
   }
+}
+
+type OwnOptions = Pick<DesiredServer, 'maxConn' | 'backup'>;
+
+/** What it has for itself beside its address and weight; empty: all is as the service's config has it. */
+export function ownOptions({ maxConn, backup }: OwnOptions): OwnOptions {
+  return { ...(maxConn === undefined ? {} : { maxConn }), ...(backup === true ? { backup } : {}) };
 }
 
 const ADMINS: ReadonlySet<unknown> = new Set<DesiredServer['admin']>(['ready', 'drain', 'out']);

@@ -5,6 +5,7 @@
 import { isName, type ServiceName } from './ids.ts';
 import { isRouteHost, routeKey } from './route.ts';
 import type { ServiceConfig } from './service-config.ts';
+import { pathsOf } from './service-path.ts';
 
 /** Stands for the service's name in a host. */
 export const SERVICE_PLACE = '{service}';
@@ -51,7 +52,7 @@ export function discoveredPath({ root, children }: DiscoverConfig, name: string)
 }
 
 export function discoveredServices(found: readonly Found[], { configured, before, root }: Beside): Discovered {
-  const ours = { names: new Set(configured.map(({ name }) => name)), paths: new Set(configured.map(({ path }) => path)) };
+  const ours = { names: new Set(configured.map(({ name }) => name)), paths: new Set(configured.flatMap(({ path }) => pathsOf(path))) };
   const owners = new Map(configured.flatMap((config) => (routeKey(config) === null ? [] : [[routeKey(config), config.name] as const])));
   const services = new Map<ServiceName, ServiceConfig>();
   const refused: RefusedChild[] = [];

@@ -87,7 +87,7 @@ export function isVerdict(value: unknown): boolean {
 /** What the machines reckon with: times in ms, counts, a share. */
 export function isConfig(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { name, drainTimeout, guard, allow, maxInstances, check } = value;
+  const { name, path, drainTimeout, guard, allow, maxInstances, check } = value;
   const counts =
     isRecord(guard) && [guard['window'], guard['hold'], drainTimeout, maxInstances].every(isCount) && isShare(guard['maxLoss']);
   const added =
@@ -96,6 +96,7 @@ export function isConfig(value: unknown): boolean {
   const weighed = isWeights(value['weights']) && isPart(value['farWeight']) && isGranting(value['server']);
   return (
     isText(name) &&
+    isPath(path) &&
     counts &&
     added &&
     checked &&
@@ -104,6 +105,10 @@ export function isConfig(value: unknown): boolean {
     Array.isArray(allow['cidrs']) &&
     allow['cidrs'].every(isText)
   );
+}
+
+function isPath(value: unknown): boolean {
+  return isText(value) || (isRecord(value) && isTexts(value['first'] ?? value['union']));
 }
 
 /** Missing in what an earlier version wrote. */

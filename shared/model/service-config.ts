@@ -2,6 +2,7 @@
 import type { ServiceName } from './ids.ts';
 import type { Prefer } from './prefer.ts';
 import type { ServerOptions } from './server-options.ts';
+import { isSameRead, type ServicePath } from './service-path.ts';
 import type { Weights } from './weights.ts';
 import type { Where } from './where.ts';
 
@@ -60,8 +61,8 @@ export type RegistrationFormat = 'auto' | 'address' | 'nerve' | 'serverset' | 'c
 
 export interface ServiceConfig {
   readonly name: ServiceName;
-  /** The parent of the instances' znodes, under the chroot if there is one. */
-  readonly path: string;
+  /** The parent of the instances' znodes, or several, under the chroot if there is one. */
+  readonly path: ServicePath;
   readonly format: RegistrationFormat;
   /** A named endpoint of the registrations: a serverset's, or `ssl` of Curator's; missing: the format's own. */
   readonly endpoint?: string;
@@ -117,5 +118,5 @@ export function effectiveConfig(published: Omit<ServiceConfig, 'flap' | 'warmUp'
 
 /** Whether the same znodes are read in the same way. */
 export function readsAlike(a: ServiceConfig, b: ServiceConfig): boolean {
-  return a.path === b.path && a.format === b.format && a.endpoint === b.endpoint;
+  return isSameRead(a.path, b.path) && a.format === b.format && a.endpoint === b.endpoint;
 }

@@ -5,13 +5,14 @@
  * (sessions are left) never holds back a server that is needed. A backend that pointsman did not declare is never touched.
  */
 import type { Capabilities } from '../model/capabilities.ts';
-import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
+import { type DesiredBackend, type DesiredServer, ownOptions } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
 import { admissionOf } from './admission.ts';
 import type { BackendPlan, Hold, PlannedCommand, Waiting } from './backend-plan.ts';
 import { changesOf, movesTo } from './changes.ts';
 import type { Command } from './command.ts';
 import { ANY_FORM, type Forms, misfit, serves } from './fit.ts';
+import { Relief } from './relief.ts';
 import { RELOADS } from './reloads.ts';
 import { Replacements, UNTIL_UP } from './replacements.ts';
 import { isQuiet, type ServerSessions, sessionsLeft } from './sessions.ts';
@@ -63,10 +64,9 @@ export function planBackend(input: BackendInput): BackendPlan {
   }
   const planner = new ServerPlanner(input, desired, observed);
   planner.run();
-  const restructured = !runtimeOnly && observed.structure !== input.structure;
-  const reason = restructured ? RELOADS.restructured.reason : null;
+  const reload = !runtimeOnly && observed.structure !== input.structure ? { reason: RELOADS.restructured.reason } : null;
   const { commands, waiting, anew } = planner;
-  return { backend, commands, waiting, reload: reason === null ? null : { reason }, blocked: null, ...(anew === null ? {} : { anew }) };
+  return { backend, commands, waiting, reload, blocked: null, ...(anew === null ? {} : { anew }) };
 }
 
 /** One run over one backend's servers. */
@@ -83,6 +83,7 @@ class ServerPlanner {
   readonly #strangersStay: string | null;
   readonly #forms: Forms;
   readonly #replacements: Replacements;
+  #relief: Relief | null = null;
   #makesAnew = false;
 
   constructor(input: BackendInput, desired: DesiredBackend, observed: ObservedBackend) {
@@ -106,8 +107,7 @@ class ServerPlanner {
   }
 
   run(): void {
-    const names = new Set([...this.#desired.servers.keys(), ...this.#observed.servers.keys()]);
-    for (const name of [...names].sort()) this.#server(name);
+    for (const name of [...new Set([...this.#desired.servers.keys(), ...this.#observed.servers.keys()])].sort()) this.#server(name);
   }
 
   #server(name: string): void {
@@ -140,17 +140,18 @@ class ServerPlanner {
     this.#admissions.push({ command: this.#addition(wanted), reason: 'it is not there' });
   }
 
-  #addition({ name, id, address, port, weight, maxConn, backup }: DesiredServer): Command {
+  #addition({ name, id, address, port, weight, ...own }: DesiredServer): Command {
     const { check, server, cookie } = this.#desired.config;
     const config = cookie === undefined ? { check, server } : { check, server, cookie };
-    const own = { ...(maxConn === undefined ? {} : { maxConn }), ...(backup === true ? { backup } : {}) };
-    return { kind: 'add', ...this.#at(name), id, address, port, weight, ...own, config };
+    return { kind: 'add', ...this.#at(name), id, address, port, weight, ...ownOptions(own), config };
   }
 
-  #ready(wanted: DesiredServer, seen: ObservedServer): void {
+  #ready(server: DesiredServer, seen: ObservedServer): void {
     const admission = admissionOf(this.#desired.config, seen);
-    // A server that comes in gets its address and weight first, so that what is checked is what will serve.
-    const changes = admission === null ? this.#changes : this.#admissions;
+    this.#relief ??= new Relief(this.#desired, this.#observed);
+    const wanted = this.#relief.until(server, seen, this.waiting);
+    // A server that comes in gets its address and weight first, so that what is checked is what will serve. Who stands by does so behind those.
+    const changes = admission !== null ? this.#admissions : wanted.behind === true ? this.#drains : this.#changes;
     changes.push(...changesOf(this.#desired, wanted, seen, this.#input.maxConns?.get(seen.name)));
     if (admission === null) return;
     if (movesTo(wanted, seen) && this.#input.capabilities.addressLater)

@@ -41,13 +41,19 @@ export interface ViewDifference {
 
 /**
  * `decoded` has every name of `reading.read`. `confirmed`: absence may be believed. `restated`: names whose registration reads
- * differently although the znode did not change (a host name that resolves differently). `words`: of the instances that several znodes back.
+ * differently although the znode did not change (a host name that resolves differently). `words`: of the instances that several znodes back. `isOf`:
+ * whether a znode of the view would be in the reading; missing: all would.
  */
 export function diffView(
   view: ReadonlyMap<string, ViewEntry>,
   reading: ReadChildren,
   decoded: ReadonlyMap<string, Decoded>,
-  options: { readonly confirmed: boolean; readonly restated?: ReadonlySet<string>; readonly words?: Words },
+  options: {
+    readonly confirmed: boolean;
+    readonly restated?: ReadonlySet<string>;
+    readonly words?: Words;
+    readonly isOf?: (name: string) => boolean;
+  },
 ): ViewDifference {
   const found: Step[] = [];
   const unconfirmed: string[] = [];
@@ -56,7 +62,7 @@ export function diffView(
     const step = readChild(view.get(name), znode, says, options.restated?.has(name) ?? false);
     if (step !== null) found.push(step);
   }
-  for (const name of missing(view, reading)) {
+  for (const name of missing(view, reading, options.isOf)) {
     const before = view.get(name);
     if (before === undefined) continue;
     if (options.confirmed) found.push({ name, entry: null, events: [deregistered(name, before)] });
@@ -93,10 +99,10 @@ export function latestMzxid({ set }: ViewDifference): string | null {
   return most === null ? null : most.toString();
 }
 
-function missing(view: ReadonlyMap<string, ViewEntry>, reading: ReadChildren): string[] {
+function missing(view: ReadonlyMap<string, ViewEntry>, reading: ReadChildren, isOf: (name: string) => boolean = () => true): string[] {
   if (reading.kind === 'delta') return [...new Set(reading.gone)].filter((name) => !reading.read.has(name));
   const unread = new Set(reading.unread);
-  return [...view.keys()].filter((name) => !reading.read.has(name) && !unread.has(name));
+  return [...view.keys()].filter((name) => !reading.read.has(name) && !unread.has(name) && isOf(name));
 }
 
 /** null: it is as it was. */

@@ -59,7 +59,7 @@ class Checked {
 
 function play(first: ServiceConfig, story: readonly Act[], fates: readonly Fate[]): { checked: Checked; disorder: Disorder } {
   const checked = new Checked();
-  const writers = new Writers();
+  const writers = new Writers(first);
   const disorder = new Disorder();
   checked.tell({ type: 'configured', config: first });
   for (const [index, act] of story.entries()) {

@@ -7,7 +7,9 @@ import type { ServiceEvent, Verdict } from '../../shared/model/event.ts';
 import type { Prefer } from '../../shared/model/prefer.ts';
 import type { Registration, Znode } from '../../shared/model/registration.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { pathsOf, type ServicePath, znodeName } from '../../shared/model/service-path.ts';
 import type { Where } from '../../shared/model/where.ts';
+import { renaming } from '../../shared/znode/renaming.ts';
 import { serviceConfig } from './service-events.ts';
 
 export type Act =
@@ -15,6 +17,8 @@ export type Act =
       readonly kind: 'znode';
       readonly host: number;
       readonly twin: boolean;
+      /** Which of the service's paths it is below. */
+      readonly below: number;
       readonly address: number;
       readonly weight: number;
       readonly bad: boolean;
@@ -31,6 +35,14 @@ export type Act =
 /** Guards that are off are frequent: only then the last server is kept for itself. */
 export const config: fc.Arbitrary<ServiceConfig> = fc
   .record({
+    path: fc.constantFrom<ServicePath>(
+      '/a',
+      '/a',
+      { union: ['/a', '/b'] },
+      { first: ['/a', '/b'] },
+      { first: ['/b', '/c', '/a'] },
+      { first: ['/c', '/b'] },
+    ),
     drainTimeout: fc.constantFrom(0, 1_000, 4_000),
     guard: fc.record({ maxLoss: fc.constantFrom(0.3, 0.5, 1, 1), window: fc.constant(3_000), hold: fc.constantFrom(0, 8_000) }),
     flap: fc.constantFrom(null, { transitions: 1, window: 60_000, quarantine: 5_000 }),
@@ -80,6 +92,7 @@ export function acts(hosts: number, maxLength: number): fc.Arbitrary<Act[]> {
         kind: fc.constant('znode' as const),
         host,
         twin: fc.boolean(),
+        below: fc.nat(5),
         address: fc.integer({ min: 0, max: 12 }),
         weight: fc.integer({ min: 0, max: 30 }),
         bad: fc.boolean(),
@@ -116,6 +129,13 @@ export class Writers {
   readonly #past: { id: string; znode: Znode }[] = [];
   readonly #verdicts = new Map<string, Verdict>();
   #zxid = 0;
+  /** As it is configured now, or was last. */
+  #path: ServicePath;
+  #isConfigured = true;
+
+  constructor({ path }: ServiceConfig) {
+    this.#path = path;
+  }
 
   /** `pass` is the caller's to do. */
   events(act: Act, now: number): ServiceEvent[] {
@@ -153,19 +173,34 @@ export class Writers {
       case 'backwards':
         return [{ type: 'backwards', seen: '9', found: '8' }];
       case 'unconfigured':
+        this.#isConfigured = false;
+        return [{ type: act.kind }];
       case 'complete':
         return [{ type: act.kind }];
       case 'config':
-        return [{ type: 'configured', config: act.config }];
+        return [...this.#rename(act.config.path), { type: 'configured', config: act.config }];
       case 'pass':
         return [];
     }
   }
 
-  #register({ host, twin, address, weight, bad }: Extract<Act, { kind: 'znode' }>): ServiceEvent {
+  /** As the watcher does, in one step with the config. */
+  #rename(path: ServicePath): readonly ServiceEvent[] {
+    const view = new Map([...this.#znodes].map(([name, { id, znode }]) => [name, { ...znode, instance: id }]));
+    const names = renaming(view, this.#isConfigured ? this.#path : null, path);
+    this.#path = path;
+    this.#isConfigured = true;
+    if (names === null) return [];
+    this.#znodes.clear();
+    for (const [name, { instance, ...znode }] of names.view) this.#znodes.set(name, { id: instance, znode: { ...znode, name } as Znode });
+    return names.events;
+  }
+
+  #register({ host, twin, below, address, weight, bad }: Extract<Act, { kind: 'znode' }>): ServiceEvent {
     this.#zxid += 1;
     const id = `10.0.0.${host}:80`;
-    const name = twin ? `${id}-b` : id;
+    const paths = pathsOf(this.#path);
+    const name = znodeName(this.#path, paths[below % paths.length] ?? '', twin ? `${id}-b` : id);
     const known = this.#znodes.get(name);
     const zxid = String(this.#zxid);
     const znode =

@@ -15,6 +15,7 @@ import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 import { isFar } from '../../shared/model/prefer.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { namedParent, parentOf, pathsOf, tiersOf } from '../../shared/model/service-path.ts';
 import { whyNotWhere } from '../../shared/model/where.ts';
 import { brokenOfGuard, brokenOfGuardStep, brokenOfInstance, brokenOfInstanceStep } from './machine-invariants.ts';
 
@@ -68,6 +69,7 @@ export function brokenOfFold(state: FoldState): readonly string[] {
     ...all
       .filter((one) => isRegistered(one) && service.config !== null && !isInPlace(service.config, one))
       .map((one) => `F14: ${one.context.id} stands by, or takes requests, against its labels and what it asks for`),
+    ...brokenTiers(service, all),
     ...(service.cordoned.length <= CORDONED_MAX &&
     service.quarantined.length <= QUARANTINED_MAX &&
     service.tombstones.length <= TOMBSTONES_MAX
@@ -86,7 +88,51 @@ function isInPlace({ prefer, farWeight, server, ...config }: ServiceConfig, one:
   const isOut = registration.weight === 0 || asks('disabled') || (asks('weight') && registration.options?.weight === 0);
   const limited = (got.maxConn ?? server.maxConn ?? Infinity) === limit;
   const most = config.warmUp === null && farWeight === undefined ? (config.weights?.max ?? 256) : 256;
-  return (got.backup === true) === standsBy && limited && (got.weight === 0) === isOut && got.weight <= most;
+  const none = isOut || one.context.behind === true;
+  return (got.backup === true) === standsBy && limited && (got.weight === 0) === none && got.weight <= most;
+}
+
+/** F15: of several paths of which only one is active, the books agree, and nobody behind it takes requests; nobody before it, or without it, stands by. */
+function brokenTiers({ config, tiers }: ServiceSnapshot, all: readonly InstanceSnapshot[]): readonly string[] {
+  const servers = all.filter((one) => isRegistered(one) || one.state === 'held');
+  if (tiers === undefined)
+    return same('F15: nobody stands by', all.filter(({ context }) => context.behind === true || context.path).length, 0);
+  const named = Object.keys(tiers.paths).filter((path) => path !== '');
+  const below = ({ context: { path } }: InstanceSnapshot, of: string): boolean =>
+    path !== undefined && (of === '' ? !named.includes(path) : path === of);
+  const takes = (one: InstanceSnapshot): boolean => isUp(one) && (one.context.weight ?? one.context.registration?.weight ?? 0) > 0;
+  const registered = (path: string): InstanceSnapshot[] => all.filter((one) => isRegistered(one) && below(one, path));
+  const up = (path: string): InstanceSnapshot[] => registered(path).filter(takes);
+  const kept = (path: string): InstanceSnapshot[] => all.filter((one) => one.state === 'held' && takes(one) && below(one, path));
+  const counts = [...named, ''].map((path) => [
+    path,
+    { registered: registered(path).length, up: up(path).length, kept: kept(path).length },
+  ]);
+  const order = config === null ? null : (tiersOf(config.path) ?? pathsOf(config.path).slice(0, 1));
+  const books = same('F15: paths', canonical(tiers.paths), canonical(Object.fromEntries(counts)));
+  if (order === null) return books;
+  const inOrder = [...order, ''];
+  const later = [registered, kept].map((of) => inOrder.findIndex((path) => of(path).length > 0));
+  const active = inOrder.find((path) => up(path).length > 0) ?? inOrder[Math.max(...later)] ?? null;
+  const rank = (path: string): number => (order.includes(path) ? order.indexOf(path) : order.length);
+  return [
+    ...books,
+    ...same('F15: active', tiers.active, active),
+    ...(servers.some(takes) && !servers.some((one) => takes(one) && one.context.behind !== true)
+      ? ['F16 (I3): somebody is up, and nobody of those takes requests']
+      : []),
+    ...servers.flatMap((one) => {
+      const { id, path, behind, znodes } = one.context;
+      const names = Object.keys(znodes);
+      const known = names.map((name) => (config === null ? null : parentOf(config.path, name)));
+      const isOne = config !== null && tiersOf(config.path) === null && known.some((parent) => parent !== null);
+      const named = isOne ? order[0] : order.find((parent) => known.includes(parent));
+      const others = names.map(namedParent).filter((parent) => parent !== null);
+      const own = names.length === 0 ? path : (named ?? others.sort()[0]);
+      const stands = own !== undefined && active !== null && rank(own) > rank(active);
+      return [...same(`F15: path of ${id}`, path ?? null, own ?? null), ...same(`F15: ${id} stands by`, behind === true, stands)];
+    }),
+  ];
 }
 
 function isPlaced({ config }: ServiceSnapshot, { context: { registration } }: InstanceSnapshot): boolean {

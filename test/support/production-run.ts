@@ -24,7 +24,7 @@ export function replayEqualsRun(hosts: number): fc.IAsyncPropertyWithHooks<[Serv
 
 async function run(first: ServiceConfig, story: readonly Act[], batches: readonly number[]): Promise<MemoryStore> {
   const memory = new MemoryStore();
-  const writers = new Writers();
+  const writers = new Writers(first);
   memory.append([{ type: 'configured', config: first }]);
   for (const [index, act] of story.entries()) {
     if (act.kind === 'pass') memory.now += act.ms;

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { ageText } from '../../cli/age.ts';
 import { jsonText } from '../../cli/json-text.ts';
-import { rejectionText } from '../../cli/status/instance-reason.ts';
 import { printReport } from '../../cli/status/print-report.ts';
+import { rejectionText } from '../../cli/status/reason-text.ts';
 import { type InstanceStatus, instanceStatus, lagOf, STATUS_FORMAT, type StatusReport, serviceStatus } from '../../cli/status/report.ts';
 import { newInstance, stepInstance } from '../../machines/instance.ts';
 import type { AskedOptions } from '../../shared/model/asked-options.ts';
@@ -100,6 +100,28 @@ describe('an instance', () => {
       reason: 'bad-weight: weight "heavy" (its last good form stays, joining)',
       weight: 1,
     });
+  });
+});
+
+describe('of several paths', () => {
+  it('says which one is active, why the others stand by, and what it waits for', () => {
+    const story = new Story(serviceConfig({ path: { first: ['/a', '/b'] } }));
+    for (const [port, path] of [
+      [80, '/a'],
+      [90, '/b'],
+    ] as const)
+      story.register(port, {}, `${path}/10.0.0.1:${port}`);
+    for (const port of [80, 90]) story.up(port);
+    const instances = instancesOf(story);
+    expect(instances.map(({ znodes, reason }) => [znodes, reason])).toEqual([
+      [['/a/10.0.0.1:80'], null],
+      [['/b/10.0.0.1:90'], 'stands by: path /b is used while no path before it has an instance that is up'],
+    ]);
+    const { service: snapshot } = story.state;
+    const status = serviceStatus({ service: 'web', snapshot, revision: 7, instances, lag: lagOf([], 10, NOW), waitsFor: '/b' });
+    expect(status).toMatchObject({ path: 'the first of /a, /b', activePath: '/a' });
+    const printed = printReport(report({ services: [status], instances }), { colour: false, only: null });
+    expect(printed).toContain('the first of /a, /b (now /a) http, GET /health; waits for path /b');
   });
 });
 

@@ -128,7 +128,7 @@ describe('what is missing', () => {
 
   it('a key, told at the map that lacks it', () => {
     expect(told('services:\n  web: { mode: tcp }\n')).toEqual([
-      '4:3 services.web.path: found nothing, expected the path of a znode, such as /services/inventory/instances, without a slash at the end',
+      '4:3 services.web.path: found nothing, expected the path of a znode, such as /services/inventory/instances, without a slash at the end; or { union: [/a, /b] } or { first: [/a, /b] }',
     ]);
   });
 

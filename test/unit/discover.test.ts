@@ -1,6 +1,7 @@
 /** Which children of a root are services, and the config of `discover`. */
 import { describe, expect, it } from 'vitest';
 import { type DiscoverConfig, discoveredServices } from '../../shared/model/discover.ts';
+import { pathText } from '../../shared/model/service-path.ts';
 import { configOf, LEAST, problemsOf } from '../support/config-text.ts';
 import { serviceConfig } from '../support/render-input.ts';
 
@@ -14,7 +15,7 @@ function found(
 ) {
   const { services, refused } = discoveredServices([{ discover: ROOT, names }], { configured, before: new Set(before), root: '/s/own' });
   return {
-    services: services.map(({ name, path, host }) => `${name} ${path} ${host}`),
+    services: services.map(({ name, path, host }) => `${name} ${pathText(path)} ${host}`),
     refused: refused.map(({ name, reason }) => `${name}: ${reason}`),
   };
 }

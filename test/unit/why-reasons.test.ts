@@ -44,6 +44,28 @@ describe('an instance', () => {
     expect(first(kept.why(80))?.text).toBe('bad-weight: no; its last good form stays, joining');
   });
 
+  it('that stands by for an earlier path says which one is active, and from which event on', () => {
+    const story = new WhyStory({ path: { first: ['/a', '/b'] } });
+    const put = (port: number, below: string): void => {
+      const znode = { name: `${below}/${of(port)}`, czxid: String(port), mzxid: String(port), version: 0 };
+      const said = { registration: { host: '10.0.0.1', address: '10.0.0.1', port, weight: 1, labels: {} } };
+      story.tell({ type: 'registered', instance: of(port), znode, said });
+      story.check(port, 'up');
+    };
+    put(81, '/b');
+    expect(withCode(story.why(81), 'stands-by')).toBeUndefined();
+    story.pass(5);
+    put(80, '/a');
+    const report = story.why(81);
+    story.look(story.events.at(-1)?.id ?? null, ['set weight web/10.0.0.1:81 0']);
+    expect(withCode(report, 'stands-by')?.text).toBe(
+      'it stands by with weight 0: path /b is used only while no path before it has an instance that is up, and /a has',
+    );
+    expect(report.chain[0]?.event.text).toBe('znode /b/10.0.0.1:81 came (czxid 81)');
+    expect(report.chain.at(-1)).toMatchObject({ text: 'serving: it stands by: an earlier path is active' });
+    expect(story.why(81).proxies[0]?.rotation).toBe('out');
+  });
+
   it('that is held says since when, until when and with how many', () => {
     const story = new WhyStory();
     for (const port of [80, 81, 82, 83]) story.register(port);

@@ -10,7 +10,7 @@ import { renderRoutes, routesOf } from '../../shared/haproxy/render-routes.ts';
 import { type RenderedServer, renderService, serviceFileName, structureOf } from '../../shared/haproxy/render-service.ts';
 import { addressWord, serverNameWord } from '../../shared/haproxy/render-words.ts';
 import { serverWords } from '../../shared/haproxy/server-words.ts';
-import type { DesiredBackend, DesiredServer } from '../../shared/model/desired.ts';
+import { type DesiredBackend, type DesiredServer, ownOptions } from '../../shared/model/desired.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
 import type { Routes } from '../../shared/model/route.ts';
@@ -34,9 +34,8 @@ export function renderedServers(desired: DesiredBackend, observed: ObservedBacke
 
 /** `healthy`: it may take requests before anybody has checked it. */
 export function renderedServer(desired: DesiredServer, healthy: boolean): RenderedServer {
-  const { name, id, instance, address, port, weight, admin, byHand, maxConn, backup } = desired;
-  const options = { ...(maxConn === undefined ? {} : { maxConn }), ...(backup === true ? { backup } : {}) };
-  const own = { name, id, instance, address, port, weight, ...options };
+  const { name, id, instance, address, port, weight, admin, byHand } = desired;
+  const own = { name, id, instance, address, port, weight, ...ownOptions(desired) };
   const server = { ...own, up: healthy && admin === 'ready' };
   // What somebody took out by hand is there after a restart, for him to bring in again.
   return byHand?.admin === undefined ? { ...server, draining: admin !== 'ready' } : { ...server, byHand: true };

@@ -17,6 +17,8 @@ export interface Loaded {
   readonly state: FoldState;
   readonly instances: ReadonlyMap<InstanceId, InstanceSnapshot>;
   readonly addresses: ReadonlyMap<string, string>;
+  /** Whether every instance is there. */
+  readonly all: boolean;
 }
 
 /** What the fold of these events will need, to be asked for with them. Of too many, nothing: it is read when they are there. */
@@ -30,17 +32,18 @@ export function namedBy(hint: readonly ServiceEvent[]): Named {
   };
 }
 
-/** Loads what the events need: the instances they name, the addresses these have or want, and who else wants those. */
+/** Loads what the events need: the instances they name (or all), the addresses these have or want, and who else wants those. */
 export async function load(
   store: ServiceStore,
   service: ServiceName,
   fetched: Fetched & { readonly stored: Stored },
-  named: Named,
+  named: Named | 'all',
 ): Promise<Loaded> {
   const { events, stored } = fetched;
   const { service: before, isOld } = stored;
   const wanted = events.map(({ event }) => needs(event));
-  const all = isOld || wanted.some((need) => need.all);
+  const all = named === 'all' || isOld || wanted.some((need) => need.all);
+  const got = named === 'all' ? NONE : named;
   const ids = new Set(wanted.flatMap((need) => need.instances));
   const own = new Set(ids);
   if (wanted.some(({ losses }) => losses === 'all' || (losses === 'while-open' && mayHold(before))))
@@ -50,8 +53,8 @@ export async function load(
   if (before.up <= ids.size) for (const instance of before.quarantined) ids.add(instance);
   const keys = new Set(wanted.flatMap((need) => need.addresses));
   const [texts, addresses] = await Promise.all([
-    store.instances(service, all ? 'all' : [...ids.difference(named.instances)]),
-    store.addresses(service, [...keys.difference(named.addresses)]),
+    store.instances(service, all ? 'all' : [...ids.difference(got.instances)]),
+    store.addresses(service, [...keys.difference(got.addresses)]),
   ]);
   if (!all) for (const [id, json] of fetched.instances) texts.set(id, json);
   for (const [key, json] of fetched.addresses) addresses.set(key, json);
@@ -80,6 +83,7 @@ export async function load(
     },
     instances,
     addresses,
+    all,
   };
 }
 

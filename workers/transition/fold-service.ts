@@ -6,11 +6,20 @@ import { instanceDeadline, instanceDue, serviceDeadline, serviceDue } from '../.
 import { fold, type Transition } from '../../machines/fold.ts';
 import { desiredServer } from '../../machines/projection.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
+import { isSwitched } from '../../machines/stand-by.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceLog } from '../../shared/redis/service-log.ts';
-import { type Commit, type Fetched, GUARD_DEADLINE, NONE, type ServiceHead, type ServiceStore } from '../../shared/redis/service-store.ts';
+import {
+  type Commit,
+  type Fetched,
+  GUARD_DEADLINE,
+  type Named,
+  NONE,
+  type ServiceHead,
+  type ServiceStore,
+} from '../../shared/redis/service-store.ts';
 import { type Loaded, load, namedBy } from './fold-load.ts';
 import { asUnreadable, Stored, Unreadable } from './stored.ts';
 
@@ -105,9 +114,7 @@ async function prepare(
     const stored = new Stored(head);
     const last = events.at(-1);
     if (last === undefined) return { head, events, transitions: [], commit: null, settings: false, more: false };
-    const loaded = await load(store, service, { ...fetched, events, stored }, named);
-    const before = loaded.state.service;
-    const transitions = events.flatMap((event) => fold(loaded.state, event));
+    const { loaded, before, transitions } = await foldLoaded(store, service, { ...fetched, events, stored }, named);
     const after = loaded.state.service;
     const commit = { ...difference(head, last.id, before, loaded), released: releasedBy(events) };
     const settings =
@@ -118,6 +125,20 @@ async function prepare(
   } catch (error) {
     throw asUnreadable(error, revision);
   }
+}
+
+/** When another path becomes the active one, instances that no event names stand otherwise: then it is folded again with all of them. */
+async function foldLoaded(
+  store: ServiceStore,
+  service: ServiceName,
+  fetched: Parameters<typeof load>[2],
+  named: Named | 'all',
+): Promise<{ readonly loaded: Loaded; readonly before: ServiceSnapshot; readonly transitions: readonly Transition[] }> {
+  const loaded = await load(store, service, fetched, named);
+  const before = loaded.state.service;
+  const transitions = fetched.events.flatMap((event) => fold(loaded.state, event));
+  if (!loaded.all && isSwitched(before, loaded.state.service)) return foldLoaded(store, service, fetched, 'all');
+  return { loaded, before, transitions };
 }
 
 /**

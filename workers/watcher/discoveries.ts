@@ -85,7 +85,7 @@ export class Discoveries {
         const paths = new Map<string, string>();
         for (const service of await log.services()) {
           const config = await log.configOnRecord(service);
-          if (config !== null && isName(service)) paths.set(service, config.path);
+          if (config !== null && typeof config.path === 'string' && isName(service)) paths.set(service, config.path);
         }
         return paths;
       } catch (error) {

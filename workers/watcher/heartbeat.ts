@@ -87,7 +87,9 @@ export class Heartbeat {
 }
 
 function troubleOf({ service, absent, fresh, problem, missing }: WatcherStatus['services'][number]): TroubledService[] {
-  if (absent !== null) return [{ service, why: 'path', detail: absent }];
+  const away: TroubledService[] = absent === null ? [] : [{ service, why: 'path', detail: absent }];
+  // Of several paths one may not be there, and another not be readable.
+  if (absent !== null && problem === null) return away;
   const doubt = missing > 0 ? `${missing} missing, not believed gone yet` : 'not read on this connection yet';
-  return fresh ? [] : [{ service, why: 'stale', detail: problem?.message ?? doubt }];
+  return fresh ? away : [...away, { service, why: 'stale', detail: problem?.message ?? doubt }];
 }

@@ -5,7 +5,6 @@
 import { ASKABLE, type Askable, inVain } from '../../shared/model/asked-options.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
-import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { escapeText } from '../../shared/znode/escape.ts';
 
@@ -31,10 +30,11 @@ export class ReadingTeller {
     this.#logger = logger;
   }
 
-  read({ path, server }: Pick<ServiceConfig, 'path' | 'server'>, present: boolean, events: readonly ServiceEvent[]): void {
+  /** `allowed`: what a registration may ask for. */
+  read(path: string, present: boolean, events: readonly ServiceEvent[], allowed: readonly Askable[]): void {
     this.#path(path, present);
     this.#rejections(events, performance.now());
-    this.#options(events, server.options ?? []);
+    this.#options(events, allowed);
   }
 
   /** Registrations of one service ask for much the same: it is told once, and again after another config. */

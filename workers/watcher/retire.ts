@@ -1,5 +1,6 @@
 /** Says of services that are no longer configured, or found, that they are not. Their views stay: they may come back. */
 import type { ServiceName } from '../../shared/model/ids.ts';
+import { pathText } from '../../shared/model/service-path.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
@@ -35,7 +36,7 @@ export async function retire(
     const writer = new ViewWriter(service, { log, tenure, signal, logger });
     let path = '';
     const recorded = await writer.commit(() => {
-      path = writer.config?.path ?? '';
+      path = writer.config === null ? '' : pathText(writer.config.path);
       return { set: new Map(), remove: [], events: writer.config === null ? [] : [{ type: 'unconfigured' }] };
     });
     if (recorded === null || (recorded.ids.length === 0 && !recorded.unsure)) continue;

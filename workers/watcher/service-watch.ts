@@ -1,28 +1,29 @@
 /**
- * Watches one service while its watcher leads: each reading is decoded, compared with the view on record and recorded with its
+ * Watches one service while its watcher leads: each reading of one of its paths is decoded, compared with the view on record and recorded with its
  * events, then the service is woken. Readings wait while the log is out of reach; nothing is lost and no other service waits.
  * What a session's first reading misses is gone only when a later one confirms it (trust.ts).
  */
-import type { PointsmanError } from '../../shared/errors.ts';
 import { canonical } from '../../shared/model/canonical.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { parentOf, pathsOf, pathText } from '../../shared/model/service-path.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { Backing } from '../../shared/znode/backing.ts';
 import { wentBackwards } from '../../shared/znode/backwards.ts';
+import { type Renaming, renaming } from '../../shared/znode/renaming.ts';
 import { diffView, latestMzxid } from '../../shared/znode/view.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
-import { ListWatch } from '../../shared/zookeeper/list-watch.ts';
+import { namedChildren, namedReading } from '../../shared/zookeeper/named-reading.ts';
 import type { Reading } from '../../shared/zookeeper/reading.ts';
 import { CordonWatch } from './cordon-watch.ts';
 import { decodeReading } from './decode-reading.ts';
+import { LeftBehind, leftBehind, losses } from './left-behind.ts';
 import type { NameResolver } from './name-resolver.ts';
+import { isWhole, PathWatch } from './path-watch.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
-import { ReadingTeller } from './reading-teller.ts';
-import { ServersetGroup } from './serverset-group.ts';
 import type { ServiceWatchStatus } from './service-watch-status.ts';
 import { Stated } from './stated.ts';
-import { believes, type Trust, trustAfter } from './trust.ts';
 import { type Change, type Recorded, type Tenure, ViewWriter } from './view-writer.ts';
 import { WakeSender } from './wake-sender.ts';
 
@@ -40,9 +41,6 @@ export interface ServiceWatchOptions {
   readonly logger: Logger;
 }
 
-/** ms beyond the session timeout before the confirming read: a timer may fire early. */
-const CONFIRM_MARGIN_MS = 50;
-
 export class ServiceWatch {
   readonly service: ServiceName;
   #config: ServiceConfig;
@@ -50,27 +48,23 @@ export class ServiceWatch {
   readonly #abort = new AbortController();
   readonly #writer: ViewWriter;
   readonly #wake: WakeSender;
-  readonly #list: ListWatch;
-  readonly #teller: ReadingTeller;
+  readonly #paths: readonly PathWatch[];
+  readonly #left: LeftBehind;
   readonly #stated = new Stated();
-  readonly #group = new ServersetGroup();
   readonly #cordons: CordonWatch;
   /** Both the writer's steps and the config's go one after the other. */
   #turn: Promise<void> = Promise.resolve();
-  #trust: Trust = { state: 'unread' };
-  #session: string | null = null;
-  #connection: number | null = null;
-  #missing = 0;
   #freshAt = performance.now();
-  #problem: PointsmanError | null = null;
-  #confirmTimer: NodeJS.Timeout | undefined;
 
   constructor(config: ServiceConfig, options: ServiceWatchOptions) {
     this.service = config.name;
     this.#config = config;
     this.#options = options;
+    const { link, root } = options;
     const shared = { signal: this.#abort.signal, logger: options.logger };
     const listed = {
+      link,
+      root,
       logger: options.logger,
       noticed: () => options.noticed?.(config.name),
       settled: () => options.settled?.(config.name),
@@ -78,18 +72,13 @@ export class ServiceWatch {
     };
     this.#writer = new ViewWriter(config.name, { log: options.log, tenure: options.tenure, ...shared });
     this.#wake = new WakeSender(config.name, { wake: options.wake, ...shared });
-    this.#teller = new ReadingTeller(config.name, options.logger);
-    this.#list = new ListWatch(options.link, {
-      path: config.path,
-      barrier: `${options.root}/barrier`,
-      deliver: (reading) => this.#cordons.told.then(() => this.#inTurn(() => this.#take(reading))),
-      problem: (problem) => {
-        this.#problem = problem;
-      },
-      ...listed,
+    this.#cordons = new CordonWatch(config.name, { ...listed, record: (...step) => this.#record(...step) });
+    this.#paths = pathsOf(config.path).map((path): PathWatch => {
+      const deliver = (reading: Reading): Promise<void> => this.#cordons.told.then(() => this.#inTurn(() => this.#take(watch, reading)));
+      const watch = new PathWatch(config.name, path, { ...listed, deliver });
+      return watch;
     });
-    const { link, root } = options;
-    this.#cordons = new CordonWatch(config.name, { link, root, record: (...step) => this.#record(...step), ...listed });
+    this.#left = new LeftBehind(this.#paths, () => this.#inTurn(() => this.#sweep()));
   }
 
   /** For events beside the children's; `compute` is given who is cordoned by the record. false: we do not lead any more. */
@@ -104,30 +93,37 @@ export class ServiceWatch {
 
   start(): void {
     void this.#inTurn(() => this.#publish());
-    this.#list.start();
+    for (const path of this.#paths) path.start();
     this.#cordons.start();
   }
 
   /** What is being recorded is recorded or given up before it resolves. */
   async stop(): Promise<void> {
     this.#abort.abort();
-    this.#list.stop();
+    for (const path of this.#paths) path.stop();
+    this.#left.stop();
     this.#cordons.stop();
-    clearTimeout(this.#confirmTimer);
     await this.#turn;
   }
 
-  /** For the same path and format; another needs another watch. */
+  /** For the same paths and format; others need another watch. */
   async reconfigure(config: ServiceConfig): Promise<void> {
     const namesChanged = config.allow.names !== this.#config.allow.names;
     this.#config = config;
     await this.#inTurn(() => this.#publish());
-    if (namesChanged) await this.#list.reread();
+    if (namesChanged) await this.#reread();
   }
 
   /** Resolves when all has been read again and recorded. Rejects when the watch is stopped meanwhile. */
   resync(): Promise<void> {
-    return this.#cordons.reread().then(() => this.#list.reread({ synced: true }));
+    return this.#cordons.reread().then(() => this.#reread({ synced: true }));
+  }
+
+  /** A path that cannot be read at the moment is not waited for where others are read. */
+  async #reread(options?: { synced: boolean }): Promise<void> {
+    const readable = this.#paths.filter(({ problem }) => problem === null);
+    for (const path of this.#paths) if (!readable.includes(path)) path.reread(options).catch(() => {});
+    await Promise.all((readable.length === 0 ? this.#paths : readable).map((path) => path.reread(options)));
   }
 
   get config(): ServiceConfig {
@@ -135,17 +131,16 @@ export class ServiceWatch {
   }
 
   get status(): ServiceWatchStatus {
-    const { link } = this.#options;
-    const fresh = this.#trust.state === 'sure' && link.connected && link.connection === this.#connection && this.#problem === null;
+    const fresh = this.#paths.every((path) => path.fresh);
     if (fresh) this.#freshAt = performance.now();
     return {
       service: this.service,
-      absent: this.#teller.absent,
+      absent: this.#paths.find(({ absent }) => absent !== null)?.absent ?? null,
       children: this.#writer.children.size,
       fresh,
       staleMs: fresh ? null : Math.round(performance.now() - this.#freshAt),
-      missing: this.#missing,
-      problem: this.#problem,
+      missing: this.#paths.reduce((sum, { missing }) => sum + missing, this.#left.count),
+      problem: this.#paths.find(({ problem }) => problem !== null)?.problem ?? null,
       wakeWaiting: this.#wake.waiting,
     };
   }
@@ -160,7 +155,7 @@ export class ServiceWatch {
 
   /** Puts the config on record when another one is there. */
   async #publish(): Promise<void> {
-    const recorded = await this.#writer.commit(() => ({ set: new Map(), remove: [], events: this.#configured() }));
+    const recorded = await this.#writer.commit(() => this.#withNames({ set: new Map(), remove: [], events: this.#configured() }));
     if (recorded !== null) this.#tell(recorded, null, false);
   }
 
@@ -170,68 +165,73 @@ export class ServiceWatch {
     return isRecorded ? [] : [{ type: 'configured', config: this.#config }];
   }
 
-  /** Said once, when a whole reading of a parent that is there leaves nothing in doubt and nothing unread. */
-  #completed(reading: Reading, missing: readonly string[]): ServiceEvent[] {
-    const whole = reading.kind === 'full' && reading.parent.present && missing.length === 0 && reading.unread.length === 0;
+  #renaming(): Renaming | null {
+    return renaming(this.#writer.children, this.#writer.config?.path ?? null, this.#config.path);
+  }
+
+  /** A step that begins with the config, and the names that the view has by it. */
+  #withNames({ set, remove, events }: Change, names = this.#renaming()): Change {
+    if (names === null) return { set, remove, events };
+    const named = new Map([...names.set, ...set]);
+    for (const name of remove) named.delete(name);
+    return { set: named, remove: [...names.remove, ...remove], events: [...names.events, ...events] };
+  }
+
+  /** Said once, when a whole reading of each path that is there leaves nothing in doubt and nothing unread. */
+  #completed(path: PathWatch, reading: Reading, missing: readonly string[]): ServiceEvent[] {
+    const whole = isWhole(reading, missing) && this.#paths.every((other) => other === path || other.whole);
     return whole && !this.#writer.complete ? [{ type: 'complete' }] : [];
   }
 
-  async #take(whole: Reading): Promise<void> {
-    const reading = this.#group.members(whole);
-    if (reading.at.session !== this.#session) this.#trust = { state: 'unread' };
-    const firstOfConnection = reading.at.connection !== this.#connection;
-    this.#session = reading.at.session;
-    this.#connection = reading.at.connection;
-    const decoded = this.#group.together(await decodeReading(reading.read, this.#config, this.#options.resolver), reading);
-    const restated = this.#stated.restated(decoded, { all: this.#group.isUsed });
-    const confirmed = believes(this.#trust, reading, performance.now(), this.#options.link.sessionTimeout);
+  async #take(path: PathWatch, all: Reading): Promise<void> {
+    const config = this.#config;
+    const members = path.group.members(all);
+    const firstOfConnection = path.begin(members);
+    const said = path.group.together(await decodeReading(members.read, config, this.#options.resolver), members);
+    const reading = namedReading(members, config.path, path.path);
+    const decoded = namedChildren(said, config.path, path.path);
+    const restated = this.#stated.restated(decoded, { all: path.group.isUsed });
+    const confirmed = path.believes(reading);
+    const isOf = (name: string): boolean => parentOf(config.path, name) === path.path;
     let missing: readonly string[] = [];
     let mzxid: string | null = null;
     let found: readonly ServiceEvent[] = [];
     const recorded = await this.#writer.commit(
       (): Change => {
-        const { children, backing } = this.#writer;
-        const difference = diffView(children, reading, decoded, { confirmed, restated, words: this.#stated.words(backing) });
+        const names = this.#renaming();
+        const { children: view, backing } = names === null ? this.#writer : { children: names.view, backing: new Backing(names.view) };
+        const difference = diffView(view, reading, decoded, { confirmed, restated, words: this.#stated.words(backing), isOf });
         missing = difference.unconfirmed;
         found = difference.events;
         mzxid = latestMzxid(difference);
-        const first = wentBackwards(children, reading, difference.remove);
-        const events = [...this.#configured(), ...first, ...difference.events, ...this.#completed(reading, missing)];
-        return { ...difference, events };
+        const first = wentBackwards(view, reading, difference.remove);
+        const events = [...this.#configured(), ...first, ...difference.events, ...this.#completed(path, reading, missing)];
+        return this.#withNames({ ...difference, events }, names);
       },
       { reread: reading.kind === 'full' },
     );
     if (recorded === null) return;
     this.#stated.note(reading, decoded, this.#writer.children);
-    this.#teller.read(this.#config, reading.parent.present, found);
     this.#tell(recorded, mzxid, firstOfConnection);
-    this.#judge(reading, missing);
+    path.judge(reading, missing, found, config.server.options ?? []);
+    if (reading.kind === 'full') this.#left.look(this.#writer.children, config.path, this.#options.link.sessionTimeout);
     // A step from a view that is not the one we knew, or that bears on others, tells only of what was read.
-    if (reading.kind === 'delta' && (recorded.moved || this.#group.bears)) this.#list.reread().catch(() => {});
+    if (reading.kind === 'delta' && (recorded.moved || path.group.bears)) path.reread().catch(() => {});
+  }
+
+  /** What the config left behind is believed to be gone. */
+  async #sweep(): Promise<void> {
+    const recorded = await this.#writer.commit((): Change => {
+      const left = leftBehind(this.#writer.children, this.#config.path);
+      return { set: new Map(), remove: left.map(([name]) => name), events: losses(left) };
+    });
+    if (recorded !== null) this.#tell(recorded, null, false);
+    this.#left.look(this.#writer.children, this.#config.path, this.#options.link.sessionTimeout);
   }
 
   /** A connection's first reading wakes in any case: a wake of before may have been lost with its sender. */
   #tell(recorded: Recorded, mzxid: string | null, always: boolean): void {
     if (!always && !recorded.unsure && recorded.ids.length === 0) return;
-    this.#wake.send({ path: this.#config.path, events: recorded.ids, mzxid });
-  }
-
-  #judge(reading: Reading, missing: readonly string[]): void {
-    const now = performance.now();
-    this.#trust = trustAfter(this.#trust, reading, missing.length, now);
-    if (reading.kind === 'delta') return;
-    this.#missing = missing.length;
-    clearTimeout(this.#confirmTimer);
-    if (this.#trust.state !== 'doubt') return;
-    const { logger, link } = this.#options;
-    logger.warn(
-      { service: this.service, missing: missing.length, parent: reading.parent.present },
-      'instances are missing, not believed yet',
-    );
-    const wait = Math.max(0, this.#trust.since + link.sessionTimeout - now) + CONFIRM_MARGIN_MS;
-    this.#confirmTimer = setTimeout(() => {
-      // It rejects only when the watch is stopped.
-      this.#list.reread({ synced: true }).catch(() => {});
-    }, wait);
+    this.#wake.send({ path: pathText(this.#config.path), events: recorded.ids, mzxid });
   }
 }
