@@ -20,6 +20,7 @@ import { within } from '../shared/runtime/deadline.ts';
 import { type Handover, newHandover } from '../shared/runtime/handover.ts';
 import type { Role } from '../shared/runtime/role.ts';
 import { backoff, pause } from '../shared/runtime/wait.ts';
+import { needsRegistrar } from './registrar/need.ts';
 import type { Registrar } from './registrar/registrar.ts';
 import { abandonRoles, CLOSE_MS, endRoles, stopWithin } from './role-end.ts';
 import type { Transition } from './transition/transition.ts';
@@ -81,7 +82,7 @@ export function rolesOf(config: Config): RoleName[] {
   const roles: RoleName[] = ['transition'];
   if (config.services.length > 0 || config.discover.length > 0) roles.unshift('watcher');
   if (config.proxies.length > 0) roles.push('reconciler', 'observer');
-  if (config.register.length > 0) roles.push('registrar');
+  if (needsRegistrar(config)) roles.push('registrar');
   if (config.dashboard !== null) roles.push('dashboard');
   return roles;
 }
@@ -220,10 +221,10 @@ export class App {
         return [...(await this.#breakers()), new Observer(this.#config.proxies, this.#ports)];
       }
       case 'registrar': {
-        const { Registrar } = await import('./registrar/registrar.ts');
-        const registrar = new Registrar(this.#config, this.#ports.logger);
+        const { registrarRoles } = await import('./registrar/main.ts');
+        const { registrar, roles } = await registrarRoles(this.#config, this.#ports);
         this.#registrar = registrar;
-        return [registrar];
+        return roles;
       }
       case 'dashboard': {
         const { Dashboard } = await import('./dashboard/dashboard.ts');

@@ -32,9 +32,10 @@ describe('an entry of register', () => {
         drain: 2_000,
         warmUp: null,
         checks: [{ interval: 2_000, timeout: 1_000, rise: 2, fall: 3, probe: { type: 'tcp', host: '10.0.0.5', port: 8080 } }],
+        terms: null,
       },
     ]);
-    expect(parsed('').registrar).toEqual({ state: '/var/lib/pointsman' });
+    expect(parsed('').registrar).toEqual({ state: '/var/lib/pointsman', listen: null, token: null });
   });
 
   it.each([

@@ -1,0 +1,33 @@
+/** What a registrar has done since it began, for the metrics. Bounded: kinds of checks are few, services those of the config. */
+import { PROBE_KINDS, type ProbeKind, type RegistrarReport } from '../../shared/model/registrar-report.ts';
+
+export class RegistrarCounts {
+  #writes = 0;
+  #removals = 0;
+  readonly #failures = new Map<ProbeKind, number>();
+  readonly #lastPass = new Map<string, number>();
+  refused = 0;
+  expired = 0;
+
+  /** A znode was made or changed, or removed. */
+  took(removed: boolean): void {
+    if (removed) this.#removals += 1;
+    else this.#writes += 1;
+  }
+
+  /** `at`: ms since the epoch. */
+  checked(service: string, kind: ProbeKind, ok: boolean, at: number): void {
+    if (ok) this.#lastPass.set(service, at);
+    else this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + 1);
+  }
+
+  get totals(): RegistrarReport['totals'] {
+    const failures = Object.fromEntries(PROBE_KINDS.map((kind) => [kind, this.#failures.get(kind) ?? 0])) as Record<ProbeKind, number>;
+    return { writes: this.#writes, removals: this.#removals, failures, refused: this.refused, expired: this.expired };
+  }
+
+  /** Of these services. */
+  lastPass(services: ReadonlySet<string>): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#lastPass].filter(([service]) => services.has(service)).sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}
