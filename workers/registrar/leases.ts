@@ -1,6 +1,6 @@
 /**
  * What services of this host asked for, each for as long as its request counts. It keeps time and nothing else: who renews is not asked again, and what is over
- * is told at once. Time in which this process did not run does not count against them, since nobody could renew.
+ * is told at once. After a time in which this process did not run all of them count anew, since nobody could renew.
  */
 import { PointsmanError } from '../../shared/errors.ts';
 import type { Ask } from './ask.ts';
@@ -8,7 +8,7 @@ import type { Ask } from './ask.ts';
 /** What one service may hold, and all together: each is a znode. */
 const PER_SERVICE_MAX = 100;
 const MAX = 1_000;
-/** ms that a timer may be late on a busy machine. */
+/** ms that a timer may be late on a busy machine; more, and this process did not run. */
 const LATE_MS = 500;
 
 export interface Lease {
@@ -90,7 +90,7 @@ export class Leases {
     const now = performance.now();
     const late = now - this.#due;
     this.#due = Number.POSITIVE_INFINITY;
-    if (late > LATE_MS) for (const held of this.#held.values()) held.ends += late;
+    if (late > LATE_MS) for (const held of this.#held.values()) held.ends = now + held.lease.ttl;
     const over = [...this.#held].filter(([, { ends }]) => ends <= now);
     for (const [key] of over) this.#held.delete(key);
     for (const { ends } of this.#held.values()) this.#arm(ends);

@@ -20,6 +20,7 @@ const REQUEST_MS = 5_000;
 const IDLE_MS = 5_000;
 /** For the rate of all that names no service of the config. */
 const STRANGERS = '';
+const PATHS = 'expected GET, POST or PUT /v1/register or /v1/deregister, DELETE /v1/register, or GET /v1/registrations';
 
 const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = {
   REQUEST_INVALID: 400,
@@ -49,6 +50,8 @@ export async function registerServer({ registrar, token, logger }: RegisterServe
     forceCloseConnections: true,
     http: { maxHeaderSize: BYTES_MAX, headersTimeout: HEAD_MS, connectionsCheckingInterval: 1_000 },
   });
+  // Its parsers are for JSON and for plain text, which a form of a page can send.
+  server.removeContentTypeParser('text/plain');
   server.server.maxConnections = CONNECTIONS_MAX;
   server.addHook('onRequest', async (request) => guard.check(request.headers));
   const asked = (request: FastifyRequest): Ask => {
@@ -66,11 +69,9 @@ export async function registerServer({ registrar, token, logger }: RegisterServe
     const { connected, since, entries, more } = registrar.report;
     return { connected, since, entries, more };
   });
-  server.setNotFoundHandler(async () => {
-    throw new PointsmanError('REQUEST_INVALID', 'there is nothing under this path and method', {
-      hint: 'expected GET, POST or PUT /v1/register or /v1/deregister, DELETE /v1/register, or GET /v1/registrations',
-      retry: 'terminal',
-    });
+  server.setNotFoundHandler(async (_request, reply) => {
+    registrar.refused();
+    return reply.status(404).send({ code: 'REQUEST_INVALID', error: 'there is nothing under this path and method', hint: PATHS });
   });
   server.setErrorHandler(async (error, _request, reply) => {
     const told = refusalOf(error);

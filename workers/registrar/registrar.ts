@@ -75,6 +75,7 @@ export class Registrar implements Role {
     this.#link.start();
     // Before the first registration: what is down stays down over a restart.
     await this.#look();
+    if (this.#stopping.signal.aborted) return;
     this.#apply();
     void this.#lookAgain();
   }
@@ -91,7 +92,9 @@ export class Registrar implements Role {
 
   /** `drained` false: all is gone at once, because who was registered is. */
   stop(drained = true): Promise<void> {
-    this.#stopped ??= this.#finish(drained);
+    // Also of those that drain already.
+    if (!drained) for (const entry of this.#entries.all) entry.withdraw(0);
+    this.#stopped ??= this.#finish();
     return this.#stopped;
   }
 
@@ -220,11 +223,11 @@ export class Registrar implements Role {
     }
   }
 
-  async #finish(drained: boolean): Promise<void> {
+  async #finish(): Promise<void> {
     this.#stopping.abort();
     this.#leases.close();
     const { all } = this.#entries;
-    for (const entry of all) entry.withdraw(drained ? undefined : 0);
+    for (const entry of all) entry.withdraw();
     // Without a connection nobody can be told, and the session's end takes all away.
     if (this.#link.connected) await Promise.all(all.map((entry) => this.#drained(entry)));
     for (const entry of all) entry.close();
