@@ -109,10 +109,23 @@ export class App {
 
   /** Resolves when every role is at work (or is tried again), or when it was stopped meanwhile. A role that cannot start holds up no other one. */
   async start(): Promise<void> {
+    await this.#showOwn();
     // What this host registers needs no Redis, and is not kept waiting for it.
     if (this.#names.includes('registrar')) await this.#beginOrAgain('registrar');
     await this.#awaitRedis();
     for (const name of this.#names) if (name !== 'registrar') await this.#beginOrAgain(name);
+  }
+
+  /** Beside the roles: it shows what they know, also when they cannot begin. */
+  async #showOwn(): Promise<void> {
+    const listen = this.#config.metrics?.listen;
+    if (listen === undefined) return;
+    const [{ HttpListener }, { ownMetrics }] = await Promise.all([import('./http-listener.ts'), import('./own-metrics.ts')]);
+    const make = () => ownMetrics(listen, () => this.#registrar?.report ?? null);
+    const metrics = new HttpListener({ name: 'metrics', listen, make, logger: this.#ports.logger });
+    if (this.#stopping.signal.aborted) return;
+    this.#roles.push(metrics);
+    await metrics.start();
   }
 
   async #beginOrAgain(name: RoleName): Promise<void> {

@@ -2,7 +2,6 @@
  * PURE. What `pointsman status` says, as values: this is the shape of `--json` (format 1: keys are added, none changes its meaning). Times are ms
  * since the epoch; lists are sorted by name.
  */
-
 import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
@@ -12,6 +11,7 @@ import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
 import { checkText } from './check-text.ts';
 import { type OverrideStatus, overridesStatus } from './overrides.ts';
+import type { RegistrarStatus } from './registrars.ts';
 import type { RolloutStatus } from './rollout.ts';
 
 export const STATUS_FORMAT = 1;
@@ -25,6 +25,7 @@ export interface StatusReport {
   readonly proxies: readonly ProxyStatus[];
   /** Those that were heard of last come first. */
   readonly watchers: readonly WatcherStatus[];
+  readonly registrars: readonly RegistrarStatus[];
   readonly queues: readonly QueueStatus[];
   readonly rollout: RolloutStatus;
 }

@@ -30,7 +30,7 @@ export interface RegistrarReport {
   readonly connected: boolean;
   /** Since when it is, or is not: ms since the epoch. */
   readonly since: number;
-  /** By service and instance. */
+  /** Those that are not registered first; then by service and instance. */
   readonly entries: readonly EntryReport[];
   /** Entries that are no longer named in `entries`, because they are too many. */
   readonly more: number;

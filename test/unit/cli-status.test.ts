@@ -26,6 +26,7 @@ function report(changes: Partial<StatusReport> = {}): StatusReport {
     instances: [],
     proxies: [],
     watchers: [],
+    registrars: [],
     queues: [],
     rollout: { reloading: [], stopped: [] },
     ...changes,

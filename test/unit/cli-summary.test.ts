@@ -39,6 +39,7 @@ function line(changes: Partial<StatusReport> = {}): string {
     instances: [],
     proxies: [proxy()],
     watchers: [watcher()],
+    registrars: [],
     queues: [],
     rollout: { reloading: [], stopped: [] },
   };

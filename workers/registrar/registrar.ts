@@ -5,7 +5,7 @@
 import type { Config } from '../../shared/config/config.ts';
 import { errorFields, errorText, PointsmanError } from '../../shared/errors.ts';
 import type { RegisterConfig } from '../../shared/model/register.ts';
-import { ENTRY_STATES, type EntryReport, type EntryState, type RegistrarReport } from '../../shared/model/registrar-report.ts';
+import type { EntryReport, RegistrarReport } from '../../shared/model/registrar-report.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { within } from '../../shared/runtime/deadline.ts';
 import type { Role } from '../../shared/runtime/role.ts';
@@ -25,8 +25,6 @@ import { WRITE_MS } from './stop-within.ts';
 const LOOK_MS = 500;
 /** ms that an answer waits for Zookeeper; who comes sooner than that is registered when it is answered. */
 const ANSWER_MS = 1_000;
-/** Entries that a report names. */
-const NAMED_MAX = 100;
 
 /** What became of what a service asked for. */
 export interface Told {
@@ -149,17 +147,7 @@ export class Registrar implements Role {
   }
 
   get report(): RegistrarReport {
-    const entries = this.#entries.reports;
-    const count = (word: EntryState): number => entries.filter(({ state }) => state === word).length;
-    return {
-      connected: this.#link.connected,
-      since: this.#connectedSince,
-      entries: entries.slice(0, NAMED_MAX),
-      more: Math.max(0, entries.length - NAMED_MAX),
-      states: Object.fromEntries(ENTRY_STATES.map((word) => [word, count(word)])) as Record<EntryState, number>,
-      totals: this.#counts.totals,
-      lastPass: this.#counts.lastPass(new Set(entries.map(({ service }) => service))),
-    };
+    return this.#counts.report(this.#entries.reports, { connected: this.#link.connected, since: this.#connectedSince });
   }
 
   /** By znode. What no config allows any more is asked for in vain; what this host registers comes first. */
