@@ -3,6 +3,7 @@
  * with `by: service`; their checks count. It needs no other pointsman, and no Redis. SIGTERM, SIGINT and SIGQUIT withdraw first, wait for the drain, and then
  * reach CMD; a second one reaches it at once. When CMD ends, its znodes go at once. The exit code is that of CMD.
  */
+import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import type { Config } from '../../shared/config/config.ts';
 import { errorFields, PointsmanError } from '../../shared/errors.ts';
@@ -104,14 +105,14 @@ function passOn(child: Child, withdraw: () => Promise<void>): { drained: () => P
     process.on(signal, () => {
       const again = ending !== null;
       ending ??= withdraw();
-      const reachesIt = process.stdin.isTTY && OF_TERMINALS.includes(signal);
+      const reachesIt = isatty(0) && OF_TERMINALS.includes(signal);
       if (again) child.kill(signal);
       else if (!reachesIt) void ending.then(() => child.kill(signal));
     });
   }
   for (const signal of FORWARDED) {
     process.on(signal, () => {
-      if (!(process.stdin.isTTY && OF_TERMINALS.includes(signal))) child.kill(signal);
+      if (!(isatty(0) && OF_TERMINALS.includes(signal))) child.kill(signal);
     });
   }
   return { drained: async () => void (await ending) };

@@ -29,6 +29,8 @@ async function running(name: string, options: Partial<ExecOptions> & { rest?: st
   const register = `  - { service: ${name}, path: /services/${name}, address: "127.0.0.1:${port}", by: service${rest} }`;
   const exec = await ExecProcess.start({ connect: zookeeper.connect, register, port, ...options });
   cleanups.push(() => exec.stop());
+  // From then on it hears signals.
+  await exec.pid();
   const path = `/services/${name}/127.0.0.1:${port}`;
   return { exec, path, port, isThere: () => hand.exists(path) };
 }

@@ -154,16 +154,24 @@ describe('a flood', () => {
     await until('the other one', async () => (await registered()).includes('10.0.0.5:7000'));
     const flood = async (path: string): Promise<number[]> => {
       const all: number[] = [];
-      for (let turn = 0; turn < 30; turn++)
+      for (let turn = 0; turn < 50; turn++)
         all.push(...(await Promise.all(Array.from({ length: 20 }, () => ask(path)))).map(({ status }) => status));
       return all;
     };
     const [own, strange] = [await flood(WEB), await flood('/v1/register?service=bank')];
     expect(own.filter((status) => status === 429).length).toBeGreaterThan(300);
-    expect(own.filter((status) => status === 200).length).toBeGreaterThan(20);
+    expect(own.filter((status) => status === 200).length).toBeGreaterThan(100);
     expect(strange.filter((status) => status === 429).length).toBeGreaterThan(300);
     expect(lost).toEqual([]);
     expect(await registered()).toContain('10.0.0.5:7000');
+  });
+
+  it('of changes does not reach Zookeeper', async () => {
+    const { ask, host } = await running();
+    for (let turn = 0; turn < 50; turn++) await Promise.all([3, 4, 5, 6].map((weight) => ask(`${WEB}&weight=${weight}`)));
+    const writes = (await host.log()).filter(({ msg, instance }) => /^regist/.test(msg) && instance === '10.0.0.5:8080');
+    expect(writes.length).toBeGreaterThan(10);
+    expect(writes.length).toBeLessThan(130);
   });
 
   it('of instances ends at a hundred of one service', async () => {

@@ -141,7 +141,7 @@ describe('what this host registers', () => {
   it('counts those that did not renew', async () => {
     await askRegistrar(ports.register, '/v1/register?service=asks&ttl=1s');
     await until('the end of its TTL', async () => (await metrics(ports.own)).get('pointsman_registrar_expired_total') === 1);
-    expect((await metrics(ports.own)).get('pointsman_registrar_znode_removals_total')).toBe(1);
+    await until('the removal', async () => (await metrics(ports.own)).get('pointsman_registrar_znode_removals_total') === 1);
   });
 });
 

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAIN } from './command.ts';
 import { type TempFolder, tempFolder } from './folder.ts';
+import { until } from './poll.ts';
 import { type StartedProcess, startProcess } from './process.ts';
 
 /** A service that answers after a while, and ends at once, with its answers, when it is told to: only a drain before that saves its requests. */
@@ -68,9 +69,9 @@ export class ExecProcess {
       .map((line) => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])] as const);
   }
 
-  /** Of the service; it has begun. */
+  /** Of the service, as soon as it runs. */
   async pid(): Promise<number> {
-    return (await this.notes()).find(([what]) => what === 'pid')?.[1] ?? 0;
+    return until('the service to run', async () => (await this.notes()).find(([what]) => what === 'pid')?.[1]);
   }
 
   async stop(): Promise<void> {

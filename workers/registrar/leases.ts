@@ -4,10 +4,13 @@
  */
 import { PointsmanError } from '../../shared/errors.ts';
 import type { Ask } from './ask.ts';
+import { RequestRate } from './request-rate.ts';
 
 /** What one service may hold, and all together: each is a znode. */
 const PER_SERVICE_MAX = 100;
 const MAX = 1_000;
+/** What a service may ask for that is new, each a write: as many as it may hold at once, and then a second. */
+const CHANGES = { burst: PER_SERVICE_MAX, perSecond: 5 };
 /** ms that a timer may be late on a busy machine; more, and this process did not run. */
 const LATE_MS = 500;
 
@@ -28,6 +31,7 @@ export class Leases {
   /** By what was asked for. */
   readonly #held = new Map<string, Held>();
   readonly #over: (leases: readonly Lease[]) => void;
+  readonly #changes = new RequestRate(CHANGES);
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
 
@@ -40,15 +44,21 @@ export class Leases {
     return [...this.#held.values()].map(({ lease }) => lease);
   }
 
-  /** Whether it is new, or asks for something else than before. @throws PointsmanError TOO_MANY_REQUESTS: there is no room for one more. */
+  /** Whether it is new, or asks for something else than before. @throws PointsmanError TOO_MANY_REQUESTS: there is no room for one more, or it changes too often. */
   renew(lease: Lease): boolean {
     const key = keyOf(lease);
     const before = this.#held.get(key);
+    const isNew = before === undefined || JSON.stringify(before.lease) !== JSON.stringify(lease);
     if (before === undefined) this.#makeRoom(lease);
+    if (isNew && !this.#changes.take(lease.ask.service, performance.now()))
+      throw new PointsmanError('TOO_MANY_REQUESTS', `${lease.ask.service} asks for something else too often`, {
+        hint: 'renew in the same words; each change is a write to Zookeeper',
+        retry: 'after',
+      });
     const ends = performance.now() + lease.ttl;
     this.#held.set(key, { lease, ends });
     this.#arm(ends);
-    return before === undefined || JSON.stringify(before.lease) !== JSON.stringify(lease);
+    return isNew;
   }
 
   /** Those that the ask is about. */

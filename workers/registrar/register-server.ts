@@ -18,6 +18,8 @@ const CONNECTIONS_MAX = 256;
 const HEAD_MS = 3_000;
 const REQUEST_MS = 5_000;
 const IDLE_MS = 5_000;
+/** Of one service: a hundred instances renew three times within 3 s. */
+const RATE = { burst: 200, perSecond: 100 };
 /** For the rate of all that names no service of the config. */
 const STRANGERS = '';
 const PATHS = 'expected GET, POST or PUT /v1/register or /v1/deregister, DELETE /v1/register, or GET /v1/registrations';
@@ -40,7 +42,7 @@ export interface RegisterServerOptions {
 
 export async function registerServer({ registrar, token, logger }: RegisterServerOptions): Promise<FastifyInstance> {
   const guard = new RequestGuard(token);
-  const rate = new RequestRate();
+  const rate = new RequestRate(RATE);
   const refusals = new Refusals(logger);
   const server = fastify({
     bodyLimit: BYTES_MAX,
@@ -53,7 +55,11 @@ export async function registerServer({ registrar, token, logger }: RegisterServe
   // Its parsers are for JSON and for plain text, which a form of a page can send.
   server.removeContentTypeParser('text/plain');
   server.server.maxConnections = CONNECTIONS_MAX;
-  server.addHook('onRequest', async (request) => guard.check(request.headers));
+  server.addHook('onRequest', async (request, reply) => {
+    // A GET that changes something is nobody's to remember.
+    reply.header('cache-control', 'no-store');
+    guard.check(request.headers);
+  });
   const asked = (request: FastifyRequest): Ask => {
     const ask = askOf(request);
     const key = registrar.isOpen(ask.service) ? ask.service : STRANGERS;
