@@ -109,9 +109,9 @@ export class App {
 
   /** Resolves when every role is at work (or is tried again), or when it was stopped meanwhile. A role that cannot start holds up no other one. */
   async start(): Promise<void> {
-    await this.#showOwn();
     // What this host registers needs no Redis, and is not kept waiting for it.
     if (this.#names.includes('registrar')) await this.#beginOrAgain('registrar');
+    await this.#showOwn();
     await this.#awaitRedis();
     for (const name of this.#names) if (name !== 'registrar') await this.#beginOrAgain(name);
   }

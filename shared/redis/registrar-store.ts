@@ -28,17 +28,34 @@ export class RegistrarStore {
     await this.#redis.hdel(this.#keys.registrars, id);
   }
 
-  /** By name. */
+  /** By name. One that cannot be read (damaged, or of another version) is left out. */
   async announced(): Promise<RegistrarBeat[]> {
     const all = await this.#redis.hgetall(this.#keys.registrars);
     return Object.values(all)
-      .map((json) => JSON.parse(json) as RegistrarBeat)
+      .flatMap((json) => beatOf(json) ?? [])
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /** Takes away those that have not been heard of since then. */
   async forget(before: number): Promise<void> {
-    const gone = (await this.announced()).filter(({ at }) => at < before).map(({ id }) => id);
+    const all = await this.#redis.hgetall(this.#keys.registrars);
+    const gone = Object.entries(all).flatMap(([id, json]) => ((beatOf(json)?.at ?? 0) < before ? [id] : []));
     if (gone.length > 0) await this.#redis.hdel(this.#keys.registrars, ...gone);
+  }
+}
+
+function beatOf(json: string): RegistrarBeat | null {
+  try {
+    const beat = JSON.parse(json) as Partial<RegistrarBeat> | null;
+    const whole =
+      beat?.id !== undefined &&
+      beat.at !== undefined &&
+      beat.states &&
+      beat.totals?.failures &&
+      beat.lastPass &&
+      Array.isArray(beat.entries);
+    return whole ? (beat as RegistrarBeat) : null;
+  } catch {
+    return null;
   }
 }

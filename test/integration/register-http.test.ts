@@ -123,6 +123,13 @@ describe('a service that registers itself', () => {
     await registered('checked', []);
   });
 
+  it('may be one of Node, with its own fetch', async () => {
+    const one = await running(open('fetches'));
+    const answer = await fetch(`http://127.0.0.1:${one.port}/v1/register?service=fetches`);
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store']);
+    expect(await answer.json()).toMatchObject({ registered: true });
+  });
+
   it('counts for every entry that it fits: two paths in two formats', async () => {
     const both = `${open('both')}\n${open('both', ', format: nerve').replace('/services/both', '/nerve/both')}`;
     const one = await running(both);

@@ -26,8 +26,8 @@ afterAll(async () => {
   await zookeeper.stop();
 });
 
-/** A host without Redis; its service renews at two ports, five times a second, whether it is heard or not. */
-async function running() {
+/** A host without Redis; its service renews at these ports, five times a second, whether it is heard or not. */
+async function running(ports: readonly number[] = [80, 85]) {
   const folder = await tempFolder();
   cleanups.push(() => folder.remove());
   const port = await freePort();
@@ -47,12 +47,12 @@ register:
   };
   const child = await start();
   const renew = setInterval(() => {
-    for (const at of [80, 85]) void askRegistrar(port, `/v1/register?service=asks&port=${at}`).catch(() => undefined);
+    for (const at of ports) void askRegistrar(port, `/v1/register?service=asks&port=${at}`).catch(() => undefined);
   }, 200);
   cleanups.push(async () => clearInterval(renew));
-  const both = async (): Promise<boolean> => (await children()).join(' ') === '10.0.0.5:80 10.0.0.5:85';
+  const both = async (): Promise<boolean> => (await children()).join(' ') === ports.map((at) => `10.0.0.5:${at}`).join(' ');
   await until('both', both, { timeoutMs: 20_000 });
-  return { file, child, start, both, end: () => clearInterval(renew) };
+  return { file, child, start, both };
 }
 
 async function children(): Promise<string[]> {
@@ -101,7 +101,7 @@ it('SIGTERM withdraws what is registered, and the next renewal after the new sta
 }, 60_000);
 
 it('down takes out what registered itself at whichever port, though it renews; up lets it in again', async () => {
-  const { file, both } = await running();
+  const { file, both } = await running([85]);
   const down = await pointsman('down', 'asks', '--config', file);
   expect(down).toMatchObject({ code: 0, err: '', out: expect.stringContaining('gone: 10.0.0.5:80 (ports 81-89)') });
   expect(await children()).toEqual([]);

@@ -150,13 +150,11 @@ export class Registrar implements Role {
     return this.#counts.report(this.#entries.reports, { connected: this.#link.connected, since: this.#connectedSince });
   }
 
-  /** By znode. What no config allows any more is asked for in vain; what this host registers comes first. */
+  /** By znode. What the config does not allow any more is asked for in vain; what this host registers comes first. */
   #wanted(): Map<string, Wanted> {
     const wanted = new Map<string, Wanted>();
     for (const lease of this.#leases.all) {
-      const allowed = this.#allowed(lease);
-      if (allowed.length === 0) this.#leases.end(lease);
-      for (const config of allowed) wanted.set(znodeOf(config), { config, by: 'service' });
+      for (const config of this.#allowed(lease)) wanted.set(znodeOf(config), { config, by: 'service' });
     }
     for (const config of this.#config) if (config.terms === null) wanted.set(znodeOf(config), { config, by: 'host' });
     return wanted;

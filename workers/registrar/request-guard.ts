@@ -7,8 +7,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { PointsmanError } from '../../shared/errors.ts';
 import { isLoopbackHost } from '../loopback-host.ts';
 
-/** Headers of browsers. An image of a page sends no Origin; it sends the others. */
-const OF_BROWSERS = ['origin', 'referer', 'sec-fetch-site', 'sec-fetch-mode'] as const;
+/** Headers of browsers. An image of a page sends no Origin; it sends the others. (`sec-fetch-mode` is sent by Node's own fetch as well.) */
+const OF_BROWSERS = ['origin', 'referer', 'sec-fetch-site'] as const;
 
 export class RequestGuard {
   readonly #token: Buffer | null;
