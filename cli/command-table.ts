@@ -28,6 +28,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'uncordon', summary: 'end a cordon', load: () => import('./commands/uncordon.ts') },
   { name: 'down', summary: 'take what this host registers of a service out, for maintenance', load: () => import('./commands/down.ts') },
   { name: 'up', summary: 'end a maintenance', load: () => import('./commands/up.ts') },
+  { name: 'exec', summary: 'run a program, registered while it runs', load: () => import('./commands/exec.ts') },
   { name: 'release', summary: "end a guard's hold now", load: () => import('./commands/release.ts') },
   { name: 'log', summary: 'show, export and import the event logs', load: () => import('./commands/log.ts') },
   { name: 'replay', summary: 'fold an event log again, offline, and compare', load: () => import('./commands/replay.ts') },

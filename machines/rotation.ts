@@ -1,4 +1,5 @@
 /** PURE. How many servers of a service take requests, as far as is known, and what became of the others when none does. */
+import type { RejectCode } from '../shared/model/registration.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { healthOf, isInRotation, type VisibleState, visibleState } from './projection.ts';
 import type { ServiceSnapshot } from './service.ts';
@@ -10,20 +11,25 @@ export interface Rotation {
   readonly outage: string | null;
   /** Instances by the word that people see; those that are gone are left out. */
   readonly states: Readonly<Partial<Record<VisibleState, number>>>;
+  /** Those that are rejected, by the code of the reason. */
+  readonly rejections: Readonly<Partial<Record<RejectCode, number>>>;
 }
 
 /** `service` null: nothing is known of it. */
 export function rotationOf(service: ServiceSnapshot | null, instances: Iterable<InstanceSnapshot>): Rotation {
   const states: Partial<Record<VisibleState, number>> = {};
+  const rejections: Partial<Record<RejectCode, number>> = {};
   let left = 0;
   for (const snapshot of instances) {
     const state = visibleState(snapshot);
     if (state === 'gone') continue;
     states[state] = (states[state] ?? 0) + 1;
+    const code = snapshot.context.rejection?.code;
+    if (code !== undefined) rejections[code] = (rejections[code] ?? 0) + 1;
     if (isInRotation(snapshot) && healthOf(snapshot) !== 'down' && snapshot.context.behind !== true) left += 1;
   }
   const known = service !== null && service.config !== null && service.complete;
-  return { left, outage: known && left === 0 ? outageOf(service, states) : null, states };
+  return { left, outage: known && left === 0 ? outageOf(service, states) : null, states, rejections };
 }
 
 function outageOf({ tombstones }: ServiceSnapshot, states: Rotation['states']): string | null {

@@ -20,6 +20,7 @@ import { within } from '../shared/runtime/deadline.ts';
 import { type Handover, newHandover } from '../shared/runtime/handover.ts';
 import type { Role } from '../shared/runtime/role.ts';
 import { backoff, pause } from '../shared/runtime/wait.ts';
+import { needsRegistrar } from './registrar/need.ts';
 import type { Registrar } from './registrar/registrar.ts';
 import { abandonRoles, CLOSE_MS, endRoles, stopWithin } from './role-end.ts';
 import type { Transition } from './transition/transition.ts';
@@ -81,7 +82,7 @@ export function rolesOf(config: Config): RoleName[] {
   const roles: RoleName[] = ['transition'];
   if (config.services.length > 0 || config.discover.length > 0) roles.unshift('watcher');
   if (config.proxies.length > 0) roles.push('reconciler', 'observer');
-  if (config.register.length > 0) roles.push('registrar');
+  if (needsRegistrar(config)) roles.push('registrar');
   if (config.dashboard !== null) roles.push('dashboard');
   return roles;
 }
@@ -110,8 +111,21 @@ export class App {
   async start(): Promise<void> {
     // What this host registers needs no Redis, and is not kept waiting for it.
     if (this.#names.includes('registrar')) await this.#beginOrAgain('registrar');
+    await this.#showOwn();
     await this.#awaitRedis();
     for (const name of this.#names) if (name !== 'registrar') await this.#beginOrAgain(name);
+  }
+
+  /** Beside the roles: it shows what they know, also when they cannot begin. */
+  async #showOwn(): Promise<void> {
+    const listen = this.#config.metrics?.listen;
+    if (listen === undefined) return;
+    const [{ HttpListener }, { ownMetrics }] = await Promise.all([import('./http-listener.ts'), import('./own-metrics.ts')]);
+    const make = () => ownMetrics(listen, () => this.#registrar?.report ?? null);
+    const metrics = new HttpListener({ name: 'metrics', listen, make, logger: this.#ports.logger });
+    if (this.#stopping.signal.aborted) return;
+    this.#roles.push(metrics);
+    await metrics.start();
   }
 
   async #beginOrAgain(name: RoleName): Promise<void> {
@@ -220,10 +234,10 @@ export class App {
         return [...(await this.#breakers()), new Observer(this.#config.proxies, this.#ports)];
       }
       case 'registrar': {
-        const { Registrar } = await import('./registrar/registrar.ts');
-        const registrar = new Registrar(this.#config, this.#ports.logger);
+        const { registrarRoles } = await import('./registrar/main.ts');
+        const { registrar, roles } = await registrarRoles(this.#config, this.#ports);
         this.#registrar = registrar;
-        return [registrar];
+        return roles;
       }
       case 'dashboard': {
         const { Dashboard } = await import('./dashboard/dashboard.ts');

@@ -8,6 +8,8 @@ import type { Config } from '../../shared/config/config.ts';
 import type { RegisterConfig } from '../../shared/model/register.ts';
 import { pause } from '../../shared/runtime/wait.ts';
 import { encodedName } from '../../shared/znode/encode.ts';
+import { hasCode } from '../../shared/zookeeper/errors.ts';
+import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { Maintenance } from '../../workers/registrar/maintenance.ts';
 import type { CliContext } from '../context.ts';
 import { jsonText } from '../json-text.ts';
@@ -48,19 +50,43 @@ async function down(context: CliContext, service: string, options: Options): Pro
   const left = await stillThere(config, entries);
   if (left.length > 0) context.exitCode = 1;
   if (options.json === true) return context.print(jsonText({ service, by, reason, until, left }));
-  if (left.length === 0) return context.print(`gone: ${entries.map(({ instance }) => printable(instance)).join(', ')}`);
+  if (left.length === 0) return context.print(`gone: ${[...new Set(entries.map(namedText))].join(', ')}`);
   context.tell(`NOT LIVE yet, does pointsman run here with the role registrar? Still there: ${left.map(printable).join(', ')}`);
 }
 
 /** The znodes that are there when the registrar should be done. @throws PointsmanError ZOOKEEPER_UNREACHABLE */
 async function stillThere(config: Config, entries: readonly RegisterConfig[]): Promise<string[]> {
   const deadline = performance.now() + TAKEN_MS + Math.max(...entries.map(({ drain }) => drain));
+  const places = entries.map((entry) => ({ parent: entry.path, names: namesOf(entry) }));
   return withZookeeper(config, async (link) => {
     for (;;) {
-      const paths = entries.map((entry) => `${entry.path}/${encodedName(entry.format, entry)}`);
-      const found = await Promise.all(paths.map(async (path) => ((await link.exists(path)) === null ? [] : [path])));
-      if (found.flat().length === 0 || performance.now() > deadline) return found.flat();
+      const found = (await Promise.all(places.map((place) => present(link, place)))).flat();
+      if (found.length === 0 || performance.now() > deadline) return [...new Set(found)].sort();
       await pause(LOOK_MS);
     }
   });
+}
+
+function namedText({ instance, terms }: RegisterConfig): string {
+  const ports = terms?.ports ?? null;
+  return printable(ports === null ? instance : `${instance} (ports ${ports.join('-')})`);
+}
+
+/** What its znode may be called: of what registers itself at one of many ports, any of them. */
+function namesOf(entry: RegisterConfig): ReadonlySet<string> {
+  const [from, to] = entry.terms?.ports ?? [entry.port, entry.port];
+  const ports = [entry.port, ...Array.from({ length: to - from + 1 }, (_, at) => from + at)];
+  return new Set(ports.map((port) => encodedName(entry.format, { ...entry, port })));
+}
+
+async function present(link: ZookeeperLink, { parent, names }: { parent: string; names: ReadonlySet<string> }): Promise<string[]> {
+  const [only = ''] = names;
+  if (names.size === 1) return (await link.exists(`${parent}/${only}`)) === null ? [] : [`${parent}/${only}`];
+  try {
+    const children = await link.children(parent);
+    return children.names.filter((name) => names.has(name)).map((name) => `${parent}/${name}`);
+  } catch (error) {
+    if (hasCode(error, 'ZOOKEEPER_NO_NODE')) return [];
+    throw error;
+  }
 }

@@ -9,6 +9,7 @@ import { errorFields, must, PointsmanError } from '../../shared/errors.ts';
 import { createLogger, type Logger } from '../../shared/observability/logger.ts';
 import { App, ROLES, type RoleName, rolesOf } from '../../workers/app.ts';
 import { fixedSections } from '../../workers/config-change.ts';
+import { needsRegistrar } from '../../workers/registrar/need.ts';
 import type { CliContext } from '../context.ts';
 
 /** ms that the rest of an end may take, once the roles have stopped. */
@@ -60,8 +61,11 @@ function parseRoles(text: string, config: Config): RoleName[] {
   if (names.includes('dashboard') && config.dashboard === null)
     throw usage('the role dashboard has no address', 'set dashboard.listen in the config');
   const forProxies = names.find((name) => name === 'reconciler' || name === 'observer');
-  if (names.includes('registrar') && config.register.length === 0)
-    throw usage('the role registrar has nothing to register', 'add an entry under `register` in the config');
+  if (names.includes('registrar') && !needsRegistrar(config))
+    throw usage(
+      'the role registrar has nothing to register',
+      'add an entry under `register` in the config; for those with `by: service`, set registrar.listen',
+    );
   if (forProxies !== undefined && config.proxies.length === 0)
     throw usage(`the role ${forProxies} has no proxy`, 'add one under `proxies` in the config');
   return names;

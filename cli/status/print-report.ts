@@ -7,6 +7,7 @@ import { printable } from '../printable.ts';
 import { type Cell, formatTable } from '../table.ts';
 import { OVERRIDES_HEAD, overrideRows } from './override-rows.ts';
 import { backendRows, proxyRows } from './proxy-rows.ts';
+import { registrarRows } from './registrars.ts';
 import type { InstanceStatus, QueueStatus, ServiceStatus, StatusReport, WatcherStatus } from './report.ts';
 import type { RolloutStatus } from './rollout.ts';
 import { statesText, summary } from './summary.ts';
@@ -27,7 +28,7 @@ const GO_ON = 'the others go on with another config, when the proxy has it after
 const WITNESSES_SHOWN = 3;
 
 export function printReport(report: StatusReport, options: { colour: boolean; only: string | null }): string {
-  const { at, services, instances, proxies, watchers, queues, rollout } = report;
+  const { at, services, instances, proxies, watchers, registrars, queues, rollout } = report;
   const { colour, only } = options;
   const parts = [printable(summary(report))];
   const add = (title: string, head: readonly string[], rows: readonly Row[], note: string | null = null): void => {
@@ -64,6 +65,9 @@ export function printReport(report: StatusReport, options: { colour: boolean; on
   add('PROXIES', ['proxy', 'pool', 'haproxy', 'worker', 'heard of', 'checks by', 'backends', 'to look at', 'last reload'], rows, others);
   if (rows.length === 0 && others !== null) parts.push(`PROXIES: ${others}`);
   add('WATCHERS', ['watcher', 'role', 'heard of', 'zookeeper', 'services'], watcherRows(watchers, at));
+  const registering = registrarRows(registrars, at);
+  add('REGISTRARS', ['registrar', 'heard of', 'zookeeper', 'entries', 'not registered'], registering.rows, registering.note);
+  if (registering.rows.length === 0 && registering.note !== null) parts.push(`REGISTRARS: ${registering.note}`);
   add('BACKENDS', ['proxy', 'service', 'state', 'since', 'next try', 'detail'], backendRows(proxies, at, only !== null));
   add('OVERRIDES', OVERRIDES_HEAD, overrideRows(proxies, at, ROWS_MAX));
   const busy = queues.length <= QUEUES_SHOWN ? queues : queues.filter(isBusy);

@@ -8,10 +8,12 @@ import type { WorkerIdentity } from '../../shared/model/observed.ts';
 import { proxiesQueue, reloadsQueue, SERVICES_QUEUE } from '../../shared/redis/keys.ts';
 import { ANNOUNCE_FRESH_MS, type Announcement } from '../../shared/redis/proxy-store.ts';
 import { queueCounts } from '../../shared/redis/queue-counts.ts';
+import { RegistrarStore } from '../../shared/redis/registrar-store.ts';
 import { RolloutStore } from '../../shared/redis/rollout-store.ts';
 import { type WatcherBeat, WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../../workers/app.ts';
 import { unknownService } from '../unknown-service.ts';
+import { registrarStatus } from './registrars.ts';
 import {
   backendStatus,
   type InstanceStatus,
@@ -54,6 +56,7 @@ export async function readReport(config: Config, ports: Ports, only: ServiceName
     instances: read.flatMap(({ instances }) => instances),
     proxies,
     watchers,
+    registrars: (await new RegistrarStore(ports.redis, ports.keys).announced()).flatMap((beat) => registrarStatus(beat, only, now)),
     queues: only === null ? await readQueues(config, ports, announced) : [],
     rollout: rolloutStatus(await rollout.reloading(), await rollout.stops(), proxies),
   };

@@ -14,6 +14,7 @@ import { pathText } from '../../shared/model/service-path.ts';
 import { checkText } from './check-text.ts';
 import { reasonOf } from './instance-reason.ts';
 import { type OverrideStatus, overridesStatus } from './overrides.ts';
+import type { RegistrarStatus } from './registrars.ts';
 import type { RolloutStatus } from './rollout.ts';
 
 export const STATUS_FORMAT = 1;
@@ -27,6 +28,7 @@ export interface StatusReport {
   readonly proxies: readonly ProxyStatus[];
   /** Those that were heard of last come first. */
   readonly watchers: readonly WatcherStatus[];
+  readonly registrars: readonly RegistrarStatus[];
   readonly queues: readonly QueueStatus[];
   readonly rollout: RolloutStatus;
 }

@@ -16,6 +16,7 @@ export function summary(report: StatusReport): string {
     ...outages(services),
     ...watcherAlarms(report),
     ...proxyAlarms(report),
+    ...registrarAlarms(report),
     ...rolloutAlarms(report.rollout),
     count(services.length, 'service'),
     `${count(instances.length, 'instance')}${states === '' ? '' : ` (${states})`}`,
@@ -56,6 +57,15 @@ function proxyAlarms({ proxies, at }: StatusReport): string[] {
     ...unreachable.slice(0, NAMED_MAX).map(({ proxy, breaker }) => `proxy ${proxy} ${breaker === null ? 'UNREACHABLE' : 'HANGS'}`),
     ...(unreachable.length > NAMED_MAX ? [`and ${count(unreachable.length - NAMED_MAX, 'other')}`] : []),
   ];
+}
+
+function registrarAlarms({ registrars, at }: StatusReport): string[] {
+  const cut = registrars.filter(({ live, connected }) => live && !connected);
+  const more = cut.length - NAMED_MAX;
+  const named = cut
+    .slice(0, NAMED_MAX)
+    .map(({ registrar, since }) => `registrar ${registrar} is CUT OFF from Zookeeper for ${ageText(at - since)}`);
+  return [...named, ...(more > 0 ? [`and ${count(more, 'other')}`] : [])];
 }
 
 function watcherAlarms({ watchers, services, at }: StatusReport): string[] {

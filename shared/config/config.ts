@@ -11,7 +11,15 @@ import type { DiscoverSection } from './discover-schema.ts';
 import { registerConfig } from './effective-register.ts';
 import { discoverConfig, serviceConfig } from './effective-service.ts';
 import type { RegisterSection, RegistrarSection } from './register-schema.ts';
-import type { DashboardSection, HaproxySection, LogSection, ProxySection, RedisSection, ZookeeperSection } from './schema.ts';
+import type {
+  DashboardSection,
+  HaproxySection,
+  LogSection,
+  MetricsSection,
+  ProxySection,
+  RedisSection,
+  ZookeeperSection,
+} from './schema.ts';
 import type { ServiceSection } from './service-schema.ts';
 
 export interface Config {
@@ -30,9 +38,10 @@ export interface Config {
   readonly discover: readonly DiscoverConfig[];
   /** What this host registers. */
   readonly register: readonly RegisterConfig[];
-  /** `state`: a folder. */
-  readonly registrar: { readonly state: string };
+  /** `state`: a folder. `listen`: where services of this host register themselves; null: nowhere. `token`: what they bring; null: none is asked for. */
+  readonly registrar: { readonly state: string; readonly listen: ListenAddress | null; readonly token: string | null };
   readonly dashboard: { readonly listen: ListenAddress } | null;
+  readonly metrics: { readonly listen: ListenAddress } | null;
   readonly log: { readonly level: LogLevel; readonly retain: Retain };
 }
 
@@ -47,6 +56,7 @@ export interface Sections {
   readonly register: readonly RegisterSection[];
   readonly registrar: RegistrarSection;
   readonly dashboard: DashboardSection | null;
+  readonly metrics: MetricsSection | null;
   readonly log: LogSection;
 }
 
@@ -61,8 +71,9 @@ export function effectiveConfig(file: string | null, sections: Sections): Config
     services: byName(sections.services).map(([name, service]) => serviceConfig(name, service, haproxy)),
     discover,
     register: sections.register.map(registerConfig),
-    registrar: sections.registrar,
+    registrar: { state: sections.registrar.state, listen: sections.registrar.listen ?? null, token: sections.registrar.token ?? null },
     dashboard: sections.dashboard === null ? null : { listen: sections.dashboard.listen },
+    metrics: sections.metrics === null ? null : { listen: sections.metrics.listen },
     log: { level: sections.log.level, retain: sections.log.retain },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * PURE. How a value may be shown in an error. Secrets stay out: nothing at or below `zookeeper.auth` or a check's `auth`, no password of a URL, and
+ * PURE. How a value may be shown in an error. Secrets stay out: nothing at or below `zookeeper.auth`, a check's `auth` or the registrar's token, no password of a URL, and
  * no text that came out of `${…}` is printed; what was written in the file is shown instead.
  */
 
@@ -24,7 +24,11 @@ export function shown(value: unknown, path: readonly PropertyKey[], written: str
 
 /** A key where a secret belongs, or a secret written one level too high. */
 export function isSecret(path: readonly PropertyKey[]): boolean {
-  return (path[0] === 'zookeeper' && path[1] === 'auth') || (path[0] === 'register' && path.includes('auth'));
+  return (
+    (path[0] === 'zookeeper' && path[1] === 'auth') ||
+    (path[0] === 'register' && path.includes('auth')) ||
+    (path[0] === 'registrar' && path[1] === 'token')
+  );
 }
 
 /** Whatever stands before the last `@` of a URL may be a password, in redis also when the URL is misspelt, and in its query. */

@@ -1,6 +1,14 @@
 /** PURE. The rules of `register`: what a format cannot say, what a kind of check does not have, and that no two entries write one znode. */
 import { CURATOR_WORDS, encodedName } from '../znode/encode.ts';
-import { CHECK_KINDS, checksOf, kindsOf, type RegisterCheckSection, type RegisterSection } from './register-schema.ts';
+import { formatListen, isLoopback } from './address.ts';
+import {
+  CHECK_KINDS,
+  checksOf,
+  kindsOf,
+  type RegisterCheckSection,
+  type RegisterSection,
+  type RegistrarSection,
+} from './register-schema.ts';
 import type { RuleBreach } from './rules.ts';
 
 type At = RuleBreach['path'];
@@ -10,11 +18,48 @@ export function registrations(entries: readonly RegisterSection[], withAuth: boo
   const owners = new Map<string, number>();
   return entries.flatMap((entry, index) => {
     const at: At = ['register', index];
-    return [...formatKeys(at, entry), ...credentials(at, entry, withAuth), ...sharedZnode(at, entry, index, owners), ...checks(at, entry)];
+    return [
+      ...formatKeys(at, entry),
+      ...credentials(at, entry, withAuth),
+      ...sharedZnode(at, entry, index, owners),
+      ...checks(at, entry),
+      ...ofServices(at, entry),
+    ];
   });
 }
 
-function formatKeys(at: At, { format, id, weight = 1, warmUp, options, labels = {} }: RegisterSection): RuleBreach[] {
+/** What is only for those that register themselves, and what they cannot say. */
+function ofServices(at: At, { by, ttl, allow, id, labels = {} }: RegisterSection): RuleBreach[] {
+  const found: RuleBreach[] = [];
+  const refuse = (key: string, what: string, expected: string): void => {
+    found.push({ path: [...at, key], found: what, expected });
+  };
+  if (by === 'host' && ttl !== undefined) refuse('ttl', 'ttl', '`by: service`: this host needs none for what it registers');
+  if (by === 'host' && allow !== undefined) refuse('allow', 'allow', '`by: service`: it says what a service may say');
+  if (id !== undefined && allow?.ports !== undefined)
+    refuse('id', 'id with allow.ports', 'none: instances of several ports need a name each');
+  const fixed = allow?.labels?.find((name) => Object.hasOwn(labels, name));
+  if (fixed !== undefined) refuse('allow', `the label ${fixed}, which the entry sets`, 'labels that the entry leaves open');
+  return found;
+}
+
+/** Where services of this host register themselves: nobody else is let near it. */
+export function registrarListener(registrar: RegistrarSection | null): RuleBreach[] {
+  if (registrar === null) return [];
+  const { listen, token } = registrar;
+  if (listen === undefined)
+    return token === undefined ? [] : [{ path: ['registrar', 'token'], found: 'token without listen', expected: 'registrar.listen' }];
+  if (isLoopback(listen.host)) return [];
+  return [
+    {
+      path: ['registrar', 'listen'],
+      found: formatListen(listen),
+      expected: 'a loopback address such as 127.0.0.1:9190: it is for this host',
+    },
+  ];
+}
+
+function formatKeys(at: At, { format, id, weight = 1, warmUp, options, labels = {}, allow }: RegisterSection): RuleBreach[] {
   const found: RuleBreach[] = [];
   const refuse = (key: string, what: string, expected: string): void => {
     found.push({ path: [...at, key], found: `${what} with format: ${format}`, expected });
@@ -23,8 +68,11 @@ function formatKeys(at: At, { format, id, weight = 1, warmUp, options, labels = 
   if (options !== undefined && format !== 'nerve') refuse('options', 'options', 'none: only nerve has them');
   if (format === 'serverset' && weight !== 1) refuse('weight', 'weight', 'none: a serverset has no weights of its members');
   if (format === 'serverset' && warmUp !== undefined) refuse('warmUp', 'warmUp', 'none: a serverset has no weights of its members');
-  const taken = format === 'curator' ? CURATOR_WORDS.find((word) => Object.hasOwn(labels, word)) : undefined;
-  if (taken !== undefined) refuse('labels', `a label ${taken}`, 'another name: in Curator its metadata this one says something else');
+  const said = format === 'curator' ? { labels: Object.keys(labels), allow: allow?.labels ?? [] } : {};
+  for (const [key, names] of Object.entries(said)) {
+    const taken = CURATOR_WORDS.find((word) => names.includes(word));
+    if (taken !== undefined) refuse(key, `a label ${taken}`, 'another name: in Curator its metadata this one says something else');
+  }
   return found;
 }
 

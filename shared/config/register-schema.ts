@@ -13,7 +13,11 @@ const WORDS_MAX = 64;
 const WORD_LENGTH_MAX = 4_096;
 /** As much as our own readers take. */
 const LABELS_MAX = { count: 64, characters: 4_096 };
-const WEIGHT_MAX = 256;
+export const WEIGHT_MAX = 256;
+/** Each may be an instance of its own. */
+const PORTS_MAX = 1_000;
+const PORTS = `a port or a range of at most ${PORTS_MAX}, such as 8000-8099`;
+type PortRange = readonly [from: number, to: number];
 
 const TLS = value.map({
   verify: value.word(['required', 'none']).prefault('required').describe('Whether the certificate must be one that is trusted.'),
@@ -79,12 +83,33 @@ const check = value.map({
   fall: value.count(1, 100).prefault(3).describe('Failed checks in a row that make it fail.'),
 });
 
-const labels = z
+/** Of an entry, and of what a service says of itself. */
+export const registerLabels = z
   .record(z.string().regex(/^\S{1,128}$/, { error: 'the name of a label' }), z.string({ error: 'text' }), { error: 'a map of labels' })
   .refine((map) => Object.keys(map).length <= LABELS_MAX.count, { error: `at most ${LABELS_MAX.count} labels` })
   .refine((map) => Object.entries(map).flat().join('').length <= LABELS_MAX.characters, {
     error: `labels of at most ${LABELS_MAX.characters} characters`,
   });
+
+/** How long a request of a service that registers itself may count. */
+export function registerTtl() {
+  return value.duration('1s', '5m');
+}
+
+/** What a service that registers itself may say otherwise than its entry. */
+const allow = value.map({
+  ports: z
+    .union([value.count(1, 65_535).transform((port): PortRange => [port, port]), value.parsed(PORTS, /^\d{1,5}(-\d{1,5})?$/, portRange)], {
+      error: PORTS,
+    })
+    .optional()
+    .describe('Ports beside that of `address`.'),
+  weight: value.count(0, WEIGHT_MAX).optional().describe("The highest weight. Default: the entry's own."),
+  labels: value
+    .list(z.string().regex(/^\S{1,128}$/, { error: 'the name of a label' }), 1, LABELS_MAX.count)
+    .optional()
+    .describe('Names of labels that it may set; those of the entry stay as they are.'),
+});
 
 const entry = value.map({
   service: value.nameText().describe('The service that it is an instance of; what `pointsman down` names.'),
@@ -97,6 +122,18 @@ const entry = value.map({
       return isIP(host) === 0 || ['public', 'loopback'].includes(classify(host)) ? parsed.address : null;
     })
     .describe('Where the instance is reached: an IP address or a host name, and a port.'),
+  by: value
+    .word(['host', 'service'])
+    .prefault('host')
+    .describe(
+      'Who registers it: this host while the checks pass; or the service itself, by HTTP (`registrar.listen`) or under `pointsman exec`.',
+    ),
+  ttl: registerTtl()
+    .optional()
+    .describe(
+      'With `by: service`: how long a request counts that says no other. Not renewed by then, the instance is removed at once. Default: 10s.',
+    ),
+  allow: allow.optional().describe('With `by: service`: what it may say otherwise than this entry.'),
   format: value
     .word(['address', 'nerve', 'serverset', 'curator'])
     .prefault('address')
@@ -121,7 +158,7 @@ const entry = value.map({
     .describe(
       'What it asks for of its server in the format `nerve` (haproxy_server_options); the reading service says what of it counts (`server.options`).',
     ),
-  labels: labels.optional().describe('Its labels: metadata of a serverset and of Curator.'),
+  labels: registerLabels.optional().describe('Its labels: metadata of a serverset and of Curator.'),
   acl: value
     .word(['open', 'read', 'private'])
     .prefault('open')
@@ -137,8 +174,10 @@ const entry = value.map({
     .union([z.literal('none', { error: 'none' }), check, value.list(check, 1, CHECKS_MAX)], {
       error: 'none, a map with http, tcp, redis, grpc or exec, or a list of such maps',
     })
-    .prefault({})
-    .describe('The check that must pass, or several of them, all of which must. `none`: it is registered while pointsman runs.'),
+    .optional()
+    .describe(
+      'The check that must pass, or several of them, all of which must. `none`: it is registered while pointsman runs. Default: `tcp`; with `by: service` none.',
+    ),
 });
 
 /** All of `register`. */
@@ -150,6 +189,15 @@ export const registrarSchema = value.map({
     .filePath()
     .prefault('/var/lib/pointsman')
     .describe('A folder for what this host keeps: which services `pointsman down` took out.'),
+  listen: value
+    .listenParts()
+    .optional()
+    .describe('Where services of this host register themselves by HTTP: entries with `by: service`. Loopback only.'),
+  token: z
+    .string({ error: 'a text' })
+    .regex(/^[\x21-\x7e]{8,512}$/, { error: 'a text of 8 to 512 printable characters without blanks' })
+    .optional()
+    .describe('What a request has to bring: `Authorization: Bearer …`. Best taken from the environment or a file. Never printed.'),
 });
 
 export type RegisterSection = z.output<typeof entry>;
@@ -164,7 +212,13 @@ export function kindsOf(section: RegisterCheckSection): (typeof CHECK_KINDS)[num
 }
 
 /** By number; none for `none`. */
-export function checksOf({ check }: Pick<RegisterSection, 'check'>): readonly RegisterCheckSection[] {
-  if (check === 'none') return [];
-  return Array.isArray(check) ? check : [check];
+export function checksOf({ check: said, by }: Pick<RegisterSection, 'check' | 'by'>): readonly RegisterCheckSection[] {
+  if (said === 'none' || (said === undefined && by === 'service')) return [];
+  if (said === undefined) return [check.parse({})];
+  return Array.isArray(said) ? said : [said];
+}
+
+function portRange(text: string): PortRange | null {
+  const [from = 0, to = from] = text.split('-').map(Number);
+  return from >= 1 && to <= 65_535 && from <= to && to - from < PORTS_MAX ? [from, to] : null;
 }

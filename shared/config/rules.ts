@@ -7,7 +7,7 @@ import { posix } from 'node:path';
 import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, parseListen } from './address.ts';
 import { needsHttp } from './balance.ts';
 import { ListenClaims } from './listen-claims.ts';
-import { registrations } from './register-rules.ts';
+import { registrarListener, registrations } from './register-rules.ts';
 import { discovery, routes, sharedFrontend } from './route-rules.ts';
 import { type DashboardSection, type ProxySection, proxySchema } from './schema.ts';
 import { child, type PartialSections, validKeys } from './sections.ts';
@@ -27,7 +27,8 @@ export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
   const proxies = validKeys(proxySchema, child(raw, 'proxies'));
   const services = validKeys(serviceSchema, child(raw, 'services'));
   return [
-    ...listeners(valid.dashboard, services, proxies),
+    ...listeners(valid, services, proxies),
+    ...registrarListener(valid.registrar),
     ...routes(services),
     ...dashboardOffLoopback(valid.dashboard),
     ...[...valid.services].flatMap(([name, service]) => ofOne(['services', name], service)),
@@ -47,7 +48,7 @@ export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
 }
 
 function listeners(
-  dashboard: DashboardSection | null,
+  { dashboard, registrar, metrics }: PartialSections,
   services: Entries<Partial<ServiceSection>>,
   proxies: Entries<Partial<ProxySection>>,
 ): RuleBreach[] {
@@ -60,6 +61,8 @@ function listeners(
     found.push({ path, found: what, expected: 'an address and port of its own' });
   };
   if (dashboard !== null) claim(dashboard.listen, 'the dashboard', ['dashboard', 'listen']);
+  if (registrar?.listen !== undefined) claim(registrar.listen, 'the registrar', ['registrar', 'listen']);
+  if (metrics !== null) claim(metrics.listen, 'the metrics', ['metrics', 'listen']);
   for (const [name, service] of services) {
     const address = service.listen === undefined ? null : parseListen(service.listen);
     if (address !== null) claim(address, `service ${name}`, ['services', name, 'listen']);

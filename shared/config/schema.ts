@@ -146,6 +146,10 @@ const dashboard = value.map({
   listen: value.listenParts().describe('Loopback only.'),
 });
 
+const metrics = value.map({
+  listen: value.listenParts().describe('Where Prometheus reads what this process alone knows: what it registers.'),
+});
+
 const log = value.map({
   level: value.word(LOG_LEVELS).prefault('info').describe('The least level that is logged.'),
   retain: value
@@ -170,6 +174,7 @@ export const configSchema = value.map({
   register: registerSchema.nullish().describe('What this host registers (docs/registrar.md).'),
   registrar: registrarSchema.nullish().describe('How the registrar runs.'),
   dashboard: dashboard.nullish().describe('The dashboard; absent: none.'),
+  metrics: metrics.nullish().describe("Metrics of a host that has no dashboard, or whose Redis is away; absent: none but the dashboard's."),
   log: log.nullish().describe('Logging.'),
 });
 
@@ -182,6 +187,7 @@ export const sectionSchemas = {
   register: registerSchema,
   registrar: registrarSchema,
   dashboard,
+  metrics,
   log,
 } as const;
 
@@ -189,5 +195,6 @@ export type ZookeeperSection = z.output<typeof zookeeper>;
 export type RedisSection = z.output<typeof redis>;
 export type HaproxySection = z.output<typeof haproxy>;
 export type DashboardSection = z.output<typeof dashboard>;
+export type MetricsSection = z.output<typeof metrics>;
 export type LogSection = z.output<typeof log>;
 export type ProxySection = z.output<typeof proxySchema>;

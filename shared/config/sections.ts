@@ -4,7 +4,7 @@ import type { Sections } from './config.ts';
 import { proxySchema, sectionSchemas } from './schema.ts';
 import { serviceSchema } from './service-schema.ts';
 
-/** Null: invalid or missing. Proxies and services that are invalid are left out; a missing dashboard is none. */
+/** Null: invalid or missing. Proxies and services that are invalid are left out; a missing dashboard is none, and so are missing metrics. */
 export type PartialSections = { readonly [K in keyof Sections]: K extends 'proxies' | 'services' ? Sections[K] : Sections[K] | null };
 
 export function validSections(raw: unknown): PartialSections {
@@ -18,6 +18,7 @@ export function validSections(raw: unknown): PartialSections {
     register: validated(sectionSchemas.register, child(raw, 'register') ?? []),
     registrar: validated(sectionSchemas.registrar, child(raw, 'registrar') ?? {}),
     dashboard: validated(sectionSchemas.dashboard, child(raw, 'dashboard')),
+    metrics: validated(sectionSchemas.metrics, child(raw, 'metrics')),
     log: validated(sectionSchemas.log, child(raw, 'log') ?? {}),
   };
 }

@@ -32,6 +32,21 @@ export interface RegisterConfig {
   readonly warmUp: number | null;
   /** All must pass. */
   readonly checks: readonly RegisterCheck[];
+  /** null: this host registers it while the checks pass; else its service has to ask for it. */
+  readonly terms: RegisterTerms | null;
+}
+
+/** What a service that registers itself may say, and how long that counts. */
+export interface RegisterTerms {
+  /** ms that a request counts that says no other. */
+  readonly ttl: number;
+  /** Beside the entry's own port, inclusive; null: none. */
+  readonly ports: readonly [from: number, to: number] | null;
+  readonly weightMax: number;
+  /** Names of labels. */
+  readonly labels: readonly string[];
+  /** For each check whether it goes to the instance's own port, whichever that is. */
+  readonly ownPort: readonly boolean[];
 }
 
 export interface CheckPace {

@@ -75,6 +75,11 @@ export class Keys {
     return `${this.prefix}:watchers`;
   }
 
+  /** Hash: registrar -> its last heartbeat. */
+  get registrars(): string {
+    return `${this.prefix}:registrars`;
+  }
+
   /** Counter: the watchers' epochs. */
   get epoch(): string {
     return `${this.prefix}:epoch`;

@@ -8,7 +8,7 @@ import type { Config } from '../../shared/config/config.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
 import { App } from '../../workers/app.ts';
 import { Dashboard } from '../../workers/dashboard/dashboard.ts';
-import { isLoopbackHost } from '../../workers/dashboard/request-guard.ts';
+import { isLoopbackHost } from '../../workers/loopback-host.ts';
 import { foldService } from '../../workers/transition/fold-service.ts';
 import { configOf } from '../support/config-text.ts';
 import { until } from '../support/poll.ts';

@@ -1,6 +1,7 @@
-/** Ten instances, each with a registrar of its own, are restarted one after the other under load: withdrawn, drained, stopped, started, registered. */
+/** Instances are restarted one after the other under load: withdrawn, drained, stopped, started, registered. By a registrar of their own, or under `pointsman exec`. */
 import { expect, it } from 'vitest';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
+import { ExecProcess } from '../support/exec-process.ts';
 import { HttpService } from '../support/http-service.ts';
 import { freePort } from '../support/port.ts';
 import { entryText, RegistrarHost } from '../support/registrar-host.ts';
@@ -9,6 +10,8 @@ import { System } from '../support/system.ts';
 
 const cleanups = cleanupsAfterEach();
 const INSTANCES = 10;
+/** Each is two processes. */
+const EXEC_INSTANCES = 5;
 
 it('a rolling restart of ten instances loses no request', { timeout: 180_000 }, async () => {
   const listen = await freePort();
@@ -48,4 +51,41 @@ it('a rolling restart of ten instances loses no request', { timeout: 180_000 }, 
   expect(done.length).toBeGreaterThan(200);
   expect(summary(done)).toEqual({ 200: done.length });
   expect(new Set(done.map(({ server }) => server)).size).toBe(INSTANCES);
+});
+
+it('a rolling restart by `pointsman exec` loses no request, though each program ends at once when it is told to', {
+  timeout: 180_000,
+}, async () => {
+  const listen = await freePort();
+  const service = `  web: { path: /services/web, listen: "127.0.0.1:${listen}", allow: { loopback: true }, check: { http: GET /health, interval: 200ms, rise: 1, fall: 2 } }`;
+  const system = await System.start({ services: service });
+  cleanups.push(() => system.stop());
+  const running = new Map<number, ExecProcess>();
+  const begin = async (port: number): Promise<void> => {
+    const check = 'check: { http: GET /health, interval: 100ms, rise: 1, fall: 1 }';
+    const register = `  - { service: web, path: /services/web, address: "127.0.0.1:${port}", by: service, drain: 1s, ${check} }`;
+    running.set(port, await ExecProcess.start({ connect: system.zookeeper.connect, register, port, delayMs: 200 }));
+  };
+  cleanups.push(async () => {
+    for (const one of running.values()) await one.stop();
+  });
+  const ports = await Promise.all(Array.from({ length: EXEC_INSTANCES }, () => freePort()));
+  for (const port of ports) await begin(port);
+  const names = ports.map((port) => `127.0.0.1:${port}`);
+  await system.serving('web', names, 30_000);
+
+  const traffic = new SteadyTraffic({ port: listen, rate: 100 });
+  cleanups.push(() => traffic.stop());
+  for (const port of ports) {
+    const before = running.get(port);
+    before?.process.kill('SIGTERM');
+    expect(await before?.process.exited).toEqual({ code: 7, signal: null });
+    await before?.stop();
+    await begin(port);
+    await system.serving('web', names, 30_000);
+  }
+  const done = await traffic.stop();
+  expect(done.length).toBeGreaterThan(200);
+  expect(summary(done)).toEqual({ 200: done.length });
+  expect(new Set(done.map(({ server }) => server)).size).toBe(EXEC_INSTANCES);
 });

@@ -33,7 +33,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['shared/observability'],
   commander: ['cli'],
   picocolors: ['cli'],
-  fastify: ['workers/dashboard'],
+  fastify: ['workers/dashboard', 'workers/registrar', 'workers/http-listener.ts', 'workers/own-metrics.ts'],
 };
 
 /** Packages that compute and do nothing else, and of Node's modules the functions that do. */

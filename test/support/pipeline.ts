@@ -118,8 +118,9 @@ proxies:
       services: [],
       discover: [],
       register: [],
-      registrar: { state: '/var/lib/pointsman' },
+      registrar: { state: '/var/lib/pointsman', listen: null, token: null },
       dashboard: null,
+      metrics: null,
       log: { level: 'info', retain: { age: 3_600_000, events: 100_000, bytes: 256 * 1024 ** 2 } },
     };
   }

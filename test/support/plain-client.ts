@@ -18,6 +18,8 @@ export interface PlainClient {
   children(path: string): Promise<string[]>;
   exists(path: string): Promise<boolean>;
   data(path: string): Promise<string>;
+  /** The transactions that made it and that wrote it last, in hex. */
+  written(path: string): Promise<string>;
   /** Only the holder of `credentials` (digest, `user:password`) may do anything with the znode; null: everybody may. */
   restrict(path: string, credentials: string | null): Promise<void>;
   close(): Promise<void>;
@@ -52,6 +54,10 @@ export async function plainClient(connect: string, credentials?: string): Promis
     children: (path) => call((done) => client.getChildren(path, done)),
     exists: async (path) => (await call((done) => client.exists(path, done))) !== null,
     data: async (path) => ((await call<Buffer | undefined>((done) => client.getData(path, done))) ?? '').toString(),
+    async written(path) {
+      const stat = await call<{ czxid: Buffer; mzxid: Buffer } | null>((done) => client.exists(path, done as never));
+      return stat === null ? '' : `${stat.czxid.toString('hex')} ${stat.mzxid.toString('hex')}`;
+    },
     async restrict(path, pair) {
       const id = pair === null ? new zookeeper.Id('world', 'anyone') : new zookeeper.Id('digest', digest(pair));
       await call((done) => client.setACL(path, [new zookeeper.ACL(zookeeper.Permission.ALL, id)], -1, done));

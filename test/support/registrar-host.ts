@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../shared/config/config.ts';
 import { createLogger } from '../../shared/observability/logger.ts';
+import { HttpListener } from '../../workers/http-listener.ts';
+import { registerServer } from '../../workers/registrar/register-server.ts';
 import { Registrar } from '../../workers/registrar/registrar.ts';
 import { configOf } from './config-text.ts';
 import { type TempFolder, tempFolder } from './folder.ts';
@@ -16,6 +18,8 @@ export interface HostOptions {
   readonly sessionTimeout?: string;
   /** A `user:password`. */
   readonly credentials?: string;
+  /** Where its services register themselves by HTTP. */
+  readonly http?: { readonly port: number; readonly token?: string };
   /** Of another host that this one comes after. */
   readonly folder?: TempFolder;
 }
@@ -24,6 +28,7 @@ export class RegistrarHost {
   registrar: Registrar;
   readonly folder: TempFolder;
   readonly #options: HostOptions;
+  #listener: HttpListener | null = null;
 
   private constructor(options: HostOptions, folder: TempFolder) {
     this.#options = options;
@@ -34,6 +39,7 @@ export class RegistrarHost {
   static async start(options: HostOptions): Promise<RegistrarHost> {
     const host = new RegistrarHost(options, options.folder ?? (await tempFolder()));
     await host.registrar.start();
+    if (options.http !== undefined) await host.#listen(options.http);
     return host;
   }
 
@@ -69,9 +75,18 @@ ${register}
     return last?.msg === 'connected to zookeeper';
   }
 
+  /** By signal or by end of the host: nobody listens any more. */
   async stop(): Promise<void> {
+    await this.#listener?.stop();
     await this.registrar.stop();
     await this.folder.remove();
+  }
+
+  async #listen({ port, token = null }: { port: number; token?: string | null }): Promise<void> {
+    const logger = createLogger({ level: 'info', file: join(this.folder.path, 'registrar.log') });
+    const make = () => registerServer({ registrar: this.registrar, token, logger });
+    this.#listener = new HttpListener({ name: 'registrar', listen: { host: '127.0.0.1', port }, make, logger });
+    await this.#listener.start();
   }
 
   #make(register: string): Registrar {

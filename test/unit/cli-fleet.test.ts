@@ -37,6 +37,7 @@ function text(proxies: readonly ProxyStatus[], changes: Partial<StatusReport> = 
     services: [],
     instances: [],
     watchers: [],
+    registrars: [],
     queues: [],
     rollout,
     proxies,

@@ -157,7 +157,7 @@ describe('check', () => {
     expect([code, out]).toEqual([2, '']);
     expect(err.split('\n').slice(0, 2)).toEqual([
       'bad.yaml:3:15 log.level: found "infos", expected one of fatal, error, warn, info, debug, trace, silent (did you mean info?)',
-      'bad.yaml:4:1 metric: found an unknown key, expected one of zookeeper, redis, haproxy, proxies, services, discover, register, registrar, dashboard, log',
+      'bad.yaml:4:1 metric: found an unknown key, expected one of zookeeper, redis, haproxy, proxies, services, discover, register, registrar, dashboard, metrics, log (did you mean metrics?)',
     ]);
   });
 

@@ -20,6 +20,7 @@ function report(changes: Partial<StatusReport> = {}): StatusReport {
     instances: [],
     proxies: [],
     watchers: [],
+    registrars: [],
     queues: [],
     rollout: { reloading: [], stopped: [] },
     ...changes,

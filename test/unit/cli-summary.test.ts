@@ -39,6 +39,7 @@ function line(changes: Partial<StatusReport> = {}): string {
     instances: [],
     proxies: [proxy()],
     watchers: [watcher()],
+    registrars: [],
     queues: [],
     rollout: { reloading: [], stopped: [] },
   };
@@ -62,6 +63,16 @@ it.each<[what: string, changes: Partial<StatusReport>, first: string]>([
     'watchers that are all cut off',
     { watchers: [watcher({ connected: false, leader: false, since: NOW - 12_000 }), watcher({ connected: false, leader: false })] },
     'the watcher is CUT OFF from Zookeeper for 12s',
+  ],
+  [
+    'registrars that are cut off',
+    {
+      registrars: [
+        { registrar: 'host-1-7', lastSeen: NOW, live: true, connected: false, since: NOW - 12_000, states: {}, entries: [], more: 0 },
+        { registrar: 'host-2-7', lastSeen: 0, live: false, connected: false, since: 0, states: {}, entries: [], more: 0 },
+      ],
+    },
+    'registrar host-1-7 is CUT OFF from Zookeeper for 12s',
   ],
   ['watchers of which none leads', { watchers: [watcher({ leader: false })] }, 'no watcher LEADS yet'],
   [

@@ -91,9 +91,9 @@ describe('a value of a service', () => {
 });
 
 describe('keys whose function is not there', () => {
-  it.each(['metrics'])('%s', (key) => {
+  it.each(['telemetry'])('%s', (key) => {
     expect(told(`${key}: {}\n`)).toEqual([
-      `3:1 ${key}: found an unknown key, expected one of zookeeper, redis, haproxy, proxies, services, discover, register, registrar, dashboard, log`,
+      `3:1 ${key}: found an unknown key, expected one of zookeeper, redis, haproxy, proxies, services, discover, register, registrar, dashboard, metrics, log`,
     ]);
   });
 

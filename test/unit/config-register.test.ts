@@ -33,9 +33,10 @@ describe('an entry of register', () => {
         drain: 2_000,
         warmUp: null,
         checks: [{ interval: 2_000, timeout: 1_000, rise: 2, fall: 3, probe: { type: 'tcp', host: '10.0.0.5', port: 8080 } }],
+        terms: null,
       },
     ]);
-    expect(parsed('').registrar).toEqual({ state: '/var/lib/pointsman' });
+    expect(parsed('').registrar).toEqual({ state: '/var/lib/pointsman', listen: null, token: null });
   });
 
   it.each([
@@ -111,5 +112,48 @@ describe('two entries', () => {
   it('do not write one znode', () => {
     const entries = `  - { ${ENTRY} }\n  - { ${ENTRY.replace('service: web', 'service: other')} }\n  - { ${ENTRY}, format: nerve }\n`;
     expect(broken(entries)).toEqual(['register.1.address: /services/web/10.0.0.5:8080, which entry 1 writes']);
+  });
+});
+
+describe('an entry that its service registers', () => {
+  it('has terms, and no check that is not said', () => {
+    const [own, said] = [
+      parsed(', by: service'),
+      parsed(
+        ', by: service, ttl: 1m, allow: { ports: 8081-8090, weight: 9, labels: [v] }, check: [{ tcp: true }, { http: GET /, port: 81 }]',
+      ),
+    ];
+    expect(own.register[0]).toMatchObject({ checks: [], terms: { ttl: 10_000, ports: null, weightMax: 1, labels: [], ownPort: [] } });
+    expect(said.register[0]?.terms).toEqual({ ttl: 60_000, ports: [8081, 8090], weightMax: 9, labels: ['v'], ownPort: [true, false] });
+    expect(parsed(', by: service, allow: { ports: 9000 }').register[0]?.terms?.ports).toEqual([9000, 9000]);
+  });
+
+  it.each([
+    [', ttl: 10s', 'register.0.ttl: ttl'],
+    [', allow: { ports: 81 }', 'register.0.allow: allow'],
+    [', by: service, ttl: 6m', 'register.0.ttl: "6m"'],
+    [', by: service, allow: { ports: 1-1001 }', 'register.0.allow.ports: "1-1001"'],
+    [', by: service, allow: { ports: 9-8 }', 'register.0.allow.ports: "9-8"'],
+    [', by: service, format: nerve, id: a, allow: { ports: 81 }', 'register.0.id: id with allow.ports'],
+    [', by: service, labels: { a: b }, allow: { labels: [a] }', 'register.0.allow: the label a, which the entry sets'],
+    [', by: service, format: curator, allow: { labels: [weight] }', 'register.0.allow: a label weight with format: curator'],
+  ])('%s is refused', (rest, problem) => {
+    expect(broken(`  - { ${ENTRY}${rest} }\n`)).toEqual([problem]);
+  });
+});
+
+describe('where services register themselves', () => {
+  it.each([
+    ['registrar: { listen: "0.0.0.0:9190" }', 'registrar.listen: 0.0.0.0:9190'],
+    ['registrar: { listen: "10.0.0.5:9190" }', 'registrar.listen: 10.0.0.5:9190'],
+    ['registrar: { listen: "*:9190" }', 'registrar.listen: *:9190'],
+    ['registrar: { token: abcdefgh }', 'registrar.token: token without listen'],
+    ['registrar: { listen: "127.0.0.1:9190", token: short }', 'registrar.token: a value (masked)'],
+    [
+      'registrar: { listen: "127.0.0.1:9190" }\nmetrics: { listen: "*:9190" }',
+      'metrics.listen: *:9190, which the registrar has (127.0.0.1:9190)',
+    ],
+  ])('%s is refused', (text, problem) => {
+    expect(problemsOf(`${LEAST}${text}\n`).map(({ key, found }) => `${key}: ${found}`)).toEqual([problem]);
   });
 });

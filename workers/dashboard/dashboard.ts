@@ -5,10 +5,11 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { formatListen, isLoopback } from '../../shared/config/address.ts';
 import type { Config } from '../../shared/config/config.ts';
-import { errorFields, PointsmanError } from '../../shared/errors.ts';
+import { PointsmanError } from '../../shared/errors.ts';
 import type { Role } from '../../shared/runtime/role.ts';
-import { backoff, pause } from '../../shared/runtime/wait.ts';
+import { pause } from '../../shared/runtime/wait.ts';
 import type { Ports } from '../app.ts';
+import { HttpListener } from '../http-listener.ts';
 import { type Fleet, readFleet } from './fleet.ts';
 import { metricsText } from './metrics.ts';
 import { OnceInAWhile } from './once-in-a-while.ts';
@@ -18,26 +19,17 @@ import { guardRequests } from './request-guard.ts';
 import type { ServiceOverview } from './service-overview.ts';
 import { startPage } from './start-page.ts';
 
-const RETRY_MS = { first: 500, most: 10_000 };
 const PING_DEADLINE_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
-interface Listening {
-  readonly server: FastifyInstance;
-  readonly board: QueueBoard;
-}
-
 export class Dashboard implements Role {
   readonly name = 'dashboard';
-  readonly #listen: NonNullable<Config['dashboard']>['listen'];
   readonly #pools: readonly string[];
   readonly #ports: Ports;
   readonly #overviews: Overviews;
-  readonly #stopping = new AbortController();
-  #listening: Listening | null = null;
+  readonly #listener: HttpListener;
   readonly #services = new OnceInAWhile<readonly ServiceOverview[]>();
   readonly #fleets = new OnceInAWhile<Fleet>();
-  #opening: Promise<void> = Promise.resolve();
 
   /** @throws PointsmanError CONFIG_INVALID: no `dashboard.listen`, or one off loopback. */
   constructor(config: Config, ports: Ports) {
@@ -52,73 +44,46 @@ export class Dashboard implements Role {
         retry: 'after',
       });
     }
-    this.#listen = listen;
     this.#pools = config.proxies.map((proxy) => proxy.pool);
     this.#ports = ports;
     this.#overviews = new Overviews(ports);
+    this.#listener = new HttpListener({ name: this.name, listen, make: () => this.#make(), logger: ports.logger });
   }
 
   /** Resolves after the first try; more follow in the background. */
-  async start(): Promise<void> {
-    if (await this.#open()) return;
-    this.#opening = this.#retry();
+  start(): Promise<void> {
+    return this.#listener.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#opening;
-    await this.#close(this.#listening);
-    this.#listening = null;
+  stop(): Promise<void> {
+    return this.#listener.stop();
   }
 
-  async #retry(): Promise<void> {
-    const { signal } = this.#stopping;
-    for (let attempt = 0; !signal.aborted; attempt += 1) {
-      await pause(backoff(attempt, RETRY_MS), signal);
-      if (signal.aborted || (await this.#open())) return;
-    }
-  }
-
-  async #open(): Promise<boolean> {
-    const { host, port } = this.#listen;
+  async #make(): Promise<FastifyInstance> {
     const server = fastify({ connectionTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, forceCloseConnections: true });
     const board = new QueueBoard(this.#pools, this.#ports);
-    const opened: Listening = { server, board };
-    try {
-      guardRequests(server);
-      server.get('/', async (_request, reply) => {
-        const services = await this.#overview();
-        return reply
-          .status(services === null ? 503 : 200)
-          .type('text/html; charset=utf-8')
-          .send(startPage(services, Date.now()));
-      });
-      server.get('/metrics', async (_request, reply) => {
-        const [services, fleet] = await Promise.all([this.#overview(), this.#fleet(board.queues)]);
-        if (services === null || fleet === null) return reply.status(503).send({ error: 'Redis does not answer' });
-        const { type, text } = await metricsText(services, fleet);
-        return reply.type(type).send(text);
-      });
-      server.get('/health', async (_request, reply) => {
-        const redis = await this.#redisAnswers();
-        return reply.status(redis ? 200 : 503).send({ status: redis ? 'ok' : 'failed', redis });
-      });
-      server.get('/favicon.ico', async (_request, reply) => reply.status(204).send());
-      await board.register(server);
-      await server.listen({ host, port });
-    } catch (error) {
-      await this.#close(opened);
-      this.#ports.logger.warn({ listen: formatListen(this.#listen), ...errorFields(error) }, 'dashboard cannot listen, trying again');
-      return false;
-    }
-    this.#listening = opened;
-    this.#ports.logger.info({ url: `http://${formatListen(this.#listen)}/` }, 'dashboard listens');
-    return true;
-  }
-
-  async #close(opened: Listening | null): Promise<void> {
-    await opened?.server.close();
-    await opened?.board.close();
+    server.addHook('onClose', () => board.close());
+    guardRequests(server);
+    server.get('/', async (_request, reply) => {
+      const services = await this.#overview();
+      return reply
+        .status(services === null ? 503 : 200)
+        .type('text/html; charset=utf-8')
+        .send(startPage(services, Date.now()));
+    });
+    server.get('/metrics', async (_request, reply) => {
+      const [services, fleet] = await Promise.all([this.#overview(), this.#fleet(board.queues)]);
+      if (services === null || fleet === null) return reply.status(503).send({ error: 'Redis does not answer' });
+      const { type, text } = await metricsText(services, fleet);
+      return reply.type(type).send(text);
+    });
+    server.get('/health', async (_request, reply) => {
+      const redis = await this.#redisAnswers();
+      return reply.status(redis ? 200 : 503).send({ status: redis ? 'ok' : 'failed', redis });
+    });
+    server.get('/favicon.ico', async (_request, reply) => reply.status(204).send());
+    await board.register(server);
+    return server;
   }
 
   #overview(): Promise<readonly ServiceOverview[] | null> {

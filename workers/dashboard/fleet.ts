@@ -3,6 +3,7 @@ import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { ProxyId } from '../../shared/model/ids.ts';
 import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { type QueueCounts, queueCounts } from '../../shared/redis/queue-counts.ts';
+import { type RegistrarBeat, RegistrarStore } from '../../shared/redis/registrar-store.ts';
 import { WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../app.ts';
 
@@ -30,6 +31,8 @@ export interface Fleet {
   /** Watchers that were heard of lately; those of them that are connected to Zookeeper, and that lead. */
   readonly watchers: { readonly live: number; readonly connected: number; readonly leading: number };
   readonly proxies: readonly ProxyState[];
+  /** Those that were heard of lately. */
+  readonly registrars: readonly RegistrarBeat[];
   readonly queues: readonly (QueueCounts & { readonly queue: string })[];
 }
 
@@ -45,6 +48,7 @@ export async function readFleet(ports: Pick<Ports, 'redis' | 'keys' | 'proxies'>
       leading: live.filter(({ connected, leader }) => connected && leader).length,
     },
     proxies: await inTurns(announced, ({ id, at }) => readProxy(ports, id, now - at <= ANNOUNCE_FRESH_MS)),
+    registrars: (await new RegistrarStore(ports.redis, ports.keys).announced()).filter(({ at }) => now - at <= ANNOUNCE_FRESH_MS),
     queues: await inTurns(queues, async (queue) => ({ queue, ...(await queueCounts(ports.redis, ports.keys, queue)) })),
   };
 }

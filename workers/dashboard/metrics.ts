@@ -1,5 +1,6 @@
 /** The state of services, watchers, proxies and queues as Prometheus reads it, made anew for each scrape, so that what is gone leaves nothing behind. */
 import { Counter, Gauge, Registry } from 'prom-client';
+import { measureRegistrars, registrarHosts } from '../registrar-metrics.ts';
 import type { Fleet } from './fleet.ts';
 import type { ServiceOverview } from './service-overview.ts';
 
@@ -16,6 +17,7 @@ export async function metricsText(services: readonly ServiceOverview[], fleet: F
   gaugeServices(gauge, services);
   gaugeFleet(gauge, fleet);
   countReloads(registry, fleet);
+  measureRegistrars(registry, registrarHosts(fleet.registrars));
   return { type: registry.contentType, text: await registry.metrics() };
 }
 
@@ -30,6 +32,11 @@ function gaugeServices(gauge: MakeGauge, services: readonly ServiceOverview[]): 
     'state',
   ]);
   const shown = gauge('pointsman_instances', 'Instances by the one word that `pointsman status` has for them.', ['service', 'state']);
+  const refused = gauge(
+    'pointsman_instances_rejected',
+    'Instances whose registration is refused, by the reason that `pointsman status` has.',
+    ['service', 'code'],
+  );
   const without = gauge(
     'pointsman_service_without_server',
     '1: no instance of the service is in rotation, though some is or was registered.',
@@ -38,6 +45,7 @@ function gaugeServices(gauge: MakeGauge, services: readonly ServiceOverview[]): 
   for (const one of services) {
     const { service } = one;
     for (const state of VISIBLE_STATES) shown.set({ service, state }, one.states[state] ?? 0);
+    for (const [code, count] of Object.entries(one.rejections)) refused.set({ service, code }, count);
     without.set({ service }, one.outage === null ? 0 : 1);
     for (const state of ['registered', 'up', 'rejected', 'cordoned', 'quarantined', 'held'] as const)
       instances.set({ service, state }, one[state]);

@@ -2,8 +2,8 @@
  * What stands before every answer of the dashboard: only reading, only under a loopback name (a page on another site cannot make a browser read
  * it by pointing its own name at 127.0.0.1), and headers that keep the page from loading or being put into anything foreign.
  */
-import { isIPv4 } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { isLoopbackHost } from '../loopback-host.ts';
 
 const READING = ['GET', 'HEAD'];
 
@@ -36,11 +36,4 @@ export function guardRequests(server: FastifyInstance): void {
     if (!READING.includes(request.method))
       return reply.status(405).header('allow', READING.join(', ')).send({ error: 'the dashboard only shows' });
   });
-}
-
-/** A `Host` header, with or without a port. */
-export function isLoopbackHost(header: string | undefined): boolean {
-  const name = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::\d{1,5})?$/i.exec(header ?? '')?.[1]?.toLowerCase();
-  if (name === undefined) return false;
-  return name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));
 }

@@ -17,6 +17,8 @@ export interface ServiceOverview {
   readonly held: number;
   /** By the word that people see; those that are gone are left out. */
   readonly states: Rotation['states'];
+  /** Instances that are refused, by the code of the reason. */
+  readonly rejections: Rotation['rejections'];
   /** Why no server is in rotation; null: one is, or none ever was. */
   readonly outage: string | null;
   /** Since when the guard is in its state, ms. */
@@ -26,7 +28,7 @@ export interface ServiceOverview {
 export function overviewOf(
   service: ServiceName,
   { config, registered, up, rejected, cordoned, quarantined, guard, last }: ServiceSnapshot,
-  { states, outage }: Rotation,
+  { states, outage, rejections }: Rotation,
 ): ServiceOverview {
   const kept = new Set(guard.state === 'open' ? [] : guard.context.losses.map(({ instance }) => instance));
   if (last !== null) kept.add(last.instance);
@@ -41,6 +43,7 @@ export function overviewOf(
     guard: guard.state,
     held: kept.size,
     states,
+    rejections,
     outage,
     since: guard.context.since,
   };

@@ -11,12 +11,18 @@ export class CheckLoop {
   #snapshot: CheckSnapshot;
   readonly #check: RegisterCheck;
   readonly #moved: () => void;
+  readonly #said: (ok: boolean, at: number) => void;
   readonly #stopping = new AbortController();
 
-  /** `standing`: as an earlier check of the entry stood. `moved` is called when it came to pass or to fail. */
-  constructor(check: RegisterCheck, standing: { state: CheckState; since: number }, moved: () => void) {
+  /** `standing`: as an earlier check of the entry stood. `moved` is called when it came to pass or to fail, `said` after each outcome. */
+  constructor(
+    check: RegisterCheck,
+    standing: { state: CheckState; since: number },
+    { moved, said }: { moved: () => void; said: (ok: boolean, at: number) => void },
+  ) {
     this.#check = check;
     this.#moved = moved;
+    this.#said = said;
     this.#snapshot = newCheck(check, standing);
   }
 
@@ -43,6 +49,7 @@ export class CheckLoop {
       const before = this.#snapshot.state;
       const at = Date.now();
       this.#snapshot = stepCheck(this.#snapshot, outcome.ok ? { type: 'pass', at } : { type: 'fail', at, detail: outcome.detail });
+      this.#said(outcome.ok, at);
       if (this.#snapshot.state !== before) this.#moved();
       due = Math.max(due + interval, performance.now());
     }

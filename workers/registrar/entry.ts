@@ -6,28 +6,47 @@ import { isDeepStrictEqual } from 'node:util';
 import { type CheckState, verdictOf } from '../../machines/check.ts';
 import { WARM_STEPS } from '../../machines/warm-up.ts';
 import type { RegisterConfig } from '../../shared/model/register.ts';
+import type { EntryReport, EntryState } from '../../shared/model/registrar-report.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { encode, encodedName } from '../../shared/znode/encode.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import { CheckLoop } from './check-loop.ts';
+import type { RegistrarCounts } from './registrar-counts.ts';
 import { ZnodeKeeper } from './znode-keeper.ts';
 
+/** What all entries of one registrar share. */
+export interface EntryOptions {
+  readonly link: ZookeeperLink;
+  readonly logger: Logger;
+  readonly counts: RegistrarCounts;
+  /** Called when an entry is in another state. */
+  readonly moved: () => void;
+}
+
 export class RegisterEntry {
+  /** Who asked for it. */
+  by: EntryReport['by'];
   #config: RegisterConfig;
+  readonly #options: EntryOptions;
   readonly #logger: Logger;
   readonly #keeper: ZnodeKeeper;
   readonly #since = Date.now();
   #loops: readonly CheckLoop[] = [];
   #told: CheckState = 'unknown';
-  /** ms since the epoch; null: it is not withdrawn. */
-  #withdrawnAt: number | null = null;
+  /** When its withdrawal is over, ms since the epoch; null: it is not withdrawn. */
+  #end: number | null = null;
+  #state: { readonly word: EntryState; readonly since: number } = { word: 'checking', since: Date.now() };
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(config: RegisterConfig, link: ZookeeperLink, logger: Logger) {
+  constructor(config: RegisterConfig, by: EntryReport['by'], options: EntryOptions) {
+    this.by = by;
     this.#config = config;
-    this.#logger = logger.child({ service: config.service, instance: config.instance });
+    this.#options = options;
+    this.#logger = options.logger.child({ service: config.service, instance: config.instance });
     const { path: parent, format } = config;
-    this.#keeper = new ZnodeKeeper({ link, parent, name: encodedName(format, config), format, logger: this.#logger }, config);
+    const { link, counts } = options;
+    const name = encodedName(format, config);
+    this.#keeper = new ZnodeKeeper({ link, parent, name, format, logger: this.#logger, counts, moved: this.note }, config);
   }
 
   get config(): RegisterConfig {
@@ -48,24 +67,31 @@ export class RegisterEntry {
     this.#begin({ state, since });
   }
 
-  /** It takes no new requests from now on, and is gone when `drain` is over. Once it is, the same again changes nothing. */
-  withdraw(): void {
-    if (this.#withdrawnAt !== null) return;
-    this.#withdrawnAt = Date.now();
-    this.#logger.info({ drain: this.#config.drain }, 'withdrawn');
+  get report(): EntryReport {
+    const { service, instance } = this.#config;
+    const { word: state, since } = this.#state;
+    return { service, instance, znode: this.#keeper.path, state, since, detail: this.#verdict().detail, by: this.by };
+  }
+
+  /** It takes no new requests from now on, and is gone when `drain` (ms) is over. Once it is, only a shorter one changes anything. */
+  withdraw(drain = this.#config.drain): void {
+    const end = Date.now() + drain;
+    if (this.#end !== null && this.#end <= end) return;
+    this.#end = end;
+    this.#logger.info({ drain }, 'withdrawn');
     this.#follow();
   }
 
   offer(): void {
-    if (this.#withdrawnAt === null) return;
-    this.#withdrawnAt = null;
+    if (this.#end === null) return;
+    this.#end = null;
     this.#logger.info('offered again');
     this.#follow();
   }
 
   /** ms that a withdrawal takes from now on. */
   get left(): number {
-    return this.#withdrawnAt === null || !this.#keeper.isThere ? 0 : Math.max(0, this.#withdrawnAt + this.#config.drain - Date.now());
+    return this.#end === null || !this.#keeper.isThere ? 0 : Math.max(0, this.#end - Date.now());
   }
 
   /** Resolves when the znode is as it should be now. */
@@ -83,7 +109,11 @@ export class RegisterEntry {
   }
 
   #begin(standing: { state: CheckState; since: number }): void {
-    this.#loops = this.#config.checks.map((check) => new CheckLoop(check, standing, this.#follow));
+    const { service } = this.#config;
+    this.#loops = this.#config.checks.map((check) => {
+      const said = (ok: boolean, at: number): void => this.#options.counts.checked(service, check.probe.type, ok, at);
+      return new CheckLoop(check, standing, { moved: this.#follow, said });
+    });
     for (const loop of this.#loops) loop.start();
     this.#follow();
   }
@@ -107,15 +137,16 @@ export class RegisterEntry {
     clearTimeout(this.#timer);
     const { wanted, next } = this.#wantedAt(now, state, since);
     if (wanted !== undefined) this.#keeper.want(wanted, this.#config);
+    this.note();
     if (next !== null) this.#timer = setTimeout(this.#follow, Math.max(1, next - now));
   };
 
   /** What the znode holds; null: there is none; undefined: it is not known yet. `next`: when time alone changes it. */
   #wantedAt(now: number, state: CheckState, since: number): { wanted: string | null | undefined; next: number | null } {
     if (state === 'failing') return { wanted: null, next: null };
-    if (this.#withdrawnAt !== null) {
-      const end = this.#withdrawnAt + this.#config.drain;
-      return this.#keeper.isThere && now < end ? { wanted: this.#data(0, true), next: end } : { wanted: null, next: null };
+    if (this.#end !== null) {
+      const drains = this.#keeper.isThere && now < this.#end;
+      return drains ? { wanted: this.#data(0, true), next: this.#end } : { wanted: null, next: null };
     }
     if (state === 'unknown') return { wanted: undefined, next: null };
     const { weight, warmUp } = this.#config;
@@ -126,6 +157,25 @@ export class RegisterEntry {
     const step = Math.min(WARM_STEPS, Math.floor((now - begun) / every) + 1);
     const next = step < WARM_STEPS ? begun + step * every : null;
     return { wanted: this.#data(Math.max(1, Math.round((weight * step) / WARM_STEPS)), false), next };
+  }
+
+  /** Its state is looked at again: something of it, or the connection, has changed. */
+  readonly note = (): void => {
+    const word = this.#word();
+    if (word === this.#state.word) return;
+    this.#state = { word, since: Date.now() };
+    this.#options.moved();
+  };
+
+  #word(): EntryState {
+    const { standing } = this.#keeper;
+    const { state } = this.#verdict();
+    if (this.#end !== null) return standing === 'there' ? 'draining' : 'down';
+    if (state === 'failing') return 'failing';
+    if (state === 'unknown') return 'checking';
+    // Without a connection it may be gone with its session.
+    if (standing === 'there') return this.#options.link.connected ? 'registered' : 'pending';
+    return standing === 'absent' ? 'pending' : standing;
   }
 
   #data(weight: number | null, out: boolean): string {

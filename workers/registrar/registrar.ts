@@ -3,33 +3,55 @@
  * Redis is away. At its end each entry is withdrawn first, and its znode goes when the entry's `drain` is over.
  */
 import type { Config } from '../../shared/config/config.ts';
-import { errorFields, errorText } from '../../shared/errors.ts';
+import { errorFields, errorText, PointsmanError } from '../../shared/errors.ts';
 import type { RegisterConfig } from '../../shared/model/register.ts';
+import type { EntryReport, RegistrarReport } from '../../shared/model/registrar-report.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { within } from '../../shared/runtime/deadline.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { pause } from '../../shared/runtime/wait.ts';
 import type { CordonNode } from '../../shared/znode/cordon.ts';
-import { encodedName } from '../../shared/znode/encode.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
-import { RegisterEntry } from './entry.ts';
+import type { Ask } from './ask.ts';
+import { askedEntries } from './asked-entries.ts';
+import type { RegisterEntry } from './entry.ts';
+import { EntrySet, type Wanted, znodeOf } from './entry-set.ts';
+import { type Lease, Leases } from './leases.ts';
 import { isDown, Maintenance } from './maintenance.ts';
+import { RegistrarCounts } from './registrar-counts.ts';
 import { WRITE_MS } from './stop-within.ts';
 
 /** ms between two looks at which services are down for maintenance. */
 const LOOK_MS = 500;
+/** ms that an answer waits for Zookeeper; who comes sooner than that is registered when it is answered. */
+const ANSWER_MS = 1_000;
+
+/** What became of what a service asked for. */
+export interface Told {
+  readonly service: string;
+  readonly instance: string;
+  /** ms; 0: it is not registered any more. */
+  readonly ttl: number;
+  /** None is left of what was withdrawn and is gone. */
+  readonly entries: readonly EntryReport[];
+}
+
 export class Registrar implements Role {
   readonly name = 'registrar';
   readonly #link: ZookeeperLink;
   readonly #logger: Logger;
   readonly #maintenance: Maintenance;
   #config: readonly RegisterConfig[];
-  /** By the path of the znode. */
-  readonly #entries = new Map<string, RegisterEntry>();
-  /** No longer in the config; each until its withdrawal is over. */
-  readonly #leaving = new Map<string, RegisterEntry>();
+  /** Znodes of what this host registers by itself. */
+  #own: ReadonlySet<string>;
+  readonly #entries: EntrySet;
   #down: ReadonlyMap<string, CordonNode> = new Map();
   #lookFailed: string | null = null;
+  readonly #leases = new Leases((over) => this.#over(over));
+  readonly #counts = new RegistrarCounts();
+  #connectedSince = Date.now();
+  /** Called when its report says something else in kind than before; at most one listens. */
+  moved: (() => void) | null = null;
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | null = null;
 
@@ -38,13 +60,20 @@ export class Registrar implements Role {
     this.#link = new ZookeeperLink({ connect, sessionTimeout, auth, logger });
     this.#logger = logger;
     this.#config = register;
+    this.#own = ownOf(register);
     this.#maintenance = new Maintenance(registrar.state);
+    const options = { link: this.#link, logger, counts: this.#counts, moved: () => this.moved?.() };
+    const isOut = (service: string): boolean => isDown(this.#down.get(service), Date.now());
+    this.#entries = new EntrySet(options, isOut, this.#stopping.signal);
+    this.#link.on('up', this.#turned);
+    this.#link.on('down', this.#turned);
   }
 
   async start(): Promise<void> {
     this.#link.start();
     // Before the first registration: what is down stays down over a restart.
     await this.#look();
+    if (this.#stopping.signal.aborted) return;
     this.#apply();
     void this.#lookAgain();
   }
@@ -52,62 +81,111 @@ export class Registrar implements Role {
   /** Entries that are as they were go on as they are. */
   reconfigure(register: readonly RegisterConfig[]): void {
     this.#config = register;
+    this.#own = ownOf(register);
     // A service that is new here may be down already.
     void this.#look().then(() => {
       if (!this.#stopping.signal.aborted) this.#apply();
     });
   }
 
-  stop(): Promise<void> {
-    this.#stopped ??= this.#end();
+  /** `drained` false: all is gone at once, because who was registered is. */
+  stop(drained = true): Promise<void> {
+    // Also of those that drain already.
+    if (!drained) for (const entry of this.#entries.all) entry.withdraw(0);
+    this.#stopped ??= this.#finish();
     return this.#stopped;
   }
 
-  #apply(): void {
-    const wanted = new Map(this.#config.map((config) => [znodeOf(config), config]));
-    for (const [znode, entry] of this.#entries) if (!wanted.has(znode)) this.#leave(znode, entry);
-    for (const [znode, config] of wanted) {
-      const entry = this.#entries.get(znode) ?? this.#leaving.get(znode);
-      if (entry === undefined) this.#enter(znode, config);
-      else {
-        this.#leaving.delete(znode);
-        this.#entries.set(znode, entry);
-        // First, so that another drain does not end a withdrawal that is undone.
-        this.#judge(entry);
-        if (JSON.stringify(entry.config) !== JSON.stringify(config)) entry.update(config);
-      }
+  /**
+   * A service asks to be registered, or to stay so, for as long as that counts. What is registered already, and asked for in the same words, costs nothing.
+   * What is new resolves when Zookeeper has it, or after `ANSWER_MS` with how it stands; the rest at once. @throws PointsmanError as askedEntries, TOO_MANY_REQUESTS, REGISTRAR_STOPPING
+   */
+  async register(ask: Ask): Promise<Told> {
+    if (this.#stopping.signal.aborted)
+      throw new PointsmanError('REGISTRAR_STOPPING', 'pointsman stops on this host', {
+        hint: 'ask again when it runs',
+        retry: 'transient',
+      });
+    const { instance, ttl, entries } = askedEntries(this.#config, ask);
+    const taken = entries.map(znodeOf).find((znode) => this.#own.has(znode));
+    if (taken !== undefined)
+      throw new PointsmanError('REQUEST_NOT_ALLOWED', `${taken} is what this host registers by itself`, {
+        hint: 'leave that address out of allow.ports, or give its entry `by: service`',
+        retry: 'after',
+      });
+    const isNew = this.#leases.renew({ ask, instance, ttl });
+    if (isNew) this.#apply();
+    const asked = entries.flatMap((entry) => this.#entries.get(znodeOf(entry)) ?? []);
+    if (isNew) await within(ANSWER_MS, allSettled(asked), () => new Error('later')).catch(() => undefined);
+    return { service: ask.service, instance, ttl, entries: asked.map(({ report }) => report) };
+  }
+
+  /** A service asks to be registered no more: it is withdrawn and drained, and gone when this resolves, or as soon as Zookeeper is back. @throws PointsmanError as askedEntries */
+  async deregister(ask: Ask): Promise<Told> {
+    const { instance } = askedEntries(this.#config, { ...ask, weight: null, labels: {} });
+    const leases = this.#leases.of(ask, instance);
+    const znodes = leases.flatMap((lease) => this.#allowed(lease).map(znodeOf));
+    for (const lease of leases) this.#leases.end(lease);
+    this.#apply();
+    const leaving = znodes.flatMap((znode) => this.#entries.leaving(znode) ?? []);
+    const longest = Math.max(0, ...leaving.map(({ left }) => left));
+    await within(longest + 2 * WRITE_MS, Promise.all(leaving.map((entry) => this.#entries.gone(entry))), () => new Error('later')).catch(
+      () => undefined,
+    );
+    const left = leaving.map(({ report }) => report).filter(({ state }) => state !== 'down');
+    return { service: ask.service, instance, ttl: 0, entries: left };
+  }
+
+  /** Whether it is one that may register itself. */
+  isOpen(service: string): boolean {
+    return this.#config.some((entry) => entry.service === service && entry.terms !== null);
+  }
+
+  /** A request that was refused. */
+  refused(): void {
+    this.#counts.refused += 1;
+  }
+
+  get report(): RegistrarReport {
+    return this.#counts.report(this.#entries.reports, { connected: this.#link.connected, since: this.#connectedSince });
+  }
+
+  /** By znode. What the config does not allow any more is asked for in vain; what this host registers comes first. */
+  #wanted(): Map<string, Wanted> {
+    const wanted = new Map<string, Wanted>();
+    for (const lease of this.#leases.all) {
+      for (const config of this.#allowed(lease)) wanted.set(znodeOf(config), { config, by: 'service' });
+    }
+    for (const config of this.#config) if (config.terms === null) wanted.set(znodeOf(config), { config, by: 'host' });
+    return wanted;
+  }
+
+  /** What the present config makes of it, which may be nothing. */
+  #allowed({ ask }: Lease): readonly RegisterConfig[] {
+    try {
+      return askedEntries(this.#config, ask).entries;
+    } catch {
+      return [];
     }
   }
 
-  #enter(znode: string, config: RegisterConfig): void {
-    const entry = new RegisterEntry(config, this.#link, this.#logger);
-    this.#entries.set(znode, entry);
-    this.#judge(entry);
-    entry.start();
+  #apply(atOnce: ReadonlySet<string> = new Set()): void {
+    this.#entries.apply(this.#wanted(), atOnce);
+    this.moved?.();
   }
 
-  #leave(znode: string, entry: RegisterEntry): void {
-    this.#entries.delete(znode);
-    this.#leaving.set(znode, entry);
-    entry.withdraw();
-    void this.#gone(entry).then(() => {
-      if (this.#leaving.get(znode) !== entry) return;
-      this.#leaving.delete(znode);
-      entry.close();
-    });
+  /** Who did not renew is taken for dead. */
+  #over(over: readonly Lease[]): void {
+    this.#counts.expired += over.length;
+    for (const { ask, instance, ttl } of over) this.#logger.warn({ service: ask.service, instance, ttl }, 'not renewed in time');
+    this.#apply(new Set(over.flatMap((lease) => this.#allowed(lease).map(znodeOf))));
   }
 
-  /** Resolves when its znode is gone. Nobody waits for it without a bound. */
-  async #gone(entry: RegisterEntry): Promise<void> {
-    await entry.settled();
-    while (entry.left > 0 && !this.#stopping.signal.aborted) await pause(entry.left + 1, this.#stopping.signal);
-    await entry.settled();
-  }
-
-  #judge(entry: RegisterEntry): void {
-    if (isDown(this.#down.get(entry.config.service), Date.now())) entry.withdraw();
-    else entry.offer();
-  }
+  readonly #turned = (): void => {
+    this.#connectedSince = Date.now();
+    for (const entry of this.#entries.all) entry.note();
+    this.moved?.();
+  };
 
   async #lookAgain(): Promise<void> {
     const { signal } = this.#stopping;
@@ -115,7 +193,7 @@ export class Registrar implements Role {
       await pause(LOOK_MS, signal);
       await this.#look();
       if (signal.aborted) return;
-      for (const entry of this.#entries.values()) this.#judge(entry);
+      this.#entries.judge();
     }
   }
 
@@ -131,9 +209,10 @@ export class Registrar implements Role {
     }
   }
 
-  async #end(): Promise<void> {
+  async #finish(): Promise<void> {
     this.#stopping.abort();
-    const all = [...this.#entries.values(), ...this.#leaving.values()];
+    this.#leases.close();
+    const { all } = this.#entries;
     for (const entry of all) entry.withdraw();
     // Without a connection nobody can be told, and the session's end takes all away.
     if (this.#link.connected) await Promise.all(all.map((entry) => this.#drained(entry)));
@@ -154,6 +233,10 @@ export class Registrar implements Role {
   }
 }
 
-function znodeOf(config: RegisterConfig): string {
-  return `${config.path}/${encodedName(config.format, config)}`;
+function ownOf(register: readonly RegisterConfig[]): ReadonlySet<string> {
+  return new Set(register.filter(({ terms }) => terms === null).map(znodeOf));
+}
+
+function allSettled(entries: readonly RegisterEntry[]): Promise<unknown> {
+  return Promise.all(entries.map((entry) => entry.settled()));
 }

@@ -9,6 +9,7 @@ import { backoff, pause } from '../../shared/runtime/wait.ts';
 import { decode } from '../../shared/znode/format.ts';
 import { hasCode } from '../../shared/zookeeper/errors.ts';
 import type { ZookeeperLink } from '../../shared/zookeeper/link.ts';
+import type { RegistrarCounts } from './registrar-counts.ts';
 import { type FoundZnode, type ZnodeStep, znodeStep } from './znode-step.ts';
 
 const RETRY_MS = { first: 100, most: 10_000 };
@@ -23,7 +24,13 @@ export interface KeeperOptions {
   readonly name: string;
   readonly format: WrittenFormat;
   readonly logger: Logger;
+  readonly counts: RegistrarCounts;
+  /** Called when what is there has changed. */
+  readonly moved: () => void;
 }
+
+/** there: as we made it · elsewhere: another process has it · conflict: it says that it is another instance. */
+export type Standing = 'there' | 'absent' | 'elsewhere' | 'conflict';
 
 /** What may change of an entry whose znode stays the same. */
 export interface Claim {
@@ -40,7 +47,7 @@ export class ZnodeKeeper {
   /** The session under which it was there last. */
   #heldIn: string | null = null;
   #anew = false;
-  #standing: 'there' | 'absent' | 'elsewhere' = 'absent';
+  #standing: Standing = 'absent';
   #again = false;
   #running = false;
   #closed = false;
@@ -59,6 +66,10 @@ export class ZnodeKeeper {
   /** Whether it was there, and ours, when it was looked at last. */
   get isThere(): boolean {
     return this.#standing === 'there';
+  }
+
+  get standing(): Standing {
+    return this.#standing;
   }
 
   /** null: there shall be none. Nothing is sent when nothing changed. */
@@ -140,13 +151,13 @@ export class ZnodeKeeper {
   /** Whether there is nothing to do. */
   #isDone(step: ZnodeStep, found: FoundZnode | null): boolean {
     if (step !== 'none' && step !== 'yield' && step !== 'conflict') return false;
-    const standing = step === 'none' ? (this.#wanted === null ? 'absent' : 'there') : 'elsewhere';
+    const standing = step === 'none' ? (this.#wanted === null ? 'absent' : 'there') : step === 'yield' ? 'elsewhere' : 'conflict';
     if (step === 'yield' && this.#standing !== 'elsewhere')
       this.#options.logger.warn(
         { znode: this.path, owner: found?.owner },
         'another process registers this instance; it has it until it goes',
       );
-    this.#standing = standing;
+    this.#stands(standing);
     if (step === 'conflict')
       throw new PointsmanError('REGISTRATION_CONFLICT', `${this.path} says that it is ${found?.says}, not ${this.#claim.instance}`, {
         hint: 'Remove that znode if nothing needs it, or give the entry another `id`. It is looked at again.',
@@ -156,7 +167,7 @@ export class ZnodeKeeper {
   }
 
   async #take(step: ZnodeStep, data: string, version: number): Promise<void> {
-    const { link, parent, logger } = this.#options;
+    const { link, parent, logger, counts } = this.#options;
     try {
       if (step === 'remove') await link.remove(this.path, version);
       else if (step === 'set') await link.set(this.path, data, version);
@@ -167,6 +178,7 @@ export class ZnodeKeeper {
         await link.create(this.path, data, { ephemeral: true, acl: this.#claim.access });
         this.#anew = false;
       }
+      counts.took(step === 'remove');
       logger.info({ znode: this.path, data }, step === 'remove' ? 'deregistered' : step === 'set' ? 'registration changed' : 'registered');
     } catch (error) {
       // Somebody was faster: the next look says what is there now.
@@ -191,6 +203,12 @@ export class ZnodeKeeper {
       if (hasCode(error, 'ZOOKEEPER_NO_NODE')) return null;
       throw error;
     }
+  }
+
+  #stands(standing: Standing): void {
+    if (standing === this.#standing) return;
+    this.#standing = standing;
+    this.#options.moved();
   }
 
   #settle(): void {

@@ -21,6 +21,7 @@ import {
   type ServiceStore,
 } from '../../shared/redis/service-store.ts';
 import { type Loaded, load, namedBy } from './fold-load.ts';
+import { type Refused, refusedBy } from './refusal-teller.ts';
 import { asUnreadable, Stored, Unreadable } from './stored.ts';
 
 /** Events in one commit, and due deadlines appended at once. */
@@ -31,6 +32,8 @@ export interface Folded {
   readonly published: number;
   readonly events: number;
   readonly transitions: readonly Transition[];
+  /** Instances that the config refuses since then. */
+  readonly refused: readonly Refused[];
   /** Whether a proxy has anything to look at. */
   readonly desiredChanged: boolean;
   /** Whether the log may hold more. */
@@ -61,7 +64,7 @@ export async function foldService(
   const { revision, published } = head;
   const { commit } = made;
   if (commit === null) {
-    const nothing = { revision, published, events: 0, transitions: [], desiredChanged: false, more: false };
+    const nothing = { revision, published, events: 0, transitions: [], refused: [], desiredChanged: false, more: false };
     await alongside(nothing, null);
     return nothing;
   }
@@ -70,6 +73,7 @@ export async function foldService(
     published,
     events: events.length,
     transitions: made.transitions,
+    refused: made.refused,
     desiredChanged: commit.desired.size > 0 || made.settings,
     more: made.more,
   };
@@ -84,6 +88,7 @@ interface Prepared {
   readonly head: ServiceHead;
   readonly events: Fetched['events'];
   readonly transitions: readonly Transition[];
+  readonly refused: readonly Refused[];
   /** null: there is nothing to fold. */
   readonly commit: Commit | null;
   /** Whether what proxies need beside the servers changes. */
@@ -113,7 +118,7 @@ async function prepare(
     const events = undivided(fetched.events);
     const stored = new Stored(head);
     const last = events.at(-1);
-    if (last === undefined) return { head, events, transitions: [], commit: null, settings: false, more: false };
+    if (last === undefined) return { head, events, transitions: [], refused: [], commit: null, settings: false, more: false };
     const { loaded, before, transitions } = await foldLoaded(store, service, { ...fetched, events, stored }, named);
     const after = loaded.state.service;
     const commit = { ...difference(head, last.id, before, loaded), released: releasedBy(events) };
@@ -121,7 +126,8 @@ async function prepare(
       before.complete !== after.complete ||
       commit.released !== null ||
       (before.config !== after.config && canonical(before.config) !== canonical(after.config));
-    return { head, events, transitions, commit, settings, more: fetched.events.length === PER_FOLD.events };
+    const refused = refusedBy(events, loaded.instances, loaded.state.instances);
+    return { head, events, transitions, refused, commit, settings, more: fetched.events.length === PER_FOLD.events };
   } catch (error) {
     throw asUnreadable(error, revision);
   }

@@ -20,6 +20,7 @@ import { type Folded, foldService } from './fold-service.ts';
 import { LogKeeper } from './log-keeper.ts';
 import { Publisher } from './publisher.ts';
 import { type RebuildPorts, rebuild } from './rebuild.ts';
+import { RefusalTeller } from './refusal-teller.ts';
 import { SilentProxies } from './silent-proxies.ts';
 import { Unreadable } from './stored.ts';
 
@@ -52,6 +53,7 @@ export class Transition implements Role {
   readonly name = 'transition';
   readonly #ports: TransitionPorts;
   readonly #expectations: Expectations;
+  readonly #refusals: RefusalTeller;
   readonly #keeper: LogKeeper;
   readonly #silent: SilentProxies;
   readonly #publisher: Publisher;
@@ -72,6 +74,7 @@ export class Transition implements Role {
     this.#silent = new SilentProxies(ports);
     this.#publisher = new Publisher(ports);
     this.#expectations = new Expectations(ports.handover);
+    this.#refusals = new RefusalTeller(ports.logger);
   }
 
   set retain(retain: Retain) {
@@ -124,6 +127,7 @@ export class Transition implements Role {
     for (let turn = 0; turn < FOLDS_PER_JOB && !signal.aborted; turn += 1) {
       const folded = await this.#fold(service, turn === 0 ? hint : []);
       events += folded.events;
+      this.#refusals.tell(service, folded.refused, performance.now());
       revision = folded.revision;
       transitions.push(...folded.transitions.map(({ instance, from, to }) => `${instance}: ${from} -> ${to}`));
       more = folded.more;
