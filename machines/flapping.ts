@@ -6,7 +6,7 @@
 import type { InstanceId } from '../shared/model/ids.ts';
 import { send } from './fold-send.ts';
 import type { FoldState } from './fold-state.ts';
-import { isQuarantined, isUp } from './projection.ts';
+import { fullWeight, isQuarantined, isUp } from './projection.ts';
 import { QUARANTINED_MAX } from './service.ts';
 
 export function judgeFlapping(state: FoldState, id: InstanceId, at: number): void {
@@ -26,6 +26,7 @@ export function pardon(state: FoldState, at: number): void {
   if (state.service.up > 0) return;
   for (const id of state.service.quarantined) {
     // Who is not there, or is seen down, helps nobody.
-    if ((state.instances.get(id)?.context.health.up ?? 0) > 0) send(state, id, { type: 'pardon', at });
+    const snapshot = state.instances.get(id);
+    if (snapshot && snapshot.context.health.up > 0 && fullWeight(snapshot) > 0) send(state, id, { type: 'pardon', at });
   }
 }

@@ -9,6 +9,7 @@ import { type FoldState, isRegistered } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { forbidden } from './policy.ts';
 import { healthOf, isUp } from './projection.ts';
+import { endStays, keepWeight, relieveStaying } from './withdrawal.ts';
 
 /** A znode went. */
 export function deregister(state: FoldState, event: Extract<ServiceEvent, { type: 'deregistered' }>, at: number): void {
@@ -30,6 +31,7 @@ export function deregister(state: FoldState, event: Extract<ServiceEvent, { type
   stepGuardOf(state, { type: 'loss', instance: id, left, ...(path === undefined ? {} : { path }) }, at);
   if (state.service.guard.state === 'open') return letGo(state, snapshot, znode.name, at);
   send(state, id, { type: 'hold', at, znode: znode.name });
+  keepWeight(state, id, at);
   if (before === 'open') keepAll(state, at);
   settle(state, id, at);
 }
@@ -41,6 +43,7 @@ function keepAll(state: FoldState, at: number): void {
   if (losses.some(({ instance }) => instance === state.service.last?.instance)) state.service = { ...state.service, last: null };
   for (const { instance } of losses) {
     send(state, instance, { type: 'hold', at, znode: null });
+    keepWeight(state, instance, at);
     settle(state, instance, at);
   }
 }
@@ -69,6 +72,7 @@ export function release(state: FoldState, at: number): void {
   stepGuardOf(state, { type: 'release' }, at);
   for (const instance of held) lose(state, instance, at);
   if (last !== null) lose(state, last.instance, at);
+  endStays(state, at);
 }
 
 /**
@@ -92,6 +96,7 @@ export function expel(state: FoldState, id: InstanceId, at: number): void {
 
 /** Once another server is up, the one that was kept as the last goes. */
 export function relieve(state: FoldState, at: number): void {
+  relieveStaying(state, at);
   const { last, up } = state.service;
   if (last === null) return;
   const snapshot = state.instances.get(last.instance);

@@ -69,7 +69,7 @@ export function send(state: FoldState, id: InstanceId, event: InstanceEvent): vo
   const after = stepInstance(before, event);
   if (after === before) return;
   state.instances.set(id, after);
-  if (!state.touched.has(id)) state.touched.set(id, before.state);
+  if (!state.touched.has(id)) state.touched.set(id, before);
   // Rejected or not, it is back: the guard neither keeps it nor lets it go.
   if (isBacked(after) && !isBacked(before) && state.service.guard.context.losses.some((loss) => loss.instance === id)) {
     stepGuardOf(state, { type: 'return', instance: id }, event.at);

@@ -11,8 +11,8 @@ export interface FoldState {
   /** Of the instances that are loaded; `null` is one that is forgotten. */
   readonly instances: Map<InstanceId, InstanceSnapshot | null>;
   readonly addresses: AddressClaims;
-  /** The instances that the present event has changed, with the state that they had before it. */
-  readonly touched: Map<InstanceId, InstanceSnapshot['state']>;
+  /** The instances that the present event has changed, as they stood before it. */
+  readonly touched: Map<InstanceId, InstanceSnapshot>;
 }
 
 /** Whether the last good form stays in use under bad data: it must still be allowed, and one that comes back must have its address to itself. */
@@ -59,8 +59,16 @@ export function noteRotation(state: FoldState, before: InstanceSnapshot, after: 
   const cordoned = listed(service.cordoned, id, after.context.cordon !== null);
   const quarantined = listed(service.quarantined, id, isQuarantined(after));
   const last = service.last?.instance === id && after.state !== 'held' ? null : service.last;
-  if (up === service.up && cordoned === service.cordoned && quarantined === service.quarantined && last === service.last) return;
-  state.service = { ...service, up, cordoned, quarantined, last };
+  if (up !== service.up || cordoned !== service.cordoned || quarantined !== service.quarantined || last !== service.last)
+    state.service = { ...service, up, cordoned, quarantined, last };
+  noteStay(state, after);
+}
+
+/** Who is held is kept as that. */
+function noteStay(state: FoldState, { context: { id, stays }, state: standing }: InstanceSnapshot): void {
+  const { stay: known = [], ...service } = state.service;
+  const stay = listed(known, id, stays === true && standing !== 'held');
+  if (stay !== known) state.service = stay.length === 0 ? service : { ...service, stay };
 }
 
 /** The instance is gone: it is remembered for a while, and for it another is forgotten. Who is cordoned is remembered until that ends. */

@@ -15,6 +15,7 @@ import { forbidden, judge } from './policy.ts';
 import { CORDONED_MAX, newService } from './service.ts';
 import { arrange, rename } from './stand-by.ts';
 import { scaleOf } from './warm-up.ts';
+import { mindWithdrawal } from './withdrawal.ts';
 
 export interface Transition {
   readonly instance: InstanceId;
@@ -28,6 +29,7 @@ export interface Transition {
 export function fold(state: FoldState, logged: Logged<ServiceEvent>): Transition[] {
   state.touched.clear();
   apply(state, logged.event, logged.time);
+  for (const [id, before] of [...state.touched].sort(byId)) mindWithdrawal(state, id, before, logged.time);
   // What follows from it for the service as a whole.
   for (const id of [...state.touched.keys()]) judgeFlapping(state, id, logged.time);
   // In this order: who is let out of quarantine relieves whoever was kept as the last.
@@ -35,7 +37,7 @@ export function fold(state: FoldState, logged: Logged<ServiceEvent>): Transition
   relieve(state, logged.time);
   arrange(state, logged.time, { whole: logged.event.type === 'configured' });
   const transitions: Transition[] = [];
-  for (const [instance, from] of state.touched) {
+  for (const [instance, { state: from }] of state.touched) {
     const to = state.instances.get(instance)?.state ?? 'gone';
     if (from !== to) transitions.push({ instance, from, to, time: logged.time, cause: logged.id });
   }
@@ -124,7 +126,7 @@ function mayBe(state: FoldState, config: ServiceConfig, id: InstanceId): boolean
 /** Nothing of what was before is known any more: what follows tells it again. A replay's only: where it is appended, all that is stored is forgotten. */
 function forgetAll(state: FoldState): void {
   for (const [id, snapshot] of state.instances) {
-    if (snapshot !== null) state.touched.set(id, snapshot.state);
+    if (snapshot !== null) state.touched.set(id, snapshot);
     state.instances.set(id, null);
   }
   for (const key of state.addresses.keys()) state.addresses.set(key, null);
@@ -137,4 +139,9 @@ function cordon(state: FoldState, event: Extract<ServiceEvent, { type: 'cordoned
   const { cordoned } = state.service;
   if (cordoned.length >= CORDONED_MAX && !cordoned.includes(instance)) return;
   send(state, instance, { type: 'cordon', at, by, reason, until });
+}
+
+/** Apart from the order in which they were touched. */
+function byId([a]: readonly [InstanceId, unknown], [b]: readonly [InstanceId, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

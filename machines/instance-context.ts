@@ -61,6 +61,10 @@ export interface InstanceContext {
   readonly maxConn?: number | undefined;
   /** 0..256: its weight when it is warm, where the config has a say in it; missing: what it registered, multiplied by `scale`. */
   readonly weight?: number | undefined;
+  /** 1..256: what it had before it came to ask for no requests, and when (ms) it did; missing: it asks for some, or never had any. */
+  readonly had?: { readonly weight: number; readonly at: number } | undefined;
+  /** It has that still, as the last server that takes requests, or as one that is held (withdrawal.ts); missing: it has what it asks for. */
+  readonly stays?: true | undefined;
   /** The first path below which it is, or was last, registered; missing: no path of the service stands behind another, or it is not known. */
   readonly path?: string | undefined;
   /** It stands by, because an earlier path than its own is active; missing: it takes requests. */

@@ -78,7 +78,7 @@ const machine = setup({
     unreject: assign({ rejection: null }),
     arm: assign((args) => {
       const { context, event } = given(args, 'lose');
-      return armed(context, 'drain', event.at + event.drainTimeout);
+      return { ...armed(context, 'drain', event.at + event.drainTimeout), stays: undefined };
     }),
     disarm: assign(({ context }) => ({ timers: disarmed(context, 'drain') })),
     count: assign((args) => {
@@ -108,6 +108,10 @@ const machine = setup({
       const { far, backup, weight, maxConn } = given(args, 'place').event.place;
       return { far, backup, weight, maxConn };
     }),
+    withdraw: assign((args) => {
+      const { had, stays } = given(args, 'withdraw').event;
+      return { had, stays };
+    }),
     tier: assign((args) => {
       const { path, behind } = given(args, 'tier').event;
       return { path: path ?? undefined, behind: behind ? (true as const) : undefined };
@@ -122,6 +126,8 @@ const machine = setup({
       offered: null,
       registration: null,
       warm: null,
+      had: undefined,
+      stays: undefined,
       path: undefined,
       behind: undefined,
       flap: { ...context.flap, verdict: null },
@@ -141,6 +147,7 @@ const machine = setup({
     pardon: { actions: 'unquarantine' },
     scale: { actions: 'scale' },
     place: { actions: 'place' },
+    withdraw: { actions: 'withdraw' },
     tier: { actions: 'tier' },
     rename: { actions: 'rename' },
     timer: [

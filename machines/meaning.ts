@@ -44,6 +44,8 @@ export const INSTANCE: Meaning<InstanceState, InstanceEvent['type']> = {
     scale: 'the fold, when the config turns the warm-up of the service on or off',
     place:
       'the fold, when its registration and the config (`prefer`, `weights`, `server.options`) say otherwise whether it stands by, how it weighs, how many connections it takes',
+    withdraw:
+      'the fold (withdrawal.ts), when it comes to ask for no requests or for some again; and when it keeps what it had, or does so no longer',
     tier: 'the fold (stand-by.ts), when it is registered below another of several paths, or another of them becomes the active one',
     rename: 'the fold (stand-by.ts), when the config names several paths where it named one',
     timer: 'the transition worker, by the `timer` event, when a deadline of the snapshot is due',

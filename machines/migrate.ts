@@ -45,7 +45,7 @@ export function upgradedService(stored: ServiceSnapshot): { readonly service: Se
   return { service: { ...newService(), ...stored }, isOld: stored.schema < SERVICE_SCHEMA };
 }
 
-/** Schema 1 did not count who is up. */
+/** Schema 1 did not count who is up, schema 2 counted those of weight 0 too. */
 export function completed(service: ServiceSnapshot, instances: Iterable<InstanceSnapshot>): ServiceSnapshot {
   const up = [...instances].filter(isUp).length;
   return { ...service, schema: SERVICE_SCHEMA, guard: { ...service.guard, schema: GUARD_SCHEMA }, up };

@@ -47,9 +47,21 @@ export function isInRotation(snapshot: InstanceSnapshot): boolean {
   return (state === 'joining' || state === 'serving' || state === 'held') && snapshot.context.cordon === null && !isQuarantined(snapshot);
 }
 
-/** In rotation, and HAProxy sees it up somewhere. */
+/** In rotation, and HAProxy sees it up somewhere: it takes requests. One of weight 0 may be up, and takes none. */
 export function isUp(snapshot: InstanceSnapshot): boolean {
-  return snapshot.context.health.up > 0 && isInRotation(snapshot);
+  return snapshot.context.health.up > 0 && isInRotation(snapshot) && fullWeight(snapshot) > 0;
+}
+
+/** 0..256: what it asks for and the config makes of it, when it is warm. */
+export function askedWeight({ context: { weight, registration, scale } }: InstanceSnapshot): number {
+  return weight ?? Math.min(WEIGHT_MAX, (registration?.weight ?? 0) * scale);
+}
+
+/** 0..256: what it has when it is warm. */
+export function fullWeight(snapshot: InstanceSnapshot): number {
+  const { had, stays } = snapshot.context;
+  const asked = askedWeight(snapshot);
+  return asked === 0 && stays === true ? (had?.weight ?? 0) : asked;
 }
 
 /** null: no proxy should have it. */
@@ -63,7 +75,7 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     id: serverId,
     address: registration.address,
     port: registration.port,
-    weight: snapshot.context.behind === true ? 0 : weightOf(snapshot, registration.weight),
+    weight: snapshot.context.behind === true ? 0 : weightOf(snapshot),
     admin: snapshot.state === 'draining' ? 'drain' : isInRotation(snapshot) ? 'ready' : 'out',
     ...(maxConn === undefined ? {} : { maxConn }),
     ...(far === true || backup === true ? { backup: true } : {}),
@@ -72,7 +84,8 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
 }
 
 /** 0 stays 0, and whoever is to have requests at all gets some at every step. */
-function weightOf({ context: { scale, warm, weight } }: InstanceSnapshot, registered: number): number {
-  const full = weight ?? Math.min(WEIGHT_MAX, registered * scale);
+function weightOf(snapshot: InstanceSnapshot): number {
+  const { warm } = snapshot.context;
+  const full = fullWeight(snapshot);
   return warm === null ? full : Math.ceil((full * warm.step) / warm.of);
 }

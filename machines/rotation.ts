@@ -1,7 +1,7 @@
 /** PURE. How many servers of a service take requests, as far as is known, and what became of the others when none does. */
 import type { RejectCode } from '../shared/model/registration.ts';
 import type { InstanceSnapshot } from './instance.ts';
-import { healthOf, isInRotation, type VisibleState, visibleState } from './projection.ts';
+import { fullWeight, healthOf, isInRotation, type VisibleState, visibleState } from './projection.ts';
 import type { ServiceSnapshot } from './service.ts';
 
 export interface Rotation {
@@ -20,21 +20,26 @@ export function rotationOf(service: ServiceSnapshot | null, instances: Iterable<
   const states: Partial<Record<VisibleState, number>> = {};
   const rejections: Partial<Record<RejectCode, number>> = {};
   let left = 0;
+  let idle = 0;
   for (const snapshot of instances) {
     const state = visibleState(snapshot);
     if (state === 'gone') continue;
     states[state] = (states[state] ?? 0) + 1;
     const code = snapshot.context.rejection?.code;
     if (code !== undefined) rejections[code] = (rejections[code] ?? 0) + 1;
-    if (isInRotation(snapshot) && healthOf(snapshot) !== 'down' && snapshot.context.behind !== true) left += 1;
+    if (isInRotation(snapshot) && healthOf(snapshot) !== 'down' && snapshot.context.behind !== true) {
+      if (fullWeight(snapshot) > 0) left += 1;
+      else idle += 1;
+    }
   }
   const known = service !== null && service.config !== null && service.complete;
-  return { left, outage: known && left === 0 ? outageOf(service, states) : null, states, rejections };
+  return { left, outage: known && left === 0 ? outageOf(service, states, idle) : null, states, rejections };
 }
 
-function outageOf({ tombstones }: ServiceSnapshot, states: Rotation['states']): string | null {
+function outageOf({ tombstones }: ServiceSnapshot, states: Rotation['states'], idle: number): string | null {
   const words = Object.entries(states).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-  if (words.length > 0) return words.map(([state, count]) => `${count} ${state}`).join(', ');
+  const asked = idle === 0 ? '' : `, ${idle} of them with weight 0`;
+  if (words.length > 0) return `${words.map(([state, count]) => `${count} ${state}`).join(', ')}${asked}`;
   return tombstones.length > 0 ? 'no instance is registered' : null;
 }
 

@@ -6,8 +6,8 @@ import type { InstanceId } from '../shared/model/ids.ts';
 import type { ServiceConfig } from '../shared/model/service-config.ts';
 import { type GuardSnapshot, newGuard } from './guard.ts';
 
-/** 2: up, last, cordoned, quarantined. */
-export const SERVICE_SCHEMA = 2;
+/** 2: up, last, cordoned, quarantined. 3: who is up and has weight 0 is not counted. */
+export const SERVICE_SCHEMA = 3;
 /** Instances that went are remembered as long as they are among the last so many. */
 export const TOMBSTONES_MAX = 256;
 
@@ -53,9 +53,11 @@ export interface ServiceSnapshot {
   readonly guard: GuardSnapshot;
   /** Instances with an accepted registration that stands. */
   readonly registered: number;
-  /** Instances in rotation that some proxy sees up. */
+  /** Instances in rotation that some proxy sees up, and that have a weight. */
   readonly up: number;
   readonly last: LastServer | null;
+  /** Who takes requests as the last server, and asks for none (withdrawal.ts); sorted; missing: nobody does. */
+  readonly stay?: readonly InstanceId[];
   /** Instances that an operator took out, also those that are not there; sorted. */
   readonly cordoned: readonly InstanceId[];
   /** Instances in quarantine; sorted. */

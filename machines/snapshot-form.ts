@@ -54,12 +54,14 @@ export function isInstanceForm(id: string, { schema, state, context }: Fields): 
 const HAS_SERVER: ReadonlySet<string> = new Set(['joining', 'serving', 'held', 'draining']);
 
 /** What schema 2 added. */
-function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn, path, behind }: Fields): boolean {
+function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn, had, stays, path, behind }: Fields): boolean {
   return (
     (far === undefined || far === true) &&
     (backup === undefined || backup === true) &&
     (maxConn === undefined || isWhole(maxConn, 1, MAX_CONN_MAX)) &&
     (weight === undefined || isWhole(weight, 0, WEIGHT_MAX)) &&
+    (had === undefined || (isRecord(had) && isWhole(had['weight'], 1, WEIGHT_MAX) && isTime(had['at']))) &&
+    (stays === undefined || stays === true) &&
     isTextOrMissing(path) &&
     (behind === undefined || behind === true) &&
     (cordon === null || (isRecord(cordon) && isText(cordon['by']) && isText(cordon['reason']) && isTime(cordon['at']))) &&
@@ -73,7 +75,7 @@ function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn
 
 /** Of either schema, what a new service has in the place of what is missing. */
 export function isServiceForm(value: Fields): boolean {
-  const { config, complete, guard, registered, up, last, cordoned, quarantined, rejected, refused, tombstones, tiers } = value;
+  const { config, complete, guard, registered, up, last, cordoned, quarantined, rejected, refused, tombstones, tiers, stay } = value;
   return (
     (config === null || isConfig(config)) &&
     typeof complete === 'boolean' &&
@@ -83,6 +85,7 @@ export function isServiceForm(value: Fields): boolean {
     isCount(up) &&
     isCount(rejected) &&
     (last === null || isLast(last)) &&
+    (stay === undefined || isTexts(stay)) &&
     isTexts(cordoned) &&
     isTexts(quarantined) &&
     isTexts(refused) &&

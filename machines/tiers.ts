@@ -80,8 +80,8 @@ function rankOf(path: string, order: Order): number {
 
 /** One of weight 0 is up and takes no requests. */
 function countsOf(snapshot: InstanceSnapshot): Counts & { readonly path: string | null } {
-  const { path, weight, registration } = snapshot.context;
-  const takes = Number(isUp(snapshot) && (weight ?? registration?.weight ?? 0) > 0);
+  const { path } = snapshot.context;
+  const takes = Number(isUp(snapshot));
   if (path === undefined) return NOTHING;
   if (isRegistered(snapshot)) return { path, registered: 1, up: takes, kept: 0 };
   return snapshot.state === 'held' ? { path, registered: 0, up: 0, kept: takes } : NOTHING;

@@ -33,7 +33,8 @@ export function reasonOf(state: VisibleState, { context, state: stored }: Instan
   }
 }
 
-function servingReason({ far, backup, weight, behind, path, registration }: InstanceSnapshot['context']): string | null {
+function servingReason({ far, backup, weight, behind, path, stays, registration }: InstanceSnapshot['context']): string | null {
+  if (stays === true) return 'asks for no requests; the last server that takes some keeps its weight';
   if (registration?.out !== undefined) return registration.out;
   if (weight === 0 && registration?.weight !== 0) return 'no requests: its server options ask for that';
   if (behind === true) return behindText(path);

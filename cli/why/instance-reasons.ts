@@ -17,7 +17,14 @@ export function instanceReasons(snapshot: InstanceSnapshot, service: ServiceSnap
   const reasons = [stateReason(snapshot, service)];
   const { context } = snapshot;
   const { registration, health } = context;
-  if (registration?.out !== undefined) reasons.push(reason('weight-0', `its registration asks for no requests: ${registration.out}`));
+  if (context.stays === true)
+    reasons.push(
+      reason(
+        'stays',
+        `it asks for no requests, and keeps its weight of ${context.had?.weight}: no other server takes any, or the guard holds it`,
+      ),
+    );
+  else if (registration?.out !== undefined) reasons.push(reason('weight-0', `its registration asks for no requests: ${registration.out}`));
   else if (registration?.weight === 0) reasons.push(reason('weight-0', 'its registered weight is 0: it gets no new requests'));
   if (context.far === true && desiredServer(snapshot) !== null)
     reasons.push(reason('stands-by', 'its labels are not those that prefer names: it gets requests while none of the near ones is up'));

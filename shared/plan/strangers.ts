@@ -2,10 +2,14 @@
  * PURE. Servers that HAProxy has and that nobody has heard of: no instance of their name is desired, and none is known to be gone. That is so
  * after everything in Redis was lost, the record of a hold included. So the guard's measure is taken here by what HAProxy sees.
  */
-import type { DesiredBackend } from '../model/desired.ts';
+import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend } from '../model/observed.ts';
 import { serves } from './fit.ts';
 import { stoodInFor } from './stand-in.ts';
+
+function takes(server: DesiredServer | undefined): boolean {
+  return server !== undefined && server.admin === 'ready' && server.weight > 0;
+}
 
 /** A stand-in is known by whom it stands in for. */
 export function isStranger({ servers, gone }: DesiredBackend, name: string): boolean {
@@ -25,7 +29,7 @@ export function servingStrangers(desired: DesiredBackend, observed: ObservedBack
 /** Why those of them that serve stay although the service was read completely; null: they may go. One that HAProxy sees down may in any case. */
 export function whyStrangersStay(desired: DesiredBackend, observed: ObservedBackend): string | null {
   const serving = [...observed.servers.values()].filter(serves);
-  const known = serving.filter(({ name }) => desired.servers.get(name)?.admin === 'ready').length;
+  const known = serving.filter(({ name }) => takes(desired.servers.get(name))).length;
   const strangers = servingStrangers(desired, observed);
   if (strangers === 0) return null;
   if (known === 0) return 'no instance of its name is known, but no other server serves';

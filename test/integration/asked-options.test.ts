@@ -229,7 +229,7 @@ it('what somebody sets by hand is left so, and a new wish is ours again', async 
   };
   await stage.ask(1, { maxconn: 8 });
   await until('it is seen', async () => (await overrides()) === `${name} 5`, { timeoutMs: 40_000 });
-  expect(await stage.shown()).toBe('5 8');
+  await until('the other to have what it asks for', async () => (await stage.shown()) === '5 8');
   await stage.ask(0, { maxconn: 5 });
   await until('it is no override any more', async () => (await overrides()) === '', { timeoutMs: 40_000 });
   expect((await stage.sent()).slice(before)).toHaveLength(1);

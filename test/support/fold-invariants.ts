@@ -46,6 +46,7 @@ export function brokenOfFold(state: FoldState): readonly string[] {
     ...brokenOfGuard(guard),
     ...same('F1: registered', service.registered, idsOf(isRegistered).length),
     ...same('F1: up', service.up, idsOf(isUp).length),
+    ...same('F1: stay', service.stay ?? [], sorted(idsOf(staysRegistered))),
     ...same('F1: rejected', service.rejected, idsOf(rejected).length),
     ...same('F1: refused', sorted(service.refused), sorted(idsOf((one) => rejected(one) && one.context.serverId !== null))),
     ...same('F1: cordoned', service.cordoned, sorted(idsOf(({ context }) => context.cordon !== null))),
@@ -78,6 +79,10 @@ export function brokenOfFold(state: FoldState): readonly string[] {
   ];
 }
 
+function staysRegistered({ state, context }: InstanceSnapshot): boolean {
+  return context.stays === true && state !== 'held';
+}
+
 function isInPlace({ prefer, farWeight, server, ...config }: ServiceConfig, one: InstanceSnapshot): boolean {
   const { registration } = one.context;
   const got = desiredServer(one);
@@ -88,8 +93,8 @@ function isInPlace({ prefer, farWeight, server, ...config }: ServiceConfig, one:
   const isOut = registration.weight === 0 || asks('disabled') || (asks('weight') && registration.options?.weight === 0);
   const limited = (got.maxConn ?? server.maxConn ?? Infinity) === limit;
   const most = config.warmUp === null && farWeight === undefined ? (config.weights?.max ?? 256) : 256;
-  const none = isOut || one.context.behind === true;
-  return (got.backup === true) === standsBy && limited && (got.weight === 0) === none && got.weight <= most;
+  const none = (isOut && one.context.stays !== true) || one.context.behind === true;
+  return (got.backup === true) === standsBy && limited && (got.weight === 0) === none && (got.weight <= most || one.context.stays === true);
 }
 
 /** F15: of several paths of which only one is active, the books agree, and nobody behind it takes requests; nobody before it, or without it, stands by. */
@@ -100,7 +105,7 @@ function brokenTiers({ config, tiers }: ServiceSnapshot, all: readonly InstanceS
   const named = Object.keys(tiers.paths).filter((path) => path !== '');
   const below = ({ context: { path } }: InstanceSnapshot, of: string): boolean =>
     path !== undefined && (of === '' ? !named.includes(path) : path === of);
-  const takes = (one: InstanceSnapshot): boolean => isUp(one) && (one.context.weight ?? one.context.registration?.weight ?? 0) > 0;
+  const takes = isUp;
   const registered = (path: string): InstanceSnapshot[] => all.filter((one) => isRegistered(one) && below(one, path));
   const up = (path: string): InstanceSnapshot[] => registered(path).filter(takes);
   const kept = (path: string): InstanceSnapshot[] => all.filter((one) => one.state === 'held' && takes(one) && below(one, path));

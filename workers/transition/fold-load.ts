@@ -49,6 +49,7 @@ export async function load(
   if (wanted.some(({ losses }) => losses === 'all' || (losses === 'while-open' && mayHold(before))))
     for (const { instance } of before.guard.context.losses) ids.add(instance);
   if (before.last !== null) ids.add(before.last.instance);
+  for (const instance of before.stay ?? []) ids.add(instance);
   // When nobody is up any more, those in quarantine are let out.
   if (before.up <= ids.size) for (const instance of before.quarantined) ids.add(instance);
   const keys = new Set(wanted.flatMap((need) => need.addresses));
