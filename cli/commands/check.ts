@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { formatSocketAddress, isLoopback } from '../../shared/config/address.ts';
 import type { Config } from '../../shared/config/config.ts';
 import { ConfigError, formatProblem } from '../../shared/config/problem.ts';
+import { matchesAny } from '../../shared/model/glob.ts';
 import { findingLine } from '../check/finding.ts';
 import type { CliContext } from '../context.ts';
 
@@ -43,8 +44,9 @@ async function check(context: CliContext, { live: asked = false, json = false }:
 }
 
 /** No error: the config may be checked on another host, or before HAProxy is set up. */
-async function warningsOf({ proxies }: Config): Promise<string[]> {
-  const warnings: string[] = [];
+async function warningsOf(config: Config): Promise<string[]> {
+  const { proxies } = config;
+  const warnings = unreachableHosts(config);
   for (const { id, base, runtime } of proxies) {
     const tls = runtime.kind === 'tls' ? runtime.tls : null;
     const files = { base, 'runtimeTls.ca': tls?.ca, 'runtimeTls.cert': tls?.cert, 'runtimeTls.key': tls?.key };
@@ -60,6 +62,17 @@ async function warningsOf({ proxies }: Config): Promise<string[]> {
   return warnings;
 }
 
+/** Services with a `host` or `pathPrefix` that no proxy of this config has a shared frontend for. */
+function unreachableHosts({ proxies, services }: Config): string[] {
+  if (proxies.length === 0) return [];
+  return services
+    .filter(({ host, pathPrefix }) => host !== undefined || pathPrefix !== undefined)
+    .filter(({ name }) => !proxies.some((proxy) => proxy.http !== undefined && matchesAny(proxy.services, name)))
+    .map(
+      ({ name }) => `services.${name}.host: no proxy that carries it has \`http: { listen: … }\`, the frontend that hosts and paths share`,
+    );
+}
+
 function isThere(file: string): Promise<boolean> {
   return access(file).then(
     () => true,
@@ -68,10 +81,11 @@ function isThere(file: string): Promise<boolean> {
 }
 
 function summary(config: Config): string {
-  const { services, proxies } = counts(config);
-  return `ok: ${config.file ?? 'config'}: ${services} ${services === 1 ? 'service' : 'services'}, ${proxies} ${proxies === 1 ? 'proxy' : 'proxies'}`;
+  const { services, proxies, register: entries } = counts(config);
+  const registers = entries === 0 ? '' : `, ${entries} ${entries === 1 ? 'entry' : 'entries'} to register`;
+  return `ok: ${config.file ?? 'config'}: ${services} ${services === 1 ? 'service' : 'services'}, ${proxies} ${proxies === 1 ? 'proxy' : 'proxies'}${registers}`;
 }
 
-function counts(config: Config): { file: string | null; services: number; proxies: number } {
-  return { file: config.file, services: config.services.length, proxies: config.proxies.length };
+function counts(config: Config): { file: string | null; services: number; proxies: number; register: number } {
+  return { file: config.file, services: config.services.length, proxies: config.proxies.length, register: config.register.length };
 }

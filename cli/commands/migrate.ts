@@ -46,6 +46,7 @@ export function register(command: Command, context: CliContext): void {
 async function migrate(context: CliContext, kind: 'synapse' | 'nerve', file: string, options: Options): Promise<void> {
   const portOffset = options.portOffset === undefined ? 0 : offsetOf(options.portOffset);
   const old = await readOldConfig(file);
+  assertKind(kind, old);
   const draft: Draft = kind === 'synapse' ? migrateSynapse(old, { portOffset }) : migrateNerve(old);
   const text = yamlText(draft.config, `Made by \`pointsman migrate ${kind} ${printable(file)}\`.`);
   if (options.json === true)
@@ -53,6 +54,19 @@ async function migrate(context: CliContext, kind: 'synapse' | 'nerve', file: str
   context.print(text.trimEnd());
   for (const note of draft.notes) context.tell(noteLine(note));
   context.tell(countsLine(draft.notes));
+}
+
+/** Services of Nerve say where they are and how they are checked, those of Synapse how they are found. @throws PointsmanError USAGE */
+function assertKind(kind: 'synapse' | 'nerve', old: unknown): void {
+  const { services } = (old ?? {}) as { services?: unknown };
+  const all = typeof services === 'object' && services !== null ? Object.values(services) : [];
+  const has = (key: string): boolean => all.some((one) => typeof one === 'object' && one !== null && Object.hasOwn(one, key));
+  const other = kind === 'synapse' ? 'nerve' : 'synapse';
+  if (kind === 'synapse' ? has('discovery') || !has('checks') : has('checks') || !has('discovery')) return;
+  throw new PointsmanError('USAGE', `this looks like a config of ${other === 'nerve' ? 'Nerve' : 'Synapse'}`, {
+    hint: `pointsman migrate ${other} reads those`,
+    retry: 'terminal',
+  });
 }
 
 function offsetOf(text: string): number {

@@ -15,7 +15,7 @@ export function reasonOf(state: VisibleState, { context, state: stored }: Instan
       return cordon === null ? null : `by ${cordon.by}: ${cordon.reason || 'no reason given'}`;
     }
     case 'quarantined':
-      return 'its registration or its health changed too often';
+      return `its registration or its health changed too often (${context.flap.recent.length} times within \`flap.window\`)`;
     case 'held':
       return isLast ? 'its registration ended; the last server that is up stays' : 'its registration ended; the guard keeps it';
     case 'draining':

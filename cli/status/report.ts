@@ -4,7 +4,7 @@
  */
 import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
-import { healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
+import { desiredServer, healthOf, type VisibleState, visibleSince, visibleState } from '../../machines/projection.ts';
 import type { Rotation } from '../../machines/rotation.ts';
 import type { ServiceSnapshot } from '../../machines/service.ts';
 import { inVain } from '../../shared/model/asked-options.ts';
@@ -195,7 +195,7 @@ export function instanceStatus(
     since: visibleSince(snapshot),
     health: { word: healthOf(snapshot), ...health },
     witnesses: [...witnesses].sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
-    weight: registration?.weight ?? null,
+    weight: desiredServer(snapshot)?.weight ?? registration?.weight ?? null,
     ignored: inVain(config?.server.options, registration?.options),
     address: registration === null ? null : `${registration.address} port ${registration.port}`,
     znodes: Object.keys(znodes).sort(),

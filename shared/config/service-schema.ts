@@ -114,7 +114,9 @@ export const serviceSchema = value.map({
       transitions: value
         .count(1, FLAPS_MAX)
         .prefault(5)
-        .describe('Changes of registration or health within `window`; with more than so many an instance is put in quarantine.'),
+        .describe(
+          'Changes of registration or health within `window`; with more than so many an instance is put in quarantine. A restart is three: it goes, is back, is up.',
+        ),
       window: value.duration('1s', '1h').prefault('60s').describe('The time within which changes are counted.'),
       quarantine: value
         .duration('1s', '1h')

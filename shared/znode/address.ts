@@ -91,7 +91,7 @@ export function allowedBy(ip: string, allow: Allow): Rejection | null {
   if (kind === 'loopback') {
     if (!allow.loopback) return refuse('a loopback address, and allow.loopback is false');
   } else if (kind !== 'public') {
-    return refuse(`a ${kind} address`);
+    return refuse(`${kind === 'unspecified' ? 'an' : 'a'} ${kind} address`);
   }
   return within(canonical, allow.cidrs) ? null : refuse('outside allow.cidrs');
 }

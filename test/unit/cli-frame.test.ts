@@ -117,7 +117,7 @@ describe('check', () => {
       /^warning: proxies\.far\.runtime: whoever reaches tcp:\/\/10\.0\.0\.7:9999 is HAProxy's administrator[^\n]*\n$/,
     );
     const { code, out } = await pointsman('--config', 'good.yaml', 'check', '--json');
-    expect([code, JSON.parse(out)]).toEqual([0, { ok: true, file: 'good.yaml', services: 2, proxies: 3 }]);
+    expect([code, JSON.parse(out)]).toEqual([0, { ok: true, file: 'good.yaml', services: 2, proxies: 3, register: 0 }]);
   });
 
   it('warns of a base file that is not there, and is content all the same', async () => {
