@@ -187,7 +187,7 @@ export class ServiceWatch {
     const config = this.#config;
     const members = path.group.members(all);
     const firstOfConnection = path.begin(members);
-    const said = path.group.together(await decodeReading(members.read, config, this.#options.resolver), members);
+    const said = path.group.together(await decodeReading(members, config, this.#options.resolver), members);
     const reading = namedReading(members, config.path, path.path);
     const decoded = namedChildren(said, config.path, path.path);
     const restated = this.#stated.restated(decoded, { all: path.group.isUsed });
