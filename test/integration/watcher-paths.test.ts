@@ -91,6 +91,50 @@ describe('several paths', () => {
   });
 });
 
+describe('an instance of two paths', () => {
+  test('goes by the znode that is left, also where that was not read yet when the other one went', async () => {
+    const slow = other('b');
+    await plain.ensure(slow);
+    await plain.create(`${slow}/10.0.0.1:80`, '{"weight": 5}');
+    await plain.create(`${path}/10.0.0.1:80`, '{"weight": 9}');
+    const of = { union: [path, slow] };
+    const before = await start(web(of));
+    await freshly(before);
+    await before.watcher.stop();
+    await plain.restrict(slow, 'somebody:else');
+    const run = await start(web(of));
+    await until('the trouble to be told', () => problem(run)?.includes(slow));
+    await plain.create(`${path}/10.0.0.2:80`);
+    await tells('registered 10.0.0.2:80');
+    await plain.remove(`${path}/10.0.0.1:80`);
+    await tells('deregistered 10.0.0.1:80');
+    // Whoever leads next knows of it too.
+    await run.watcher.stop();
+    const holder = await plainClient(zookeeper.connect, 'somebody:else');
+    await holder.restrict(slow, null);
+    await holder.close();
+    const next = await start(web(of));
+    await freshly(next);
+    await tells('deregistered 10.0.0.1:80', 'changed 10.0.0.1:80');
+    expect(log.events('web').at(-1)).toMatchObject({ znode: { name: `${slow}/10.0.0.1:80` }, said: { registration: { weight: 5 } } });
+    await next.watcher.resync('web');
+    expect(story().at(-2)).toBe('deregistered 10.0.0.1:80');
+  });
+
+  test('goes by the one that is left where the config names the other path no longer', async () => {
+    await plain.ensure(other('b'));
+    await plain.create(`${path}/10.0.0.1:80`, '{"weight": 5}');
+    await plain.create(`${other('b')}/10.0.0.1:80`, '{"weight": 9}');
+    const run = await start(web({ union: [path, other('b')] }));
+    await freshly(run);
+    await run.watcher.reconfigure(web({ union: [path, other('c')] }));
+    await plain.ensure(other('c'));
+    await until('it to be gone', () => story().includes('deregistered 10.0.0.1:80'), { timeoutMs: 4 * SESSION_MS });
+    await tells('deregistered 10.0.0.1:80', 'changed 10.0.0.1:80');
+    expect(log.events('web').at(-1)).toMatchObject({ znode: { name: `${path}/10.0.0.1:80` }, said: { registration: { weight: 5 } } });
+  });
+});
+
 describe('another config', () => {
   test('with one path more renames what is known in one step, and loses nobody', async () => {
     await plain.ensure(other('b'));

@@ -222,8 +222,8 @@ export class ServiceWatch {
   /** What the config left behind is believed to be gone. */
   async #sweep(): Promise<void> {
     const recorded = await this.#writer.commit((): Change => {
-      const left = leftBehind(this.#writer.children, this.#config.path);
-      return { set: new Map(), remove: left.map(([name]) => name), events: losses(left) };
+      const { children, backing } = this.#writer;
+      return losses(children, leftBehind(children, this.#config.path), this.#stated.words(backing));
     });
     if (recorded !== null) this.#tell(recorded, null, false);
     this.#left.look(this.#writer.children, this.#config.path, this.#options.link.sessionTimeout);
