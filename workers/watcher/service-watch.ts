@@ -20,7 +20,7 @@ import { CordonWatch } from './cordon-watch.ts';
 import { decodeReading } from './decode-reading.ts';
 import { LeftBehind, leftBehind, losses } from './left-behind.ts';
 import type { NameResolver } from './name-resolver.ts';
-import { isWhole, PathWatch } from './path-watch.ts';
+import { PathWatch } from './path-watch.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
 import type { ServiceWatchStatus } from './service-watch-status.ts';
 import { Stated } from './stated.ts';
@@ -75,7 +75,8 @@ export class ServiceWatch {
     this.#cordons = new CordonWatch(config.name, { ...listed, record: (...step) => this.#record(...step) });
     this.#paths = pathsOf(config.path).map((path): PathWatch => {
       const deliver = (reading: Reading): Promise<void> => this.#cordons.told.then(() => this.#inTurn(() => this.#take(watch, reading)));
-      const watch = new PathWatch(config.name, path, { ...listed, deliver });
+      const hasOthers = pathsOf(config.path).length > 1;
+      const watch = new PathWatch(config.name, path, { ...listed, hasOthers, deliver });
       return watch;
     });
     this.#left = new LeftBehind(this.#paths, () => this.#inTurn(() => this.#sweep()));
@@ -177,10 +178,14 @@ export class ServiceWatch {
     return { set: named, remove: [...names.remove, ...remove], events: [...names.events, ...events] };
   }
 
-  /** Said once, when a whole reading of each path that is there leaves nothing in doubt and nothing unread. */
+  /**
+   * Said once, when nothing of any path is in doubt and unread: of one that is there by a whole reading; of several those that are not there, which is so again
+   * a session timeout later, keep it from nothing.
+   */
   #completed(path: PathWatch, reading: Reading, missing: readonly string[]): ServiceEvent[] {
-    const whole = isWhole(reading, missing) && this.#paths.every((other) => other === path || other.whole);
-    return whole && !this.#writer.complete ? [{ type: 'complete' }] : [];
+    const standings = this.#paths.map((one) => (one === path ? one.standingBy(reading, missing) : one.standing));
+    const complete = standings.includes('whole') && !standings.includes('open');
+    return complete && !this.#writer.complete ? [{ type: 'complete' }] : [];
   }
 
   async #take(path: PathWatch, all: Reading): Promise<void> {
