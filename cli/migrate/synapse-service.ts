@@ -120,12 +120,17 @@ function carryServers(haproxy: OldMap, words: readonly ServerWords[], { verify }
   target.set(['check'], 'none');
 }
 
-/** Whatever a registration asks for, Synapse writes into its server's line. */
+/**
+ * Whatever a registration asks for, Synapse writes into its server's line. Its config does not tell whether one asks, and a standby that is not allowed to be one
+ * gets requests: so all of it counts, and the note says what to take out, and why.
+ */
 function allowOptions(service: OldMap, target: ServiceTarget): void {
   const fallback = target.get('fallback') !== undefined;
   const options = ASKABLE.filter((word) => word !== 'backup' || !fallback);
   target.set(['server', 'options'], options);
-  const why = `server.options: ${options.join(', ')} of registrations count, and other words are passed over and told${fallback ? '; standing by goes with no `fallback`' : ''}`;
+  const all = `server.options: ${options.join(', ')} of registrations count, and other words are passed over and told`;
+  const less = `take out ${fallback ? '`maxconn`' : '`backup` and `maxconn`'} if none says it (haproxy_server_options in the Nerve configs of its hosts): each look of the reconciler asks HAProxy for its \`show stat\` as well because of ${fallback ? 'it' : 'them'}`;
+  const why = [all, ...(fallback ? ['standing by goes with no `fallback`'] : []), less].join('; ');
   target.draft.note('changed', `${service.path} haproxy_server_options`, why, [...target.place, 'server', 'options']);
 }
 

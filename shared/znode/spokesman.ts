@@ -1,7 +1,8 @@
 /**
  * PURE. Several znodes may back one instance, and each says something of its own. What counts is what their spokesman says: of those whose registration
  * can be read the one that was written last, so that it does not depend on the order in which they came and went. Whenever one of them comes, changes or
- * goes and another is the spokesman, what that one says is told again, behind it.
+ * goes and another is the spokesman, what that one says is told again, behind it. One of which nothing is known yet (its path was not read since the
+ * watcher began) can not speak, and perhaps should: the view says so of it (`unsaid`), and its next reading is told whatever it has.
  */
 import type { Said, ServiceEvent } from '../model/event.ts';
 import type { InstanceId } from '../model/ids.ts';
@@ -23,7 +24,7 @@ export interface Words {
   said(name: string): Decoded | null;
 }
 
-/** The steps with what is told again. `view` and `words` are as before them; `decoded` is what was read now. */
+/** The steps with what is told again, and what is to be told once it is read. `view` and `words` are as before them; `decoded` is what was read now. */
 export function spoken(
   view: ReadonlyMap<string, ViewEntry>,
   steps: readonly Step[],
@@ -36,11 +37,14 @@ export function spoken(
     ([, entry]) => entry?.instance ?? '',
   );
   const again = new Map<number, ServiceEvent[]>();
+  const unsaid: Step[] = [];
   for (const [instance, { step, last }] of touched(steps)) {
     const there = new Set([...words.names(instance), ...(comes.get(instance) ?? []).map(([name]) => name)]);
     const backing = [...there].flatMap((name): Backer[] => {
       const entry = after.has(name) ? after.get(name) : view.get(name);
       const says = decoded.get(name) ?? words.said(name);
+      if (says === null && entry?.instance === instance && entry.unsaid !== true)
+        unsaid.push({ name, entry: { ...entry, unsaid: true }, events: [] });
       return entry?.instance === instance && says?.instance === instance ? [{ name, entry, says }] : [];
     });
     const [first, ...others] = backing;
@@ -56,7 +60,7 @@ export function spoken(
     };
     again.set(step, [...(again.get(step) ?? []), event]);
   }
-  return steps.map((step, at) => ({ ...step, events: [...step.events, ...(again.get(at) ?? [])] }));
+  return [...steps.map((step, at) => ({ ...step, events: [...step.events, ...(again.get(at) ?? [])] })), ...unsaid];
 }
 
 export function saidOf(says: Decoded): Said {

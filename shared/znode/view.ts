@@ -17,6 +17,8 @@ export interface ViewEntry {
   readonly instance: InstanceId;
   /** What was put on record of it has a part that earlier versions did not read: options, or that a weight of 1 was said. */
   readonly more?: true;
+  /** What it says was not known when another znode of its instance changed or went: it is told again when it is read. */
+  readonly unsaid?: true;
 }
 
 /** What the difference needs of a reading. */
@@ -112,12 +114,12 @@ function readChild(before: ViewEntry | undefined, znode: Znode, says: Decoded, r
   const same = before !== undefined && before.czxid === czxid && before.instance === instance;
   const more = saysMore(says);
   // By an earlier version it may have been put on record without: once, it is told again.
-  const isMore = more && before?.more !== true;
-  if (same && before.mzxid === mzxid && !restated && !isMore) return null;
+  const isDue = (more && before?.more !== true) || before?.unsaid === true;
+  if (same && before.mzxid === mzxid && !restated && !isDue) return null;
   const said = saidOf(says);
   const entry: ViewEntry = { czxid, mzxid, version, instance, ...(more ? { more } : {}) };
   if (same)
-    return { name, entry: before.mzxid === mzxid && !isMore ? undefined : entry, events: [{ type: 'changed', instance, znode, said }] };
+    return { name, entry: before.mzxid === mzxid && !isDue ? undefined : entry, events: [{ type: 'changed', instance, znode, said }] };
   const registered: ServiceEvent = { type: 'registered', instance, znode, said };
   return { name, entry, events: before === undefined ? [registered] : [registered, deregistered(name, before)] };
 }

@@ -5,13 +5,18 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { InstanceSnapshot } from '../../machines/instance.ts';
 import { identify, observeBackend } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
-import type { Logged, ServiceEvent, Verdict } from '../../shared/model/event.ts';
+import type { HealthChange, Logged, ServiceEvent, Verdict } from '../../shared/model/event.ts';
+import { withCheckWords } from '../../workers/observer/check-words.ts';
+import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { type HttpService, startHttpServices } from '../support/http-service.ts';
 import { NoticeRecord, oldWorkers, runtimeConnections } from '../support/notices.ts';
 import { Pipeline, type PipelineOptions } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
+import { RuntimeRelay } from '../support/runtime-relay.ts';
 import { serviceConfig } from '../support/samples.ts';
+
+const cleanups = cleanupsAfterEach();
 
 const CHECK = { type: 'http', method: 'GET', path: '/health', interval: 50, rise: 1, fall: 1 } as const;
 /** ms from HAProxy's own notice to the event. Typical are 10; the machine may be busy. */
@@ -125,6 +130,23 @@ describe('with the ring', () => {
     const closed = await freePort();
     await on.tell('web', on.registered(closed));
     expect(await found(cursor, `127.0.0.1:${closed}`)).toBe('L4CON: Connection refused');
+  });
+
+  it('does not wait for those words when they take their time', async () => {
+    const on = await start();
+    await serving(on);
+    const relay = await RuntimeRelay.start(() => on.haproxy.runtime.path);
+    cleanups.push(async () => relay.close());
+    relay.toClient = () => '';
+    const { backend } = await on.app.ports.desired.read('web');
+    const news: readonly HealthChange[] = [{ instance: named(0), from: 'up', to: 'down' }];
+    const waits: number[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const at = performance.now();
+      expect(await withCheckWords({ kind: 'tcp', host: '127.0.0.1', port: relay.port }, 'web', backend, news)).toEqual(news);
+      waits.push(performance.now() - at);
+    }
+    expect(Math.min(...waits)).toBeLessThan(100);
   });
 
   it('has a change folded at once in this process, should its job be lost too, and the managed file follows', async () => {

@@ -5,7 +5,20 @@ import type { ServicePath } from '../../shared/model/service-path.ts';
 import { serviceConfig } from '../support/memory-log.ts';
 import { plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
-import { freshly, log, path, plain, type Running, SESSION_MS, start, story, tells, useWatching, zookeeper } from '../support/watching.ts';
+import {
+  freshly,
+  log,
+  path,
+  plain,
+  type Running,
+  root,
+  SESSION_MS,
+  start,
+  story,
+  tells,
+  useWatching,
+  zookeeper,
+} from '../support/watching.ts';
 
 useWatching();
 
@@ -18,6 +31,10 @@ function web(of: ServicePath): readonly ServiceConfig[] {
 const names = (): string[] => [...(log.states.get('web')?.children.keys() ?? [])].sort();
 const problem = (run: Running): string | null => run.watcher.status.services[0]?.problem?.message ?? null;
 const missing = (run: Running): number => run.watcher.status.services[0]?.missing ?? 0;
+
+/** Each look that is to confirm another one writes there first. */
+const looks = (count: number): Promise<boolean> =>
+  until('the second look', async () => ((await plain.sets(`${root}/barrier`)) ?? 0) >= count, { timeoutMs: 4 * SESSION_MS });
 
 describe('several paths', () => {
   test('are told under whole paths, together, and as read when all of them are', async () => {
@@ -66,9 +83,45 @@ describe('several paths', () => {
     await holder.close();
     await freshly(run);
     expect(names()).toEqual([`${secret}/10.0.0.2:80`, `${path}/10.0.0.3:80`].sort());
+  });
+
+  test('that are not there count as read when it is so again, as soon as one is there; one that may not be read never does', async () => {
+    const secret = other('secret');
+    await plain.ensure(secret);
+    await plain.restrict(secret, 'somebody:else');
+    const run = await start(web({ union: [secret, other('absent'), other('late')] }));
+    const at = performance.now();
+    await looks(2);
+    expect(performance.now() - at).toBeGreaterThan(SESSION_MS);
+    await plain.ensure(other('late'));
+    await plain.create(`${other('late')}/10.0.0.1:80`);
+    await tells('configured', 'registered 10.0.0.1:80');
+    // There is one now; but there is also one of which nothing is known.
     expect(log.completions('web')).toBe(0);
-    await plain.ensure(other('absent'));
+    const holder = await plainClient(zookeeper.connect, 'somebody:else');
+    await holder.restrict(secret, null);
+    await holder.close();
     await until('it to be complete', () => log.completions('web') === 1);
+    expect(run.watcher.status.services[0]).toMatchObject({ absent: other('absent'), problem: null });
+  });
+
+  test('one of two trees that is to be made yet keeps the service from being complete for a session timeout, and no longer', async () => {
+    await plain.create(`${path}/10.0.0.1:80`);
+    const none = { ...serviceConfig('none', ''), path: { union: [other('c'), other('d')] } };
+    const run = await start([...web({ union: [path, other('new')] }), none]);
+    const at = performance.now();
+    await freshly(run);
+    expect(log.completions('web')).toBe(0);
+    await until('it to be complete', () => log.completions('web') === 1);
+    expect(performance.now() - at).toBeGreaterThan(SESSION_MS / 2);
+    await plain.ensure(other('new'));
+    await plain.create(`${other('new')}/10.0.0.2:80`);
+    await tells('registered 10.0.0.2:80');
+    // Of one with none of its paths nothing is known.
+    await looks(3);
+    expect(log.completions('none')).toBe(0);
+    await plain.ensure(other('c'));
+    await until('the other one to be complete', () => log.completions('none') === 1);
   });
 
   test('are believed each for itself: what one misses at first is not gone, whatever the others show', async () => {
@@ -88,6 +141,50 @@ describe('several paths', () => {
     const at = performance.now();
     await tells('deregistered 10.0.0.1:80');
     expect(performance.now() - at).toBeGreaterThan(SESSION_MS / 3);
+  });
+});
+
+describe('an instance of two paths', () => {
+  test('goes by the znode that is left, also where that was not read yet when the other one went', async () => {
+    const slow = other('b');
+    await plain.ensure(slow);
+    await plain.create(`${slow}/10.0.0.1:80`, '{"weight": 5}');
+    await plain.create(`${path}/10.0.0.1:80`, '{"weight": 9}');
+    const of = { union: [path, slow] };
+    const before = await start(web(of));
+    await freshly(before);
+    await before.watcher.stop();
+    await plain.restrict(slow, 'somebody:else');
+    const run = await start(web(of));
+    await until('the trouble to be told', () => problem(run)?.includes(slow));
+    await plain.create(`${path}/10.0.0.2:80`);
+    await tells('registered 10.0.0.2:80');
+    await plain.remove(`${path}/10.0.0.1:80`);
+    await tells('deregistered 10.0.0.1:80');
+    // Whoever leads next knows of it too.
+    await run.watcher.stop();
+    const holder = await plainClient(zookeeper.connect, 'somebody:else');
+    await holder.restrict(slow, null);
+    await holder.close();
+    const next = await start(web(of));
+    await freshly(next);
+    await tells('deregistered 10.0.0.1:80', 'changed 10.0.0.1:80');
+    expect(log.events('web').at(-1)).toMatchObject({ znode: { name: `${slow}/10.0.0.1:80` }, said: { registration: { weight: 5 } } });
+    await next.watcher.resync('web');
+    expect(story().at(-2)).toBe('deregistered 10.0.0.1:80');
+  });
+
+  test('goes by the one that is left where the config names the other path no longer', async () => {
+    await plain.ensure(other('b'));
+    await plain.create(`${path}/10.0.0.1:80`, '{"weight": 5}');
+    await plain.create(`${other('b')}/10.0.0.1:80`, '{"weight": 9}');
+    const run = await start(web({ union: [path, other('b')] }));
+    await freshly(run);
+    await run.watcher.reconfigure(web({ union: [path, other('c')] }));
+    await plain.ensure(other('c'));
+    await until('it to be gone', () => story().includes('deregistered 10.0.0.1:80'), { timeoutMs: 4 * SESSION_MS });
+    await tells('deregistered 10.0.0.1:80', 'changed 10.0.0.1:80');
+    expect(log.events('web').at(-1)).toMatchObject({ znode: { name: `${path}/10.0.0.1:80` }, said: { registration: { weight: 5 } } });
   });
 });
 

@@ -110,6 +110,22 @@ describe('while all is well', () => {
     expect(log.events('web')).toHaveLength(5);
   });
 
+  test('host names that no name server answers for keep no other service waiting', async () => {
+    const other = `/services-${tests}/other`;
+    const never = new Promise<string[]>(() => {});
+    for (let index = 0; index < 50; index++) {
+      addresses[`mute-${index}.internal`] = never;
+      await plain.ensure(`${other}/mute-${index}.internal:80`);
+    }
+    const run = await start([serviceConfig('other', other), serviceConfig('web', path)]);
+    await until('the others to be refused', () => story('other').length === 51);
+    addresses['one.internal'] = ['10.1.0.5'];
+    await plain.create(`${path}/one.internal:80`);
+    await tells('registered one.internal:80');
+    expect(log.events('web').at(-1)).toMatchObject({ said: { registration: { address: '10.1.0.5' } } });
+    await freshly(run);
+  });
+
   test('it leaves services alone that another one troubles', async () => {
     const other = `/services-${tests}/other`;
     await plain.ensure(other);

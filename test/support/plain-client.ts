@@ -20,6 +20,8 @@ export interface PlainClient {
   data(path: string): Promise<string>;
   /** The transactions that made it and that wrote it last, in hex. */
   written(path: string): Promise<string>;
+  /** How often its data was set since it was made; null: it is not there. */
+  sets(path: string): Promise<number | null>;
   /** Only the holder of `credentials` (digest, `user:password`) may do anything with the znode; null: everybody may. */
   restrict(path: string, credentials: string | null): Promise<void>;
   close(): Promise<void>;
@@ -57,6 +59,10 @@ export async function plainClient(connect: string, credentials?: string): Promis
     async written(path) {
       const stat = await call<{ czxid: Buffer; mzxid: Buffer } | null>((done) => client.exists(path, done as never));
       return stat === null ? '' : `${stat.czxid.toString('hex')} ${stat.mzxid.toString('hex')}`;
+    },
+    async sets(path) {
+      const stat = await call<{ version: number } | null>((done) => client.exists(path, done as never));
+      return stat?.version ?? null;
     },
     async restrict(path, pair) {
       const id = pair === null ? new zookeeper.Id('world', 'anyone') : new zookeeper.Id('digest', digest(pair));

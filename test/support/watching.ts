@@ -26,7 +26,8 @@ export let tests = 0;
 export let log: MemoryLog;
 export let wake: MemoryWake;
 export let running: Running[];
-export let addresses: Record<string, string[]>;
+/** Of host names; a promise is a name server that takes its time. */
+export let addresses: Record<string, string[] | Promise<string[]>>;
 
 /** The hooks of a file whose tests run watchers: one Zookeeper for all, paths and a log of its own for each test. */
 export function useWatching(): void {

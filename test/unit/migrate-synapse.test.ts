@@ -147,6 +147,14 @@ it('what registrations ask for counts as far as it can', () => {
   const fallback = { default_servers: [{ host: '10.0.0.9', port: 80 }] };
   expect(one({}).service('s').server?.options).toEqual(['backup', 'disabled', 'maxconn', 'weight']);
   expect(one(fallback).service('s')).toMatchObject({ fallback: ['10.0.0.9:80'], server: { options: ['disabled', 'maxconn', 'weight'] } });
+  // What it costs where none asks, which the old config does not tell.
+  const notes = [one({}), one(fallback)].map(
+    ({ draft }) => draft.notes.find(({ option }) => option.endsWith(' haproxy_server_options'))?.why,
+  );
+  expect(notes).toEqual([
+    expect.stringMatching(/take out `backup` and `maxconn` if none says it .*`show stat`/),
+    expect.stringMatching(/take out `maxconn` if none says it .*`show stat`/),
+  ]);
 });
 
 it.each([

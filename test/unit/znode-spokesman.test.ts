@@ -47,6 +47,13 @@ class Registry {
     return this.#take({ kind: 'delta', read, gone: [...gone], unread: [] }, decoded);
   }
 
+  /** It is read as it was. */
+  read({ name, port, says }: Write): void {
+    const { czxid, mzxid, version } = this.view.get(name) ?? { czxid: '', mzxid: '', version: 0 };
+    const decoded = new Map(says === 'gone' ? [] : [[name, wordOf(port, says)]]);
+    this.#take({ kind: 'delta', read: new Map([[name, { znode: { name, czxid, mzxid, version } }]]), gone: [], unread: [] }, decoded);
+  }
+
   /** A watcher that knows nothing reads it all: Redis was lost. */
   readAnew(): Registry {
     const other = new Registry();
@@ -163,6 +170,26 @@ describe('what an instance of several znodes is', () => {
       }),
       runs(500),
     );
+  });
+});
+
+describe('a znode of a path that is not read yet', () => {
+  it.each([
+    ['went', 'gone', 5],
+    ['changed', 3, 3],
+    ['came again as a bad one', 'bad', 5],
+  ] as const)('has its word when it is read, where the other one %s meanwhile', (_when, says, counts) => {
+    const registry = new Registry();
+    registry.write({ name: 'b', port: 80, says: 5 }, { name: 'a', port: 80, says: 100 });
+    // Another watcher, which has read the one path and not the other.
+    registry.words.delete('b');
+    registry.write({ name: 'a', port: 80, says });
+    const told = registry.told.length;
+    registry.read({ name: 'b', port: 80, says: 5 });
+    expect(registry.counts(80)).toBe(counts);
+    registry.read({ name: 'b', port: 80, says: 5 });
+    const later = registry.told.slice(told).flatMap((event) => ('znode' in event ? [`${event.type} ${event.znode.name}`] : []));
+    expect(later).toEqual(says === 3 ? ['changed b', 'changed a'] : ['changed b']);
   });
 });
 

@@ -4,7 +4,7 @@ import type { Decoded } from '../../shared/model/registration.ts';
 import type { Allow, ServiceConfig } from '../../shared/model/service-config.ts';
 import { pause } from '../../shared/runtime/wait.ts';
 import { decode } from '../../shared/znode/format.ts';
-import type { ChildReading } from '../../shared/zookeeper/read-children.ts';
+import type { Reading } from '../../shared/zookeeper/reading.ts';
 import type { NameResolver } from './name-resolver.ts';
 
 /** ms that one reading waits for DNS altogether; what is not there by then is told at the next full reading. */
@@ -16,8 +16,8 @@ const DECODED_PER_TURN = 500;
 type Valid = Decoded & { readonly ok: true };
 
 export async function decodeReading(
-  read: ReadonlyMap<string, ChildReading>,
-  { format, endpoint, allow }: Pick<ServiceConfig, 'format' | 'endpoint' | 'allow'>,
+  { read, at }: Pick<Reading, 'read' | 'at'>,
+  { name: service, format, endpoint, allow }: Pick<ServiceConfig, 'name' | 'format' | 'endpoint' | 'allow'>,
   resolver: NameResolver,
 ): Promise<Map<string, Decoded>> {
   const decoded = new Map<string, Decoded>();
@@ -30,11 +30,14 @@ export async function decodeReading(
   }
   if (named.length === 0) return decoded;
   const done = new AbortController();
+  // A reading that somebody asked for, or that is to confirm another one, takes no failure of before for an answer.
+  const insists = at.synced;
   const late = pause(RESOLVE_WAIT_MS, done.signal).then(() => null);
   await Promise.all(
     named.map(async ({ name, says }) => {
       const { host } = says.registration;
-      const address = allow.names ? ((await Promise.race([resolver.resolve(host), late])) ?? resolver.last(host)) : null;
+      const answer = allow.names ? Promise.race([resolver.resolve(service, host, { insists }), late]) : null;
+      const address = answer === null ? null : ((await answer) ?? resolver.last(service, host));
       decoded.set(name, withAddress(says, address, allow));
     }),
   );

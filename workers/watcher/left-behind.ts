@@ -2,9 +2,9 @@
  * Znodes on record that are below none of a service's paths any more: the config named others before. They are losses, as what a changed path misses; but
  * only once every path that is named now has been read, and a second time a session timeout later: what moved must have been heard of.
  */
-import type { ServiceEvent } from '../../shared/model/event.ts';
 import { parentOf, type ServicePath } from '../../shared/model/service-path.ts';
-import type { ViewEntry } from '../../shared/znode/view.ts';
+import type { Words } from '../../shared/znode/spokesman.ts';
+import { diffView, type ViewDifference, type ViewEntry } from '../../shared/znode/view.ts';
 import { CONFIRM_MARGIN_MS, type PathWatch } from './path-watch.ts';
 
 export class LeftBehind {
@@ -56,11 +56,12 @@ export function leftBehind(view: ReadonlyMap<string, ViewEntry>, path: ServicePa
   return [...view].filter(([name]) => parentOf(path, name) === null).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** That they are registered no longer. */
-export function losses(left: readonly (readonly [string, ViewEntry])[]): ServiceEvent[] {
-  return left.map(([name, { instance, czxid, mzxid, version }]) => ({
-    type: 'deregistered',
-    instance,
-    znode: { name, czxid, mzxid, version },
-  }));
+/** That they are registered no longer, and what the others of their instances say. */
+export function losses(
+  view: ReadonlyMap<string, ViewEntry>,
+  left: readonly (readonly [string, ViewEntry])[],
+  words: Words,
+): Pick<ViewDifference, 'set' | 'remove' | 'events'> {
+  const reading = { kind: 'delta', read: new Map(), gone: left.map(([name]) => name), unread: [] } as const;
+  return diffView(view, reading, new Map(), { confirmed: true, words });
 }

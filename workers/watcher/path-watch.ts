@@ -1,6 +1,7 @@
 /**
  * Watches one of a service's paths: its readings, what vectors and shards make of what they say, and how far what they miss is believed (trust.ts). Each path has
- * a trust of its own, so one that is not there, or cannot be read, says nothing of the others.
+ * a trust of its own, so one that is not there, or cannot be read, says nothing of the others. That one of several is not there is believed as the end of an
+ * instance is: when it is so again a session timeout later.
  */
 import type { PointsmanError } from '../../shared/errors.ts';
 import type { Askable } from '../../shared/model/asked-options.ts';
@@ -18,6 +19,8 @@ export interface PathWatchOptions {
   readonly link: ZookeeperLink;
   /** The parent of our own znodes. */
   readonly root: string;
+  /** Whether the service has other paths. */
+  readonly hasOthers: boolean;
   readonly deliver: (reading: Reading) => Promise<void>;
   readonly noticed: () => void;
   readonly settled: () => void;
@@ -27,6 +30,9 @@ export interface PathWatchOptions {
 
 /** ms beyond the session timeout before the confirming read: a timer may fire early. */
 export const CONFIRM_MARGIN_MS = 50;
+
+/** What the readings of a session make of a path; open: it was not read to the end, or something of it is in doubt. */
+export type PathStanding = 'whole' | 'absent' | 'open';
 
 export class PathWatch {
   readonly path: string;
@@ -39,7 +45,10 @@ export class PathWatch {
   #session: string | null = null;
   #connection: number | null = null;
   #missing = 0;
-  #whole = false;
+  #standing: PathStanding = 'open';
+  /** When the reading in hand was begun, and since when all readings have missed the path: ms, monotonic. */
+  #begunAt = 0;
+  #absentSince: number | null = null;
   #problem: PointsmanError | null = null;
   #confirmTimer: NodeJS.Timeout | undefined;
 
@@ -79,7 +88,12 @@ export class PathWatch {
 
   /** A reading begins to be recorded. Answers whether it is the first of its connection. */
   begin({ at }: Reading): boolean {
-    if (at.session !== this.#session) this.#trust = { state: 'unread' };
+    this.#begunAt = performance.now();
+    if (at.session !== this.#session) {
+      this.#trust = { state: 'unread' };
+      this.#standing = 'open';
+      this.#absentSince = null;
+    }
     const isFirst = at.connection !== this.#connection;
     this.#session = at.session;
     this.#connection = at.connection;
@@ -98,24 +112,37 @@ export class PathWatch {
     this.#trust = trustAfter(this.#trust, reading, missing.length, now);
     if (reading.kind === 'delta') return;
     this.#missing = missing.length;
-    this.#whole = isWhole(reading, missing);
+    this.#standing = this.standingBy(reading, missing);
+    this.#absentSince = reading.parent.present ? null : (this.#absentSince ?? this.#begunAt);
     clearTimeout(this.#confirmTimer);
-    if (this.#trust.state !== 'doubt') return;
-    const { logger, link } = this.#options;
-    logger.warn(
-      { service: this.#service, path: this.path, missing: missing.length, parent: reading.parent.present },
-      'instances are missing, not believed yet',
-    );
-    const wait = Math.max(0, this.#trust.since + link.sessionTimeout - now) + CONFIRM_MARGIN_MS;
+    const since = this.#trust.state === 'doubt' ? this.#trust.since : this.#standing === 'open' ? this.#absentSince : null;
+    if (since === null || (this.#trust.state !== 'doubt' && !this.#options.hasOthers)) return;
+    if (this.#trust.state === 'doubt') this.#warn(reading, missing);
+    const wait = Math.max(0, since + this.#options.link.sessionTimeout - now) + CONFIRM_MARGIN_MS;
     this.#confirmTimer = setTimeout(() => {
       // It rejects only when the watch is stopped.
       this.#list.reread({ synced: true }).catch(() => {});
     }, wait);
   }
 
-  /** Whether the last reading of all was of a path that is there, and left nothing in doubt and nothing unread. */
-  get whole(): boolean {
-    return this.#whole;
+  #warn(reading: Reading, missing: readonly string[]): void {
+    this.#options.logger.warn(
+      { service: this.#service, path: this.path, missing: missing.length, parent: reading.parent.present },
+      'instances are missing, not believed yet',
+    );
+  }
+
+  /** By the last reading of all. */
+  get standing(): PathStanding {
+    return this.#standing;
+  }
+
+  /** By the reading in hand. */
+  standingBy(reading: Reading, missing: readonly string[]): PathStanding {
+    if (reading.kind === 'delta' || missing.length > 0 || reading.unread.length > 0) return 'open';
+    if (reading.parent.present) return 'whole';
+    const waited = this.#absentSince === null ? 0 : this.#begunAt - this.#absentSince;
+    return this.#standing === 'absent' || (reading.at.synced && waited >= this.#options.link.sessionTimeout) ? 'absent' : 'open';
   }
 
   /** Whether what it shows is what Zookeeper has, by a watch that is in force. */
@@ -136,8 +163,4 @@ export class PathWatch {
   get problem(): PointsmanError | null {
     return this.#problem;
   }
-}
-
-export function isWhole(reading: Reading, missing: readonly string[]): boolean {
-  return reading.kind === 'full' && reading.parent.present && missing.length === 0 && reading.unread.length === 0;
 }

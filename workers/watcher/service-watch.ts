@@ -20,7 +20,7 @@ import { CordonWatch } from './cordon-watch.ts';
 import { decodeReading } from './decode-reading.ts';
 import { LeftBehind, leftBehind, losses } from './left-behind.ts';
 import type { NameResolver } from './name-resolver.ts';
-import { isWhole, PathWatch } from './path-watch.ts';
+import { PathWatch } from './path-watch.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
 import type { ServiceWatchStatus } from './service-watch-status.ts';
 import { Stated } from './stated.ts';
@@ -75,7 +75,8 @@ export class ServiceWatch {
     this.#cordons = new CordonWatch(config.name, { ...listed, record: (...step) => this.#record(...step) });
     this.#paths = pathsOf(config.path).map((path): PathWatch => {
       const deliver = (reading: Reading): Promise<void> => this.#cordons.told.then(() => this.#inTurn(() => this.#take(watch, reading)));
-      const watch = new PathWatch(config.name, path, { ...listed, deliver });
+      const hasOthers = pathsOf(config.path).length > 1;
+      const watch = new PathWatch(config.name, path, { ...listed, hasOthers, deliver });
       return watch;
     });
     this.#left = new LeftBehind(this.#paths, () => this.#inTurn(() => this.#sweep()));
@@ -177,17 +178,21 @@ export class ServiceWatch {
     return { set: named, remove: [...names.remove, ...remove], events: [...names.events, ...events] };
   }
 
-  /** Said once, when a whole reading of each path that is there leaves nothing in doubt and nothing unread. */
+  /**
+   * Said once, when nothing of any path is in doubt and unread: of one that is there by a whole reading; of several those that are not there, which is so again
+   * a session timeout later, keep it from nothing.
+   */
   #completed(path: PathWatch, reading: Reading, missing: readonly string[]): ServiceEvent[] {
-    const whole = isWhole(reading, missing) && this.#paths.every((other) => other === path || other.whole);
-    return whole && !this.#writer.complete ? [{ type: 'complete' }] : [];
+    const standings = this.#paths.map((one) => (one === path ? one.standingBy(reading, missing) : one.standing));
+    const complete = standings.includes('whole') && !standings.includes('open');
+    return complete && !this.#writer.complete ? [{ type: 'complete' }] : [];
   }
 
   async #take(path: PathWatch, all: Reading): Promise<void> {
     const config = this.#config;
     const members = path.group.members(all);
     const firstOfConnection = path.begin(members);
-    const said = path.group.together(await decodeReading(members.read, config, this.#options.resolver), members);
+    const said = path.group.together(await decodeReading(members, config, this.#options.resolver), members);
     const reading = namedReading(members, config.path, path.path);
     const decoded = namedChildren(said, config.path, path.path);
     const restated = this.#stated.restated(decoded, { all: path.group.isUsed });
@@ -222,8 +227,8 @@ export class ServiceWatch {
   /** What the config left behind is believed to be gone. */
   async #sweep(): Promise<void> {
     const recorded = await this.#writer.commit((): Change => {
-      const left = leftBehind(this.#writer.children, this.#config.path);
-      return { set: new Map(), remove: left.map(([name]) => name), events: losses(left) };
+      const { children, backing } = this.#writer;
+      return losses(children, leftBehind(children, this.#config.path), this.#stated.words(backing));
     });
     if (recorded !== null) this.#tell(recorded, null, false);
     this.#left.look(this.#writer.children, this.#config.path, this.#options.link.sessionTimeout);

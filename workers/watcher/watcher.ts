@@ -196,6 +196,7 @@ export class Watcher implements Role {
       left ||= config === undefined;
       await watch.stop();
       lead.watches.delete(service);
+      if (config === undefined) this.#resolver.forget(service);
     }
     for (const [service, config] of wanted) {
       const watch = lead.watches.get(service);
