@@ -2,9 +2,11 @@
  * All that is discovered while a watcher leads: what its roots show, as services beside the configured ones. It begins with what was found before, by what
  * the logs have as configured: absence of knowledge unconfigures nothing.
  */
+
 import { type DiscoverConfig, discoveredPath, discoveredServices, type RefusedChild } from '../../shared/model/discover.ts';
 import { isName, type ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { redisFields } from '../../shared/redis/redis-error.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import { escapeText } from '../../shared/znode/escape.ts';
 import { Discovery, type DiscoveryOptions } from './discovery.ts';
@@ -89,7 +91,7 @@ export class Discoveries {
         }
         return paths;
       } catch (error) {
-        logger.warn({ err: error }, 'cannot read which services were found before, trying again');
+        logger.warn(redisFields(error), 'cannot read which services were found before, trying again');
         await pause(backoff(failures, RETRY_MS), signal);
       }
     }

@@ -3,8 +3,10 @@
  * several does not wander; a name that cannot be resolved any more keeps the address that it had (an outage of DNS is no news).
  * Services take turns, and none has more than one lookup under way: names that nobody answers for delay those of their own service alone.
  */
+
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIPv4 } from 'node:net';
+import { errorText } from '../../shared/errors.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { within } from '../../shared/runtime/deadline.ts';
@@ -82,7 +84,7 @@ export class NameResolver {
       names.answered(host, address ?? before, { failed: address === null, now: performance.now() });
     } catch (error) {
       // Once for a row of failures: the refused registration is told beside it.
-      if (names.failures(host) === 0) this.#logger.warn({ host, err: error, kept: before }, 'cannot resolve a host name');
+      if (names.failures(host) === 0) this.#logger.warn({ host, error: errorText(error), kept: before }, 'cannot resolve a host name');
       names.answered(host, before, { failed: true, now: performance.now() });
       await within(HELD_MS, lookup, () => new Error(`no answer within ${HELD_MS} ms`)).catch(() => {});
     }

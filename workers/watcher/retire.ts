@@ -1,7 +1,9 @@
 /** Says of services that are no longer configured, or found, that they are not. Their views stay: they may come back. */
+
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { pathText } from '../../shared/model/service-path.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { redisFields } from '../../shared/redis/redis-error.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { ServiceWake, WatcherLog } from './ports.ts';
 import { type Tenure, ViewWriter } from './view-writer.ts';
@@ -27,7 +29,7 @@ export async function retire(
     try {
       known = await log.services();
     } catch (error) {
-      logger.warn({ err: error }, 'cannot list the services on record, trying again');
+      logger.warn(redisFields(error), 'cannot list the services on record, trying again');
       await pause(backoff(failures, RETRY_MS), signal);
     }
   }

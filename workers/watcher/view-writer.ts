@@ -2,11 +2,13 @@
  * Records what changed about one service: the view as it stands in the log, and the next step from it. A step that fails is
  * tried again until it is recorded or the signal aborts; one that meets a view that has moved is computed again from the new view.
  */
-import { PointsmanError } from '../../shared/errors.ts';
+
+import { errorText, PointsmanError } from '../../shared/errors.ts';
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { EventId, InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { redisFields } from '../../shared/redis/redis-error.ts';
 import { within } from '../../shared/runtime/deadline.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import { Backing } from '../../shared/znode/backing.ts';
@@ -52,6 +54,8 @@ export class ViewWriter {
   #revision = 0;
   #loaded = false;
   #loads = 0;
+  /** What failed last, and was told. */
+  #told: string | null = null;
 
   constructor(service: ServiceName, options: { log: WatcherLog; tenure: Tenure; signal: AbortSignal; logger: Logger }) {
     this.#service = service;
@@ -132,9 +136,14 @@ export class ViewWriter {
 
   async #attempt<T>(work: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; error: unknown }> {
     try {
-      return { ok: true, value: await work() };
+      const value = await work();
+      this.#told = null;
+      return { ok: true, value };
     } catch (error) {
-      this.#logger.warn({ service: this.#service, err: error }, 'cannot record, trying again');
+      // Once, as long as it is the same.
+      const text = errorText(error);
+      if (text !== this.#told) this.#logger.warn({ service: this.#service, ...redisFields(error) }, 'cannot record, trying again');
+      this.#told = text;
       return { ok: false, error };
     }
   }

@@ -1,6 +1,8 @@
 /** Wakes one service, and keeps at it until the queue took it; what happens meanwhile joins the wake that waits. */
+
 import type { EventId, ServiceName } from '../../shared/model/ids.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { redisFields } from '../../shared/redis/redis-error.ts';
 import { within } from '../../shared/runtime/deadline.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { ServiceWake, WakeCause } from './ports.ts';
@@ -48,7 +50,7 @@ export class WakeSender {
         );
         failures = 0;
       } catch (error) {
-        this.#logger.warn({ service: this.#service, err: error }, 'cannot wake the service, trying again');
+        if (failures === 0) this.#logger.warn({ service: this.#service, ...redisFields(error) }, 'cannot wake the service, trying again');
         this.#waiting = joined(cause, this.#waiting);
         await pause(backoff(failures++, RETRY_MS), this.#signal);
       }

@@ -2,11 +2,13 @@
  * The watcher: of all that run, the elected one watches every configured service and writes what changed into the services' event
  * logs, under an epoch that fences its elders. The others stand by. It does not own the link.
  */
+
 import { canonical } from '../../shared/model/canonical.ts';
 import type { DiscoverConfig, RefusedChild } from '../../shared/model/discover.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { readsAlike, type ServiceConfig } from '../../shared/model/service-config.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { redisFields } from '../../shared/redis/redis-error.ts';
 import { within } from '../../shared/runtime/deadline.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
@@ -159,7 +161,7 @@ export class Watcher implements Role {
       try {
         lead.epoch = await this.#options.log.nextEpoch();
       } catch (error) {
-        this.#options.logger.warn({ err: error }, 'no epoch yet, trying again');
+        this.#options.logger.warn(redisFields(error), 'no epoch yet, trying again');
         await pause(backoff(failures, RETRY_MS), abort.signal);
       }
     }
