@@ -5,7 +5,7 @@ import { type Lease, Leases } from '../../workers/registrar/leases.ts';
 import { until } from '../support/poll.ts';
 
 function leaseOf(service: string, ttl: number, query = {}): Lease {
-  return { ask: readAsk({ service, ...query }), instance: '10.0.0.5:8080', ttl };
+  return { ask: readAsk({ service, ...query }), instance: '10.0.0.5:8080', ttl, without: [] };
 }
 
 it('each ends when its own time is over, and not when it was renewed', async () => {

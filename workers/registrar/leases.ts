@@ -19,10 +19,12 @@ export interface Lease {
   readonly instance: string;
   /** ms */
   readonly ttl: number;
+  /** Znodes that were deregistered of those that it is for. */
+  readonly without: readonly string[];
 }
 
 interface Held {
-  lease: Lease;
+  readonly lease: Lease;
   /** performance.now() */
   ends: number;
 }
@@ -56,22 +58,26 @@ export class Leases {
         retry: 'after',
       });
     const ends = performance.now() + lease.ttl;
+    // Of two that are for one znode the one that was changed last counts: it comes last.
+    if (isNew) this.#held.delete(key);
     this.#held.set(key, { lease, ends });
     this.#arm(ends);
     return isNew;
   }
 
-  /** Those that the ask is about. */
-  of(ask: Ask, instance: string): readonly Lease[] {
-    return this.all.filter((lease) => {
-      const { service, path, format } = lease.ask;
-      const same = service === ask.service && lease.instance === instance;
-      return same && (ask.path === null || ask.path === path) && (ask.format === null || ask.format === format);
-    });
-  }
-
-  end(lease: Lease): void {
-    this.#held.delete(keyOf(lease));
+  /** Each becomes what `change` makes of it, for as long as it has left; null: it ends. Of two that become one the one with more time stays. */
+  revise(change: (lease: Lease) => Lease | null): void {
+    const all = [...this.#held.values()];
+    this.#held.clear();
+    for (const { ends, lease: before } of all) {
+      const lease = change(before);
+      if (lease === null) continue;
+      const key = keyOf(lease);
+      const other = this.#held.get(key);
+      if (other !== undefined && other.ends >= ends) continue;
+      this.#held.delete(key);
+      this.#held.set(key, { lease, ends });
+    }
   }
 
   close(): void {
