@@ -10,16 +10,14 @@ type Range = readonly [from: number, to: number];
 
 /** Each entry is told of at most one before it. */
 export function registerOverlaps(entries: readonly RegisterSection[]): RuleBreach[] {
-  const before = new Map<string, number[]>();
+  const before = new Map<string, { readonly other: RegisterSection; readonly number: number }[]>();
   return entries.flatMap((entry, index) => {
     const place = `${entry.path} ${entry.address.host}`;
     const others = before.get(place) ?? [];
-    before.set(place, [...others, index]);
-    for (const other of others) {
-      const found = breachOf(entries[other] as RegisterSection, entry, other + 1);
-      if (found !== null) return [{ ...found, path: ['register', index, ...found.path] }];
-    }
-    return [];
+    const found = others.map(({ other, number }) => breachOf(other, entry, number)).find((breach) => breach !== null);
+    before.set(place, others);
+    others.push({ other: entry, number: index + 1 });
+    return found === undefined ? [] : [{ ...found, path: ['register', index, ...found.path] }];
   });
 }
 
@@ -32,7 +30,8 @@ function breachOf(before: RegisterSection, entry: RegisterSection, number: numbe
   const path = own ? ['address'] : ['allow', 'ports'];
   if (znode !== other)
     return { path, found: `${znode}, which entry ${number} writes as ${other}`, expected: 'one znode for one instance, or another path' };
-  if (own && port === before.address.port) return { path, found: `${znode}, which entry ${number} writes`, expected: 'a znode of its own' };
+  // Of two that have one address register-rules.ts tells.
+  if (port === before.address.port && own) return null;
   if (before.service === entry.service || before.by === 'host' || entry.by === 'host') return null;
   return {
     path,
