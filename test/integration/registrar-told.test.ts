@@ -111,7 +111,9 @@ describe('what this host registers', () => {
   it('is in the metrics, of the fleet and of this process, without a word of what znodes hold', async () => {
     await askRegistrar(ports.register, '/v1/register?service=bank');
     const { redis: known, keys } = app.ports;
-    await known.hset(keys.registrars, 'damaged', '{', 'later', '{"id":"later","at":9e15,"entries":{}}', 'none', 'null');
+    const { times, summaries } = keys.registrars;
+    await known.zadd(times, Date.now(), 'damaged', Date.now(), 'later', Date.now(), 'none', Date.now(), 'nothing');
+    await known.hset(summaries, 'damaged', '{', 'later', '{"id":"later","at":9e15,"entries":{}}', 'none', 'null');
     expect((await status()).registrars).toHaveLength(1);
     const of = `host="${hostname()}"`;
     await until(
