@@ -45,3 +45,20 @@ it('time in which nobody could be heard does not count', async () => {
   await until('its end', () => over.length === 1);
   expect(performance.now() - heard).toBeGreaterThan(600);
 });
+
+it('a service that died goes also where time is lost again and again', async () => {
+  const over: string[] = [];
+  const leases = new Leases((all) => over.push(...all.map(({ ask }) => ask.service)));
+  const begun = performance.now();
+  leases.renew(leaseOf('dead', 300));
+  leases.renew(leaseOf('lives', 300));
+  // As on a host that has too much to do: this process runs for a moment, and then not.
+  for (let turns = 0; turns < 4; turns += 1) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    leases.renew(leaseOf('lives', 300));
+  }
+  expect(performance.now() - begun).toBeGreaterThan(3_600);
+  expect(over).toEqual(['dead']);
+  leases.close();
+});

@@ -1,6 +1,7 @@
 /**
  * What services of this host asked for, each for as long as its request counts. It keeps time and nothing else: who renews is not asked again, and what is over
- * is told at once. After a time in which this process did not run all of them count anew, since nobody could renew.
+ * is told at once. After a time in which this process did not run all of them count anew, since nobody could renew: each once, until it is renewed indeed, so
+ * that a service that died goes also from a host where that happens all the time.
  */
 import { PointsmanError } from '../../shared/errors.ts';
 import type { Ask } from './ask.ts';
@@ -26,7 +27,9 @@ export interface Lease {
 interface Held {
   readonly lease: Lease;
   /** performance.now() */
-  ends: number;
+  readonly ends: number;
+  /** It counted anew without having been renewed. */
+  readonly anew: boolean;
 }
 
 export class Leases {
@@ -60,7 +63,7 @@ export class Leases {
     const ends = performance.now() + lease.ttl;
     // Of two that are for one znode the one that was changed last counts: it comes last.
     if (isNew) this.#held.delete(key);
-    this.#held.set(key, { lease, ends });
+    this.#held.set(key, { lease, ends, anew: false });
     this.#arm(ends);
     return isNew;
   }
@@ -69,14 +72,14 @@ export class Leases {
   revise(change: (lease: Lease) => Lease | null): void {
     const all = [...this.#held.values()];
     this.#held.clear();
-    for (const { ends, lease: before } of all) {
+    for (const { lease: before, ends, anew } of all) {
       const lease = change(before);
       if (lease === null) continue;
       const key = keyOf(lease);
       const other = this.#held.get(key);
       if (other !== undefined && other.ends >= ends) continue;
       this.#held.delete(key);
-      this.#held.set(key, { lease, ends });
+      this.#held.set(key, { lease, ends, anew });
     }
   }
 
@@ -106,12 +109,16 @@ export class Leases {
     const now = performance.now();
     const late = now - this.#due;
     this.#due = Number.POSITIVE_INFINITY;
-    if (late > LATE_MS) for (const held of this.#held.values()) held.ends = now + held.lease.ttl;
+    if (late > LATE_MS) this.#countAnew(now);
     const over = [...this.#held].filter(([, { ends }]) => ends <= now);
     for (const [key] of over) this.#held.delete(key);
     for (const { ends } of this.#held.values()) this.#arm(ends);
     if (over.length > 0) this.#over(over.map(([, { lease }]) => lease));
   };
+
+  #countAnew(now: number): void {
+    for (const [key, { lease, anew }] of this.#held) if (!anew) this.#held.set(key, { lease, ends: now + lease.ttl, anew: true });
+  }
 }
 
 function keyOf({ ask: { service, path, format }, instance }: Lease): string {
