@@ -93,7 +93,9 @@ describe('a service that registers itself', () => {
 
   it.each(['POST', 'PUT'])('says it in JSON by %s, and as much as the config allows', async (method) => {
     const name = `json-${method.toLowerCase()}`;
-    const one = await running(open(name, ', allow: { ports: 9000-9009, labels: [version], weight: 20 }, labels: { region: "no" }'));
+    const one = await running(
+      open(name, ', allow: { ttl: 30s, ports: 9000-9009, labels: [version], weight: 20 }, labels: { region: "no" }'),
+    );
     const body = { service: name, address: '10.0.0.5:9001', ttl: '30s', weight: 20, labels: { version: '7' } };
     expect(await one.ask('/v1/register', { method, body })).toMatchObject({
       status: 200,
@@ -244,12 +246,12 @@ describe('what is left over', () => {
   it('of a session that ended is made again without a request', async () => {
     const wire = await FaultProxy.start(zookeeper.server.port);
     cleanups.push(() => wire.close());
-    const one = await running(open('expires'), { connect: wire.connect, sessionTimeout: '2s' });
-    await one.ask('/v1/register?service=expires&ttl=1m');
+    const one = await running(open('expires', ', ttl: 1m'), { connect: wire.connect, sessionTimeout: '2s' });
+    await one.ask('/v1/register?service=expires');
     wire.mode = 'reset';
     wire.dropAll();
     await registered('expires', []);
-    expect(await one.ask('/v1/register?service=expires&ttl=1m')).toMatchObject({ status: 202 });
+    expect(await one.ask('/v1/register?service=expires')).toMatchObject({ status: 202 });
     wire.mode = 'pass';
     await registered('expires', ['10.0.0.5:8080']);
   });

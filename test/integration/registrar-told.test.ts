@@ -55,7 +55,7 @@ register:
   - { service: web, path: /services/web, address: "127.0.0.1:${web.port}", labels: { region: "no" }, ${check} }
   - { service: web, path: /services/web, address: "127.0.0.1:${bad.port}", labels: { region: "no" }, ${check} }
   - { service: theirs, path: /services/theirs, address: "10.0.0.5:1", format: nerve, id: web-1, check: none }
-  - { service: asks, path: /services/asks, address: "10.0.0.5:2", by: service, ttl: 1s, drain: 0ms }
+  - { service: asks, path: /services/asks, address: "10.0.0.5:2", by: service, ttl: 1s, allow: { ttl: 1m }, drain: 0ms }
 `;
   file = await configFile(folder, text);
   const config = configOf(text);

@@ -158,11 +158,21 @@ describe('an entry that its service registers', () => {
     const [own, said] = [
       parsed(', by: service'),
       parsed(
-        ', by: service, ttl: 1m, allow: { ports: 8081-8090, weight: 9, labels: [v] }, check: [{ tcp: true }, { http: GET /, port: 81 }]',
+        ', by: service, ttl: 1m, allow: { ttl: 2m, ports: 8081-8090, weight: 9, labels: [v] }, check: [{ tcp: true }, { http: GET /, port: 81 }]',
       ),
     ];
-    expect(own.register[0]).toMatchObject({ checks: [], terms: { ttl: 10_000, ports: null, weightMax: 1, labels: [], ownPort: [] } });
-    expect(said.register[0]?.terms).toEqual({ ttl: 60_000, ports: [8081, 8090], weightMax: 9, labels: ['v'], ownPort: [true, false] });
+    expect(own.register[0]).toMatchObject({
+      checks: [],
+      terms: { ttl: 10_000, ttlMax: 10_000, ports: null, weightMax: 1, labels: [], ownPort: [] },
+    });
+    expect(said.register[0]?.terms).toEqual({
+      ttl: 60_000,
+      ttlMax: 120_000,
+      ports: [8081, 8090],
+      weightMax: 9,
+      labels: ['v'],
+      ownPort: [true, false],
+    });
     expect(parsed(', by: service, allow: { ports: 9000 }').register[0]?.terms?.ports).toEqual([9000, 9000]);
   });
 
@@ -170,6 +180,8 @@ describe('an entry that its service registers', () => {
     [', ttl: 10s', 'register.0.ttl: ttl'],
     [', allow: { ports: 81 }', 'register.0.allow: allow'],
     [', by: service, ttl: 6m', 'register.0.ttl: "6m"'],
+    [', by: service, allow: { ttl: 9s }', 'register.0.allow: a ttl below that of the entry'],
+    [', by: service, allow: { ttl: 6m }', 'register.0.allow.ttl: "6m"'],
     [', by: service, allow: { ports: 1-1001 }', 'register.0.allow.ports: "1-1001"'],
     [', by: service, allow: { ports: 9-8 }', 'register.0.allow.ports: "9-8"'],
     [', by: service, format: nerve, id: a, allow: { ports: 81 }', 'register.0.id: id with allow.ports'],
