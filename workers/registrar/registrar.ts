@@ -68,6 +68,7 @@ export class Registrar implements Role {
   }
 
   async start(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
     this.#link.start();
     // Before the first registration: what is down stays down over a restart.
     await this.#look();
