@@ -1,15 +1,15 @@
 /** Registrars as Prometheus reads them: of the fleet as they tell it in Redis, or of this process alone. No znode is named in it. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { ENTRY_STATES, PROBE_KINDS, type RegistrarReport } from '../shared/model/registrar-report.ts';
-import type { RegistrarBeat } from '../shared/redis/registrar-store.ts';
+import type { RegistrarSummary } from '../shared/redis/registrar-store.ts';
 
-export interface MeasuredRegistrar extends RegistrarReport {
+export interface MeasuredRegistrar extends Omit<RegistrarReport, 'entries'> {
   /** null: this process alone is told, and whoever reads it knows where it runs. */
   readonly host: string | null;
 }
 
 /** Of the fleet, by host, without the pid: what is told of one goes on over a restart. Of two of one host the last that was heard of. */
-export function registrarHosts(beats: readonly RegistrarBeat[]): readonly MeasuredRegistrar[] {
+export function registrarHosts(beats: readonly RegistrarSummary[]): readonly MeasuredRegistrar[] {
   const hosts = new Map<string, MeasuredRegistrar>();
   for (const beat of beats.toSorted((a, b) => a.at - b.at)) {
     const host = beat.id.replace(/-\d+$/, '');

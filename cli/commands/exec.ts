@@ -1,9 +1,8 @@
 /**
  * `pointsman exec [--service S] -- CMD args…`: runs CMD, and registers it while it runs, under a Zookeeper session of its own and by the entries of `register`
  * with `by: service`; their checks count. It needs no other pointsman, and no Redis. SIGTERM, SIGINT and SIGQUIT withdraw first, wait for the drain, and then
- * reach CMD; a second one reaches it at once. When CMD ends, its znodes go at once. The exit code is that of CMD.
+ * reach CMD, also what a terminal sent to it by itself, should it still run; a second one reaches it at once. When CMD ends, its znodes go at once. The exit code is that of CMD.
  */
-import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import type { Config } from '../../shared/config/config.ts';
 import { errorFields, PointsmanError } from '../../shared/errors.ts';
@@ -22,8 +21,6 @@ import { tellFailure } from '../failure.ts';
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 /** At once. */
 const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const;
-/** What a terminal sends to CMD itself. */
-const OF_TERMINALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
 
 interface Options {
   readonly service?: string;
@@ -56,21 +53,27 @@ async function exec(context: CliContext, argv: readonly string[], options: Optio
   const entries = entriesOf(config, options);
   const logger = createLogger({ level: config.log.level });
   const registrar = new Registrar({ ...config, register: entries }, logger);
-  let child: Child;
-  try {
-    child = await Child.start(argv);
-  } catch (error) {
-    if (!(error instanceof ChildError)) throw error;
-    tellFailure(error, { verbose: context.verbose, tell: context.tell });
-    process.exit(error.exitCode);
-  }
+  // Before CMD is there: a signal that comes while it is started would end us alone, and CMD would run on without anybody.
+  const begun = Promise.withResolvers<Child>();
+  const { drained } = passOn(begun.promise, () => gone(registrar, entries, logger, true));
   failOnAnythingUncaught(logger);
-  const { drained } = passOn(child, () => gone(registrar, entries, logger, true));
+  const child = await started(argv, context);
+  begun.resolve(child);
   await registrar.start();
   const code = await child.ended;
   await gone(registrar, entries, logger, false);
   await drained();
   process.exit(code);
+}
+
+async function started(argv: readonly string[], context: CliContext): Promise<Child> {
+  try {
+    return await Child.start(argv);
+  } catch (error) {
+    if (!(error instanceof ChildError)) throw error;
+    tellFailure(error, { verbose: context.verbose, tell: context.tell });
+    process.exit(error.exitCode);
+  }
 }
 
 /** What is asked for, as its entries. @throws PointsmanError USAGE */
@@ -99,22 +102,19 @@ function usage(message: string, { hint }: { readonly hint: string }): PointsmanE
 }
 
 /** `withdraw`: takes what is registered out, and resolves when CMD may go. */
-function passOn(child: Child, withdraw: () => Promise<void>): { drained: () => Promise<void> } {
+function passOn(child: Promise<Child>, withdraw: () => Promise<void>): { drained: () => Promise<void> } {
   let ending: Promise<void> | null = null;
+  const send = async (signal: NodeJS.Signals): Promise<void> => (await child).kill(signal);
   for (const signal of ENDING) {
     process.on(signal, () => {
       const again = ending !== null;
       ending ??= withdraw();
-      const reachesIt = isatty(0) && OF_TERMINALS.includes(signal);
-      if (again) child.kill(signal);
-      else if (!reachesIt) void ending.then(() => child.kill(signal));
+      // Who sent it cannot be told: a terminal, which sends it to CMD too, or somebody who means us alone.
+      if (again) void send(signal);
+      else void ending.then(() => send(signal));
     });
   }
-  for (const signal of FORWARDED) {
-    process.on(signal, () => {
-      if (!(isatty(0) && OF_TERMINALS.includes(signal))) child.kill(signal);
-    });
-  }
+  for (const signal of FORWARDED) process.on(signal, () => void send(signal));
   return { drained: async () => void (await ending) };
 }
 

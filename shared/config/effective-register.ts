@@ -1,11 +1,9 @@
 /** PURE. An entry of `register` as the program runs it. */
 import type { CheckTls, Probe, RegisterCheck, RegisterConfig, RegisterTerms } from '../model/register.ts';
-import { checksOf, kindsOf, type RegisterCheckSection, type RegisterSection } from './register-schema.ts';
+import { checksOf, kindsOf, REGISTER_TTL, type RegisterCheckSection, type RegisterSection } from './register-schema.ts';
 
 type Range = readonly [from: number, to: number];
 const GOOD: readonly Range[] = [[200, 399]];
-/** ms */
-const TTL = 10_000;
 
 export function registerConfig(section: RegisterSection): RegisterConfig {
   const { service, path, address, format, id = null, weight = null, labels = {}, options = {}, acl, drain, warmUp = null } = section;
@@ -27,9 +25,16 @@ export function registerConfig(section: RegisterSection): RegisterConfig {
 }
 
 function termsOf(section: RegisterSection): RegisterTerms {
-  const { ttl = TTL, allow = {}, weight = 1 } = section;
-  const { ports = null, weight: weightMax = weight, labels = [] } = allow;
-  return { ttl, ports, weightMax, labels, ownPort: checksOf(section).map(({ port, exec }) => port === undefined && exec === undefined) };
+  const { ttl = REGISTER_TTL, allow = {}, weight = 1 } = section;
+  const { ttl: ttlMax = ttl, ports = null, weight: weightMax = weight, labels = [] } = allow;
+  return {
+    ttl,
+    ttlMax,
+    ports,
+    weightMax,
+    labels,
+    ownPort: checksOf(section).map(({ port, exec }) => port === undefined && exec === undefined),
+  };
 }
 
 function checkOf(check: RegisterCheckSection, own: { readonly host: string; readonly port: number }): RegisterCheck {

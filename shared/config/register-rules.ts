@@ -5,6 +5,7 @@ import {
   CHECK_KINDS,
   checksOf,
   kindsOf,
+  REGISTER_TTL,
   type RegisterCheckSection,
   type RegisterSection,
   type RegistrarSection,
@@ -38,6 +39,8 @@ function ofServices(at: At, { by, ttl, allow, id, labels = {} }: RegisterSection
   if (by === 'host' && allow !== undefined) refuse('allow', 'allow', '`by: service`: it says what a service may say');
   if (id !== undefined && allow?.ports !== undefined)
     refuse('id', 'id with allow.ports', 'none: instances of several ports need a name each');
+  if (allow?.ttl !== undefined && allow.ttl < (ttl ?? REGISTER_TTL))
+    refuse('allow', 'a ttl below that of the entry', 'one that is longer, or none');
   const fixed = allow?.labels?.find((name) => Object.hasOwn(labels, name));
   if (fixed !== undefined) refuse('allow', `the label ${fixed}, which the entry sets`, 'labels that the entry leaves open');
   return found;

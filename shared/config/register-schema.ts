@@ -91,7 +91,10 @@ export const registerLabels = z
     error: `labels of at most ${LABELS_MAX.characters} characters`,
   });
 
-/** How long a request of a service that registers itself may count. */
+/** ms that a request of a service that registers itself counts, unless it or its entry says otherwise. */
+export const REGISTER_TTL = 10_000;
+
+/** How long one may count. */
 export function registerTtl() {
   return value.duration('1s', '5m');
 }
@@ -104,6 +107,7 @@ const allow = value.map({
     })
     .optional()
     .describe('Ports beside that of `address`.'),
+  ttl: registerTtl().optional().describe('How long a request may count at most. Default: the `ttl` of the entry.'),
   weight: value.count(0, WEIGHT_MAX).optional().describe("The highest weight. Default: the entry's own."),
   labels: value
     .list(z.string().regex(/^\S{1,128}$/, { error: 'the name of a label' }), 1, LABELS_MAX.count)

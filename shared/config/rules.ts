@@ -7,6 +7,7 @@ import { posix } from 'node:path';
 import { formatListen, formatSocketAddress, isLoopback, type ListenAddress, parseListen } from './address.ts';
 import { needsHttp } from './balance.ts';
 import { ListenClaims } from './listen-claims.ts';
+import { registerOverlaps } from './register-overlaps.ts';
 import { registrarListener, registrations } from './register-rules.ts';
 import { discovery, routes, sharedFrontend } from './route-rules.ts';
 import { type DashboardSection, type ProxySection, proxySchema } from './schema.ts';
@@ -42,6 +43,7 @@ export function breaches(raw: unknown, valid: PartialSections): RuleBreach[] {
       ...sharedFrontend(id, proxy),
     ]),
     ...registrations(valid.register ?? [], valid.zookeeper === null ? null : valid.zookeeper.auth !== undefined),
+    ...registerOverlaps(valid.register ?? []),
     ...sharedSockets(proxies),
     ...sharedFolders(proxies),
   ];

@@ -40,6 +40,8 @@ export interface RegisterConfig {
 export interface RegisterTerms {
   /** ms that a request counts that says no other. */
   readonly ttl: number;
+  /** ms that one may ask for, at most. */
+  readonly ttlMax: number;
   /** Beside the entry's own port, inclusive; null: none. */
   readonly ports: readonly [from: number, to: number] | null;
   readonly weightMax: number;

@@ -75,9 +75,10 @@ export class Keys {
     return `${this.prefix}:watchers`;
   }
 
-  /** Hash: registrar -> its last heartbeat. */
-  get registrars(): string {
-    return `${this.prefix}:registrars`;
+  /** Of the registrars. Sorted set: registrar -> last heartbeat, ms; hashes: registrar -> what it counts, and the entries that it names. */
+  get registrars(): { readonly times: string; readonly summaries: string; readonly entries: string } {
+    const base = `{${this.prefix}:registrars}`;
+    return { times: `${base}:times`, summaries: `${base}:summaries`, entries: `${base}:entries` };
   }
 
   /** Counter: the watchers' epochs. */

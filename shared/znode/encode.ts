@@ -73,11 +73,12 @@ function plain({ host, port, weight, labels, out }: Offered): EncodedZnode {
   return { name: instanceOf(host, port), data: Object.keys(said).length === 0 ? '' : JSON.stringify(said) };
 }
 
-/** As Nerve with `node_type: ephemeral`; the order of the keys is Nerve's. */
+/** As Nerve with `node_type: ephemeral`; the order of the keys is Nerve's. A withdrawal is said in the options too: Synapse writes them last, and the last weight counts. */
 function nerve(offered: Offered): EncodedZnode {
   const { host, port, weight, labels, options, out } = offered;
   const name = idOf(offered);
-  const said = { ...weightOf(out ? 0 : weight), ...optionsOf(options), ...labelsOf(labels) };
+  const asked = out && options.weight !== undefined ? { ...options, weight: 0 } : options;
+  const said = { ...weightOf(out ? 0 : weight), ...optionsOf(asked), ...labelsOf(labels) };
   return { name: `${name}_`, data: JSON.stringify({ host, port, name, ...said }) };
 }
 

@@ -1,4 +1,6 @@
 /** `pointsman exec` around a real program, on a real Zookeeper: registered while it runs, out before it is told to end, and its exit code is ours. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { pointsman } from '../support/command.ts';
@@ -33,6 +35,14 @@ async function running(name: string, options: Partial<ExecOptions> & { rest?: st
   await exec.pid();
   const path = `/services/${name}/127.0.0.1:${port}`;
   return { exec, path, port, isThere: () => hand.exists(path) };
+}
+
+async function parentOf(pid: number): Promise<number> {
+  return Number(/^PPid:\s+(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
 }
 
 describe('a program', () => {
@@ -79,6 +89,33 @@ describe('a program', () => {
     await until('the withdrawal', async () => (await hand.data(path)) === '{"weight":0}');
     exec.process.kill('SIGTERM');
     expect(await exec.process.exited).toEqual({ code: 7, signal: null });
+    expect(await isThere()).toBe(false);
+  });
+
+  it('gets a SIGINT that came to us alone when it is drained, also on a terminal', async () => {
+    const { exec, path, isThere } = await running('typed', { terminal: true });
+    await until('the znode', isThere);
+    const asked = Date.now();
+    process.kill(await parentOf(await exec.pid()), 'SIGINT');
+    await until('the withdrawal', async () => (await hand.data(path)) === '{"weight":0}');
+    expect(await exec.process.exited).toEqual({ code: 137, signal: null });
+    const told = (await exec.notes()).find(([what]) => what === 'SIGINT')?.[1] ?? 0;
+    expect(told - asked).toBeGreaterThan(2_990);
+    expect(await isThere()).toBe(false);
+  });
+
+  it('gets a SIGTERM that came while it was started', async () => {
+    // So that there is time to send it.
+    const preload = `import cp from 'node:child_process'; import { syncBuiltinESMExports } from 'node:module';
+      const { spawn } = cp;
+      cp.spawn = (...all) => { const child = spawn(...all); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000); return child; };
+      syncBuiltinESMExports();`;
+    const { exec, isThere } = await running('early', { preload });
+    const pid = await exec.pid();
+    cleanups.push(async () => void (isRunning(pid) && process.kill(pid, 'SIGKILL')));
+    exec.process.kill('SIGTERM');
+    expect(await exec.process.exited).toEqual({ code: 7, signal: null });
+    expect(isRunning(pid)).toBe(false);
     expect(await isThere()).toBe(false);
   });
 

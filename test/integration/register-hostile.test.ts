@@ -12,7 +12,7 @@ import { startZookeeper, type Zookeeper } from '../support/zookeeper.ts';
 
 const TOKEN = 'a-secret-of-this-host';
 const REGISTER = `  - { service: web, path: /services/web, address: "10.0.0.5:8080", by: service, drain: 0ms, weight: 2, labels: { region: "no" },
-      allow: { ports: 9000-9199, labels: [version], weight: 10 } }
+      allow: { ttl: 1m, ports: 9000-9199, labels: [version], weight: 10 } }
   - { service: other, path: /services/other, address: "10.0.0.5:7000", by: service, drain: 0ms, ttl: 1s }
   - { service: shards, path: /services/shards, address: "10.0.0.5:7100", format: serverset, by: service, drain: 0ms }
   - { service: fixed, path: /services/web, address: "10.0.0.5:9050", check: none, drain: 0ms }`;
@@ -68,6 +68,7 @@ const REFUSED: readonly [what: string, status: number, code: string, path: strin
   ['a TTL that is too long', 400, 'REQUEST_INVALID', `${WEB}&ttl=6m`],
   ['a TTL that is too short', 400, 'REQUEST_INVALID', `${WEB}&ttl=999ms`],
   ['a TTL without a unit', 400, 'REQUEST_INVALID', `${WEB}&ttl=10`],
+  ['a TTL that is longer than is allowed', 403, 'REQUEST_NOT_ALLOWED', `${WEB}&ttl=61s`],
   ['a weight beyond HAProxy', 400, 'REQUEST_INVALID', `${WEB}&weight=257`],
   ['a weight that is none', 400, 'REQUEST_INVALID', `${WEB}&weight=1e2`],
   ['a weight below nothing', 400, 'REQUEST_INVALID', '/v1/register', { method: 'PUT', body: { service: 'web', weight: -1 } }],

@@ -93,7 +93,9 @@ describe('a service that registers itself', () => {
 
   it.each(['POST', 'PUT'])('says it in JSON by %s, and as much as the config allows', async (method) => {
     const name = `json-${method.toLowerCase()}`;
-    const one = await running(open(name, ', allow: { ports: 9000-9009, labels: [version], weight: 20 }, labels: { region: "no" }'));
+    const one = await running(
+      open(name, ', allow: { ttl: 30s, ports: 9000-9009, labels: [version], weight: 20 }, labels: { region: "no" }'),
+    );
     const body = { service: name, address: '10.0.0.5:9001', ttl: '30s', weight: 20, labels: { version: '7' } };
     expect(await one.ask('/v1/register', { method, body })).toMatchObject({
       status: 200,
@@ -158,6 +160,57 @@ describe('deregistering', () => {
     expect(await children(name)).toEqual([]);
     expect((await one.ask(`${at}?service=${name}`, { method })).status).toBe(200);
   });
+
+  it.each(['path=/services/words', 'format=address', 'address=10.0.0.5:8080', 'port=8080&path=/services/words'])(
+    'with %s ends what was registered in fewer words',
+    async (words) => {
+      const one = await running(open('words'));
+      await one.ask('/v1/register?service=words');
+      expect(await one.ask(`/v1/deregister?service=words&${words}`)).toMatchObject({
+        status: 200,
+        body: { registered: false, entries: [] },
+      });
+      expect(await children('words')).toEqual([]);
+    },
+  );
+
+  it('ends all that is asked for of its znode, in whichever words', async () => {
+    const one = await running(open('doubled'));
+    await one.ask('/v1/register?service=doubled');
+    await one.ask('/v1/register?service=doubled&path=/services/doubled');
+    expect((await one.ask('/v1/deregister?service=doubled&path=/services/doubled')).status).toBe(200);
+    expect(await children('doubled')).toEqual([]);
+  });
+
+  it('of one path leaves what the same request registered below the other, until it is asked for again', async () => {
+    const one = await running(`${open('split')}\n${open('split', ', format: nerve').replace('/services/split', '/nerve/split')}`);
+    await one.ask('/v1/register?service=split');
+    expect(await one.ask('/v1/deregister?service=split&path=/nerve/split')).toMatchObject({ status: 200, body: { entries: [] } });
+    expect([await children('split'), await hand.children('/nerve/split')]).toEqual([['10.0.0.5:8080'], []]);
+    expect((await one.ask('/v1/register?service=split')).body.entries).toHaveLength(2);
+    expect(await hand.children('/nerve/split')).toEqual(['10.0.0.5:8080_']);
+  });
+
+  it('of what this host came to register by itself says that it is there', async () => {
+    const entry = open('stays', ', allow: { ports: 9000-9009 }');
+    const one = await running(entry);
+    await one.ask('/v1/register?service=stays&port=9001');
+    one.host.reconfigure(`${entry}\n  - { service: stays, path: /services/stays, address: "10.0.0.5:9001", check: none, drain: 0ms }`);
+    await until('the entry of the host', async () => JSON.stringify(await one.ask('/v1/registrations')).includes('"host"'));
+    const told = { registered: false, entries: [{ znode: '/services/stays/10.0.0.5:9001', state: 'registered' }] };
+    expect(await one.ask('/v1/deregister?service=stays&port=9001')).toMatchObject({ status: 202, body: told });
+    expect(await children('stays')).toEqual(['10.0.0.5:9001']);
+  });
+
+  it('after the entry got another address ends the request of before, renewed or not', async () => {
+    const one = await running(open('moves'));
+    await one.ask('/v1/register?service=moves');
+    one.host.reconfigure(open('moves').replace('10.0.0.5', '10.0.0.6'));
+    await registered('moves', ['10.0.0.6:8080']);
+    expect(await one.ask('/v1/register?service=moves')).toMatchObject({ status: 200, body: { instance: '10.0.0.6:8080' } });
+    expect((await one.ask('/v1/deregister?service=moves')).status).toBe(200);
+    expect(await children('moves')).toEqual([]);
+  });
 });
 
 describe('down', () => {
@@ -193,12 +246,12 @@ describe('what is left over', () => {
   it('of a session that ended is made again without a request', async () => {
     const wire = await FaultProxy.start(zookeeper.server.port);
     cleanups.push(() => wire.close());
-    const one = await running(open('expires'), { connect: wire.connect, sessionTimeout: '2s' });
-    await one.ask('/v1/register?service=expires&ttl=1m');
+    const one = await running(open('expires', ', ttl: 1m'), { connect: wire.connect, sessionTimeout: '2s' });
+    await one.ask('/v1/register?service=expires');
     wire.mode = 'reset';
     wire.dropAll();
     await registered('expires', []);
-    expect(await one.ask('/v1/register?service=expires&ttl=1m')).toMatchObject({ status: 202 });
+    expect(await one.ask('/v1/register?service=expires')).toMatchObject({ status: 202 });
     wire.mode = 'pass';
     await registered('expires', ['10.0.0.5:8080']);
   });

@@ -55,7 +55,7 @@ register:
   - { service: web, path: /services/web, address: "127.0.0.1:${web.port}", labels: { region: "no" }, ${check} }
   - { service: web, path: /services/web, address: "127.0.0.1:${bad.port}", labels: { region: "no" }, ${check} }
   - { service: theirs, path: /services/theirs, address: "10.0.0.5:1", format: nerve, id: web-1, check: none }
-  - { service: asks, path: /services/asks, address: "10.0.0.5:2", by: service, ttl: 1s, drain: 0ms }
+  - { service: asks, path: /services/asks, address: "10.0.0.5:2", by: service, ttl: 1s, allow: { ttl: 1m }, drain: 0ms }
 `;
   file = await configFile(folder, text);
   const config = configOf(text);
@@ -111,7 +111,9 @@ describe('what this host registers', () => {
   it('is in the metrics, of the fleet and of this process, without a word of what znodes hold', async () => {
     await askRegistrar(ports.register, '/v1/register?service=bank');
     const { redis: known, keys } = app.ports;
-    await known.hset(keys.registrars, 'damaged', '{', 'later', '{"id":"later","at":9e15,"entries":{}}', 'none', 'null');
+    const { times, summaries } = keys.registrars;
+    await known.zadd(times, Date.now(), 'damaged', Date.now(), 'later', Date.now(), 'none', Date.now(), 'nothing');
+    await known.hset(summaries, 'damaged', '{', 'later', '{"id":"later","at":9e15,"entries":{}}', 'none', 'null');
     expect((await status()).registrars).toHaveLength(1);
     const of = `host="${hostname()}"`;
     await until(

@@ -33,6 +33,10 @@ export interface ExecOptions {
   readonly delayMs?: number;
   /** Of `exec`, before the program. */
   readonly options?: readonly string[];
+  /** Its input and output are a terminal's: then `process` is that of the terminal. */
+  readonly terminal?: boolean;
+  /** A module that it loads before its own. */
+  readonly preload?: string;
 }
 
 export class ExecProcess {
@@ -46,14 +50,19 @@ export class ExecProcess {
     this.#folder = folder;
   }
 
-  static async start({ connect, register, port, delayMs = 0, options = [] }: ExecOptions): Promise<ExecProcess> {
+  static async start({ connect, register, port, delayMs = 0, options = [], terminal = false, preload }: ExecOptions): Promise<ExecProcess> {
     const folder = await tempFolder();
     const [config, program] = [join(folder.path, 'pointsman.yaml'), join(folder.path, 'service.cjs')];
     const text = `zookeeper: { connect: "${connect}" }\nredis: { url: "redis://127.0.0.1:1/0" }\nregistrar: { state: ${folder.path}/state }\nregister:\n${register}\n`;
     await Promise.all([writeFile(config, text), writeFile(program, SERVICE)]);
     const words = [process.execPath, program, String(port), join(folder.path, 'notes'), String(delayMs)];
     const argv = [MAIN, 'exec', '--config', config, ...options, '--', ...words];
-    return new ExecProcess(await startProcess(process.execPath, argv, { logFile: join(folder.path, 'exec.log') }), config, folder);
+    const [command, ...more] = terminal
+      ? ['script', '-qec', [process.execPath, ...argv].join(' '), '/dev/null']
+      : [process.execPath, ...argv];
+    const env = preload === undefined ? {} : { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}` };
+    const begun = await startProcess(command, more, { logFile: join(folder.path, 'exec.log'), env });
+    return new ExecProcess(begun, config, folder);
   }
 
   log(): Promise<string> {

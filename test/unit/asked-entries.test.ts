@@ -7,7 +7,7 @@ import { configOf, LEAST } from '../support/config-text.ts';
 
 const { register } = configOf(`${LEAST}register:
   - { service: one, path: /old/one, address: "10.0.0.5:80", by: service, format: nerve }
-  - { service: one, path: /new/one, address: "10.0.0.5:80", by: service, ttl: 1m, allow: { ports: 90-99 }, check: [{ http: GET / }, { tcp: true, port: 81 }] }
+  - { service: one, path: /new/one, address: "10.0.0.5:80", by: service, ttl: 1m, allow: { ttl: 5m, ports: 90-99 }, check: [{ http: GET / }, { tcp: true, port: 81 }] }
   - { service: two, path: /two, address: "10.0.0.5:80", by: service }
   - { service: two, path: /two, address: "10.0.0.6:80", by: service }
   - { service: six, path: /six, address: "[2001:db8::5]:80", by: service }
@@ -41,6 +41,12 @@ describe('a request', () => {
     expect(refused({ service: 'two', port: 80 })).toMatch(/^REQUEST_INVALID/);
     expect(asked({ service: 'two', address: '10.0.0.6:80' }).paths).toEqual(['/two 80']);
     expect(refused({ service: 'two', address: '10.0.0.7:80' })).toMatch(/^REQUEST_NOT_ALLOWED/);
+  });
+
+  it('counts no longer than each of its entries allows', () => {
+    expect(refused({ service: 'one', ttl: '10001ms' })).toBe('REQUEST_NOT_ALLOWED: at most 10000 ms; allow.ttl raises it');
+    expect(asked({ service: 'one', path: '/new/one', ttl: '5m' }).ttl).toBe(300_000);
+    expect(asked({ service: 'one', path: '/new/one' }).ttl).toBe(60_000);
   });
 
   it('takes the checks along that go to its own port, and no other', () => {

@@ -110,8 +110,46 @@ describe('an entry of register', () => {
 
 describe('two entries', () => {
   it('do not write one znode', () => {
-    const entries = `  - { ${ENTRY} }\n  - { ${ENTRY.replace('service: web', 'service: other')} }\n  - { ${ENTRY}, format: nerve }\n`;
+    const entries = `  - { ${ENTRY} }\n  - { ${ENTRY.replace('service: web', 'service: other')} }\n`;
     expect(broken(entries)).toEqual(['register.1.address: /services/web/10.0.0.5:8080, which entry 1 writes']);
+  });
+
+  const OPEN = 'path: /s, address: "10.0.0.5:8080", by: service, allow: { ports: 8000-8010 }';
+
+  it.each([
+    [
+      'in two formats',
+      'path: /s, address: "10.0.0.5:8080"',
+      'path: /s, address: "10.0.0.5:8080", format: nerve',
+      'address',
+      '10.0.0.5:8080_',
+    ],
+    [
+      'by two names',
+      'path: /s, address: "10.0.0.5:8080", format: nerve, id: a',
+      'path: /s, address: "10.0.0.5:8080", format: nerve, id: b',
+      'address',
+      'b_',
+    ],
+    ['within ports of another format', `${OPEN}, format: nerve`, 'path: /s, address: "10.0.0.5:8001"', 'address', '10.0.0.5:8001'],
+    ['by ports of another format', 'path: /s, address: "10.0.0.5:8001"', `${OPEN}, format: nerve`, 'allow.ports', '10.0.0.5:8001_'],
+  ])('do not write one instance twice at one path: %s', (_, first, second, key, znode) => {
+    const entries = `  - { service: web, ${first} }\n  - { service: web, ${second} }\n`;
+    const [found, ...more] = broken(entries);
+    expect(found).toMatch(`register.1.${key}: /s/${znode}, which entry 1 writes as /s/`);
+    expect(more).toEqual([]);
+    expect(broken(entries.replace('path: /s,', 'path: /before,'))).toEqual([]);
+    expect(broken(entries.replace('10.0.0.5', '10.0.0.6'))).toEqual([]);
+  });
+
+  it('of two services do not share ports at one path; those of one service may, and lie around one of the host', () => {
+    const both = `  - { service: a, ${OPEN} }\n  - { service: b, ${OPEN.replace('8080', '8010').replace('8000-8010', '8011-8020')} }\n`;
+    expect(broken(both)).toEqual(['register.1.address: /s/10.0.0.5:8010, which a may ask for too (entry 1)']);
+    const ranges = both.replace('0.5:8010', '0.5:9000').replace('8011-8020', '8009-8020');
+    expect(broken(ranges)).toEqual(['register.1.allow.ports: /s/10.0.0.5:8009, which a may ask for too (entry 1)']);
+    expect(broken(ranges.replace('8009-8020', '8011-8020'))).toEqual([]);
+    expect(broken(ranges.replace('service: b', 'service: a'))).toEqual([]);
+    expect(broken(`  - { service: a, ${OPEN} }\n  - { service: b, path: /s, address: "10.0.0.5:8001" }\n`)).toEqual([]);
   });
 });
 
@@ -120,11 +158,21 @@ describe('an entry that its service registers', () => {
     const [own, said] = [
       parsed(', by: service'),
       parsed(
-        ', by: service, ttl: 1m, allow: { ports: 8081-8090, weight: 9, labels: [v] }, check: [{ tcp: true }, { http: GET /, port: 81 }]',
+        ', by: service, ttl: 1m, allow: { ttl: 2m, ports: 8081-8090, weight: 9, labels: [v] }, check: [{ tcp: true }, { http: GET /, port: 81 }]',
       ),
     ];
-    expect(own.register[0]).toMatchObject({ checks: [], terms: { ttl: 10_000, ports: null, weightMax: 1, labels: [], ownPort: [] } });
-    expect(said.register[0]?.terms).toEqual({ ttl: 60_000, ports: [8081, 8090], weightMax: 9, labels: ['v'], ownPort: [true, false] });
+    expect(own.register[0]).toMatchObject({
+      checks: [],
+      terms: { ttl: 10_000, ttlMax: 10_000, ports: null, weightMax: 1, labels: [], ownPort: [] },
+    });
+    expect(said.register[0]?.terms).toEqual({
+      ttl: 60_000,
+      ttlMax: 120_000,
+      ports: [8081, 8090],
+      weightMax: 9,
+      labels: ['v'],
+      ownPort: [true, false],
+    });
     expect(parsed(', by: service, allow: { ports: 9000 }').register[0]?.terms?.ports).toEqual([9000, 9000]);
   });
 
@@ -132,6 +180,8 @@ describe('an entry that its service registers', () => {
     [', ttl: 10s', 'register.0.ttl: ttl'],
     [', allow: { ports: 81 }', 'register.0.allow: allow'],
     [', by: service, ttl: 6m', 'register.0.ttl: "6m"'],
+    [', by: service, allow: { ttl: 9s }', 'register.0.allow: a ttl below that of the entry'],
+    [', by: service, allow: { ttl: 6m }', 'register.0.allow.ttl: "6m"'],
     [', by: service, allow: { ports: 1-1001 }', 'register.0.allow.ports: "1-1001"'],
     [', by: service, allow: { ports: 9-8 }', 'register.0.allow.ports: "9-8"'],
     [', by: service, format: nerve, id: a, allow: { ports: 81 }', 'register.0.id: id with allow.ports'],

@@ -5,7 +5,7 @@ import { type Lease, Leases } from '../../workers/registrar/leases.ts';
 import { until } from '../support/poll.ts';
 
 function leaseOf(service: string, ttl: number, query = {}): Lease {
-  return { ask: readAsk({ service, ...query }), instance: '10.0.0.5:8080', ttl };
+  return { ask: readAsk({ service, ...query }), instance: '10.0.0.5:8080', ttl, without: [] };
 }
 
 it('each ends when its own time is over, and not when it was renewed', async () => {
@@ -44,4 +44,21 @@ it('time in which nobody could be heard does not count', async () => {
   const heard = performance.now();
   await until('its end', () => over.length === 1);
   expect(performance.now() - heard).toBeGreaterThan(600);
+});
+
+it('a service that died goes also where time is lost again and again', async () => {
+  const over: string[] = [];
+  const leases = new Leases((all) => over.push(...all.map(({ ask }) => ask.service)));
+  const begun = performance.now();
+  leases.renew(leaseOf('dead', 300));
+  leases.renew(leaseOf('lives', 300));
+  // As on a host that has too much to do: this process runs for a moment, and then not.
+  for (let turns = 0; turns < 4; turns += 1) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    leases.renew(leaseOf('lives', 300));
+  }
+  expect(performance.now() - begun).toBeGreaterThan(3_600);
+  expect(over).toEqual(['dead']);
+  leases.close();
 });

@@ -46,6 +46,10 @@ function said(format: WrittenFormat, one: Offered): { weight: number; labels: Re
   return { weight, labels: own };
 }
 
+function askedOf({ options, out }: Offered): Offered['options'] {
+  return out && options.weight !== undefined ? { ...options, weight: 0 } : options;
+}
+
 const WEB: Offered = {
   service: 'web',
   host: '10.0.0.5',
@@ -72,7 +76,7 @@ describe.each(FORMATS)('a registration of ours as %s', (format) => {
         const { weight, labels: all } = said(format, one);
         expect([registration.weight, { ...registration.labels }]).toEqual([weight, all]);
         expect(registration.weighed).toBe(!one.out && format !== 'serverset' && one.weight === 1 ? true : undefined);
-        expect(registration.options ?? {}).toEqual(format === 'nerve' ? one.options : {});
+        expect(registration.options ?? {}).toEqual(format === 'nerve' ? askedOf(one) : {});
       }),
       runs(2_000),
     );
@@ -108,6 +112,12 @@ describe('what is written', () => {
       { id: 'i-01234abc', weight: 3, labels: { az: 'b' }, options: { maxconn: 10, backup: true } },
       'i-01234abc_',
       '{"host":"10.0.0.5","port":8080,"name":"i-01234abc","weight":3,"haproxy_server_options":"backup maxconn 10","labels":{"az":"b"}}',
+    ],
+    [
+      'nerve',
+      { out: true, options: { weight: 20, disabled: true } },
+      '10.0.0.5:8080_',
+      '{"host":"10.0.0.5","port":8080,"name":"10.0.0.5:8080","weight":0,"haproxy_server_options":"disabled weight 0"}',
     ],
     [
       'serverset',

@@ -3,7 +3,7 @@ import type { BackendSnapshot } from '../../machines/backend.ts';
 import type { ProxyId } from '../../shared/model/ids.ts';
 import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { type QueueCounts, queueCounts } from '../../shared/redis/queue-counts.ts';
-import { type RegistrarBeat, RegistrarStore } from '../../shared/redis/registrar-store.ts';
+import { RegistrarStore, type RegistrarSummary } from '../../shared/redis/registrar-store.ts';
 import { WatcherStore } from '../../shared/redis/watcher-store.ts';
 import type { Ports } from '../app.ts';
 
@@ -32,7 +32,7 @@ export interface Fleet {
   readonly watchers: { readonly live: number; readonly connected: number; readonly leading: number };
   readonly proxies: readonly ProxyState[];
   /** Those that were heard of lately. */
-  readonly registrars: readonly RegistrarBeat[];
+  readonly registrars: readonly RegistrarSummary[];
   readonly queues: readonly (QueueCounts & { readonly queue: string })[];
 }
 
@@ -48,7 +48,7 @@ export async function readFleet(ports: Pick<Ports, 'redis' | 'keys' | 'proxies'>
       leading: live.filter(({ connected, leader }) => connected && leader).length,
     },
     proxies: await inTurns(announced, ({ id, at }) => readProxy(ports, id, now - at <= ANNOUNCE_FRESH_MS)),
-    registrars: (await new RegistrarStore(ports.redis, ports.keys).announced()).filter(({ at }) => now - at <= ANNOUNCE_FRESH_MS),
+    registrars: await new RegistrarStore(ports.redis, ports.keys).heardSince(now - ANNOUNCE_FRESH_MS),
     queues: await inTurns(queues, async (queue) => ({ queue, ...(await queueCounts(ports.redis, ports.keys, queue)) })),
   };
 }

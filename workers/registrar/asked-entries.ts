@@ -42,13 +42,14 @@ export function askedEntries(register: readonly RegisterConfig[], ask: Ask): Ask
   const { host, port } = addressOf(found, ask);
   const instance = instanceOf(host, port);
   const fitting = found.filter((entry) => entry.host === host && hasPort(entry, port));
-  const [first] = fitting;
-  if (first === undefined)
+  if (fitting.length === 0)
     throw notAllowed(
       `${escapeText(instance)} is no address of ${ask.service}`,
       `an entry must have it, or allow its port: there are ${named(found)}`,
     );
-  return { instance, ttl: ask.ttl ?? first.terms.ttl, entries: fitting.map((entry) => withAsk(entry, ask, port)) };
+  // One request counts for all of them: no longer than any of them has it.
+  const ttl = ask.ttl ?? Math.min(...fitting.map(({ terms }) => terms.ttl));
+  return { instance, ttl, entries: fitting.map((entry) => withAsk(entry, ask, port)) };
 }
 
 function isOpen(entry: RegisterConfig): entry is Open {
@@ -79,6 +80,8 @@ function named(entries: readonly Open[]): string {
 
 function withAsk(entry: Open, ask: Ask, port: number): RegisterConfig {
   const { terms, labels, format } = entry;
+  if (ask.ttl !== null && ask.ttl > terms.ttlMax)
+    throw notAllowed(`a ttl of ${ask.ttl} ms of ${ask.service}`, `at most ${terms.ttlMax} ms; allow.ttl raises it`);
   const weight = ask.weight ?? entry.weight;
   if (ask.weight !== null && format === 'serverset' && ask.weight !== 1)
     throw notAllowed(`weight ${weight} in a serverset`, 'a serverset has no weights of its members');

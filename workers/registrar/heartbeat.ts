@@ -13,8 +13,6 @@ const BEAT_EVERY_MS = 5_000;
 const SOON_MS = 200;
 /** Registrars that ended without a word are shown for so long, then a living one takes them off the list. */
 const REMEMBERED_MS = 60 * 60_000;
-/** Looked for by each once in so many beats: with a thousand hosts, each reading all is much. */
-const FORGETS_EVERY = 60;
 
 export class RegistrarHeartbeat implements Role {
   readonly name = 'registrar';
@@ -24,7 +22,6 @@ export class RegistrarHeartbeat implements Role {
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
-  #beats = Math.floor(Math.random() * FORGETS_EVERY);
   #stopped = false;
 
   constructor(registrar: Registrar, store: RegistrarStore, logger: Logger) {
@@ -60,8 +57,7 @@ export class RegistrarHeartbeat implements Role {
     this.#due = Number.POSITIVE_INFINITY;
     try {
       await this.#store.announce({ id: this.#id, at: now, ...this.#registrar.report });
-      this.#beats += 1;
-      if (this.#beats % FORGETS_EVERY === 0) await this.#store.forget(now - REMEMBERED_MS);
+      await this.#store.forget(now - REMEMBERED_MS);
     } catch (error) {
       this.#logger.debug({ error: String(error) }, 'the heartbeat of the registrar failed, the next one follows');
     }

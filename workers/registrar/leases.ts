@@ -1,6 +1,7 @@
 /**
  * What services of this host asked for, each for as long as its request counts. It keeps time and nothing else: who renews is not asked again, and what is over
- * is told at once. After a time in which this process did not run all of them count anew, since nobody could renew.
+ * is told at once. After a time in which this process did not run all of them count anew, since nobody could renew: each once, until it is renewed indeed, so
+ * that a service that died goes also from a host where that happens all the time.
  */
 import { PointsmanError } from '../../shared/errors.ts';
 import type { Ask } from './ask.ts';
@@ -19,12 +20,16 @@ export interface Lease {
   readonly instance: string;
   /** ms */
   readonly ttl: number;
+  /** Znodes that were deregistered of those that it is for. */
+  readonly without: readonly string[];
 }
 
 interface Held {
-  lease: Lease;
+  readonly lease: Lease;
   /** performance.now() */
-  ends: number;
+  readonly ends: number;
+  /** It counted anew without having been renewed. */
+  readonly anew: boolean;
 }
 
 export class Leases {
@@ -56,22 +61,26 @@ export class Leases {
         retry: 'after',
       });
     const ends = performance.now() + lease.ttl;
-    this.#held.set(key, { lease, ends });
+    // Of two that are for one znode the one that was changed last counts: it comes last.
+    if (isNew) this.#held.delete(key);
+    this.#held.set(key, { lease, ends, anew: false });
     this.#arm(ends);
     return isNew;
   }
 
-  /** Those that the ask is about. */
-  of(ask: Ask, instance: string): readonly Lease[] {
-    return this.all.filter((lease) => {
-      const { service, path, format } = lease.ask;
-      const same = service === ask.service && lease.instance === instance;
-      return same && (ask.path === null || ask.path === path) && (ask.format === null || ask.format === format);
-    });
-  }
-
-  end(lease: Lease): void {
-    this.#held.delete(keyOf(lease));
+  /** Each becomes what `change` makes of it, for as long as it has left; null: it ends. Of two that become one the one with more time stays. */
+  revise(change: (lease: Lease) => Lease | null): void {
+    const all = [...this.#held.values()];
+    this.#held.clear();
+    for (const { lease: before, ends, anew } of all) {
+      const lease = change(before);
+      if (lease === null) continue;
+      const key = keyOf(lease);
+      const other = this.#held.get(key);
+      if (other !== undefined && other.ends >= ends) continue;
+      this.#held.delete(key);
+      this.#held.set(key, { lease, ends, anew });
+    }
   }
 
   close(): void {
@@ -100,12 +109,16 @@ export class Leases {
     const now = performance.now();
     const late = now - this.#due;
     this.#due = Number.POSITIVE_INFINITY;
-    if (late > LATE_MS) for (const held of this.#held.values()) held.ends = now + held.lease.ttl;
+    if (late > LATE_MS) this.#countAnew(now);
     const over = [...this.#held].filter(([, { ends }]) => ends <= now);
     for (const [key] of over) this.#held.delete(key);
     for (const { ends } of this.#held.values()) this.#arm(ends);
     if (over.length > 0) this.#over(over.map(([, { lease }]) => lease));
   };
+
+  #countAnew(now: number): void {
+    for (const [key, { lease, anew }] of this.#held) if (!anew) this.#held.set(key, { lease, ends: now + lease.ttl, anew: true });
+  }
 }
 
 function keyOf({ ask: { service, path, format }, instance }: Lease): string {

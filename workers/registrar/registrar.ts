@@ -13,12 +13,12 @@ import { pause } from '../../shared/runtime/wait.ts';
 import type { CordonNode } from '../../shared/znode/cordon.ts';
 import { ZookeeperLink } from '../../shared/zookeeper/link.ts';
 import type { Ask } from './ask.ts';
-import { askedEntries } from './asked-entries.ts';
 import type { RegisterEntry } from './entry.ts';
-import { EntrySet, type Wanted, znodeOf } from './entry-set.ts';
-import { type Lease, Leases } from './leases.ts';
+import { EntrySet, znodeOf } from './entry-set.ts';
+import type { Lease } from './leases.ts';
 import { isDown, Maintenance } from './maintenance.ts';
 import { RegistrarCounts } from './registrar-counts.ts';
+import { Requests } from './requests.ts';
 import { WRITE_MS } from './stop-within.ts';
 
 /** ms between two looks at which services are down for maintenance. */
@@ -41,13 +41,12 @@ export class Registrar implements Role {
   readonly #link: ZookeeperLink;
   readonly #logger: Logger;
   readonly #maintenance: Maintenance;
-  #config: readonly RegisterConfig[];
-  /** Znodes of what this host registers by itself. */
-  #own: ReadonlySet<string>;
+  /** Of the config. */
+  #services: ReadonlySet<string> = new Set();
   readonly #entries: EntrySet;
   #down: ReadonlyMap<string, CordonNode> = new Map();
   #lookFailed: string | null = null;
-  readonly #leases = new Leases((over) => this.#over(over));
+  readonly #requests = new Requests((over, znodes) => this.#over(over, znodes));
   readonly #counts = new RegistrarCounts();
   #connectedSince = Date.now();
   /** Called when its report says something else in kind than before; at most one listens. */
@@ -59,8 +58,7 @@ export class Registrar implements Role {
     const { connect, sessionTimeout, auth } = zookeeper;
     this.#link = new ZookeeperLink({ connect, sessionTimeout, auth, logger });
     this.#logger = logger;
-    this.#config = register;
-    this.#own = ownOf(register);
+    this.#configure(register);
     this.#maintenance = new Maintenance(registrar.state);
     const options = { link: this.#link, logger, counts: this.#counts, moved: () => this.moved?.() };
     const isOut = (service: string): boolean => isDown(this.#down.get(service), Date.now());
@@ -70,6 +68,7 @@ export class Registrar implements Role {
   }
 
   async start(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
     this.#link.start();
     // Before the first registration: what is down stays down over a restart.
     await this.#look();
@@ -80,8 +79,7 @@ export class Registrar implements Role {
 
   /** Entries that are as they were go on as they are. */
   reconfigure(register: readonly RegisterConfig[]): void {
-    this.#config = register;
-    this.#own = ownOf(register);
+    this.#configure(register);
     // A service that is new here may be down already.
     void this.#look().then(() => {
       if (!this.#stopping.signal.aborted) this.#apply();
@@ -106,39 +104,33 @@ export class Registrar implements Role {
         hint: 'ask again when it runs',
         retry: 'transient',
       });
-    const { instance, ttl, entries } = askedEntries(this.#config, ask);
-    const taken = entries.map(znodeOf).find((znode) => this.#own.has(znode));
-    if (taken !== undefined)
-      throw new PointsmanError('REQUEST_NOT_ALLOWED', `${taken} is what this host registers by itself`, {
-        hint: 'leave that address out of allow.ports, or give its entry `by: service`',
-        retry: 'after',
-      });
-    const isNew = this.#leases.renew({ ask, instance, ttl });
+    const { instance, ttl, entries, isNew } = this.#requests.renew(ask);
     if (isNew) this.#apply();
     const asked = entries.flatMap((entry) => this.#entries.get(znodeOf(entry)) ?? []);
     if (isNew) await within(ANSWER_MS, allSettled(asked), () => new Error('later')).catch(() => undefined);
     return { service: ask.service, instance, ttl, entries: asked.map(({ report }) => report) };
   }
 
-  /** A service asks to be registered no more: it is withdrawn and drained, and gone when this resolves, or as soon as Zookeeper is back. @throws PointsmanError as askedEntries */
+  /**
+   * A service asks to be registered no more: it is withdrawn and drained, and gone when this resolves, or as soon as Zookeeper is back. What is wanted still,
+   * by this host or by another request, is told. @throws PointsmanError as askedEntries
+   */
   async deregister(ask: Ask): Promise<Told> {
-    const { instance } = askedEntries(this.#config, { ...ask, weight: null, labels: {} });
-    const leases = this.#leases.of(ask, instance);
-    const znodes = leases.flatMap((lease) => this.#allowed(lease).map(znodeOf));
-    for (const lease of leases) this.#leases.end(lease);
+    const { instance, znodes } = this.#requests.withdraw(ask);
     this.#apply();
     const leaving = znodes.flatMap((znode) => this.#entries.leaving(znode) ?? []);
     const longest = Math.max(0, ...leaving.map(({ left }) => left));
     await within(longest + 2 * WRITE_MS, Promise.all(leaving.map((entry) => this.#entries.gone(entry))), () => new Error('later')).catch(
       () => undefined,
     );
-    const left = leaving.map(({ report }) => report).filter(({ state }) => state !== 'down');
-    return { service: ask.service, instance, ttl: 0, entries: left };
+    const wanted = znodes.flatMap((znode) => this.#entries.get(znode)?.report ?? []);
+    const drains = leaving.map(({ report }) => report).filter(({ znode, state }) => state !== 'down' && !this.#entries.get(znode));
+    return { service: ask.service, instance, ttl: 0, entries: [...wanted, ...drains] };
   }
 
   /** Whether it is one that may register itself. */
   isOpen(service: string): boolean {
-    return this.#config.some((entry) => entry.service === service && entry.terms !== null);
+    return this.#requests.isOpen(service);
   }
 
   /** A request that was refused. */
@@ -150,35 +142,21 @@ export class Registrar implements Role {
     return this.#counts.report(this.#entries.reports, { connected: this.#link.connected, since: this.#connectedSince });
   }
 
-  /** By znode. What the config does not allow any more is asked for in vain; what this host registers comes first. */
-  #wanted(): Map<string, Wanted> {
-    const wanted = new Map<string, Wanted>();
-    for (const lease of this.#leases.all) {
-      for (const config of this.#allowed(lease)) wanted.set(znodeOf(config), { config, by: 'service' });
-    }
-    for (const config of this.#config) if (config.terms === null) wanted.set(znodeOf(config), { config, by: 'host' });
-    return wanted;
-  }
-
-  /** What the present config makes of it, which may be nothing. */
-  #allowed({ ask }: Lease): readonly RegisterConfig[] {
-    try {
-      return askedEntries(this.#config, ask).entries;
-    } catch {
-      return [];
-    }
+  #configure(register: readonly RegisterConfig[]): void {
+    this.#services = new Set(register.map(({ service }) => service));
+    this.#requests.configure(register);
   }
 
   #apply(atOnce: ReadonlySet<string> = new Set()): void {
-    this.#entries.apply(this.#wanted(), atOnce);
+    this.#entries.apply(this.#requests.wanted(), atOnce);
     this.moved?.();
   }
 
   /** Who did not renew is taken for dead. */
-  #over(over: readonly Lease[]): void {
+  #over(over: readonly Lease[], znodes: ReadonlySet<string>): void {
     this.#counts.expired += over.length;
     for (const { ask, instance, ttl } of over) this.#logger.warn({ service: ask.service, instance, ttl }, 'not renewed in time');
-    this.#apply(new Set(over.flatMap((lease) => this.#allowed(lease).map(znodeOf))));
+    this.#apply(znodes);
   }
 
   readonly #turned = (): void => {
@@ -200,7 +178,7 @@ export class Registrar implements Role {
   /** What was known stays when the folder cannot be read. */
   async #look(): Promise<void> {
     try {
-      this.#down = await this.#maintenance.read(new Set(this.#config.map(({ service }) => service)));
+      this.#down = await this.#maintenance.read(this.#services);
       this.#lookFailed = null;
     } catch (error) {
       if (errorText(error) === this.#lookFailed) return;
@@ -211,7 +189,7 @@ export class Registrar implements Role {
 
   async #finish(): Promise<void> {
     this.#stopping.abort();
-    this.#leases.close();
+    this.#requests.close();
     const { all } = this.#entries;
     for (const entry of all) entry.withdraw();
     // Without a connection nobody can be told, and the session's end takes all away.
@@ -231,10 +209,6 @@ export class Registrar implements Role {
       this.#logger.warn(errorFields(error), 'an entry was not withdrawn in time');
     });
   }
-}
-
-function ownOf(register: readonly RegisterConfig[]): ReadonlySet<string> {
-  return new Set(register.filter(({ terms }) => terms === null).map(znodeOf));
 }
 
 function allSettled(entries: readonly RegisterEntry[]): Promise<unknown> {
