@@ -1,5 +1,5 @@
 /**
- * The tests that run with every HAProxy version of the matrix: what is said to HAProxy, what it answers (also strange things, or nothing), what it loads, reloads
+ * The tests that run with every HAProxy version of the matrix: what is said to HAProxy, what it answers (also strange things), what it loads, reloads
  * of others, what is set by hand, the shared frontend, and one way through all of pointsman.
  */
 export const HAPROXY_TESTS: readonly string[] = [
@@ -7,7 +7,6 @@ export const HAPROXY_TESTS: readonly string[] = [
   'test/integration/cli-oracle.test.ts',
   'test/integration/foreign-reload.test.ts',
   'test/integration/haproxy-*.test.ts',
-  'test/integration/hung-haproxy.test.ts',
   'test/integration/notice-stream.test.ts',
   'test/integration/option-changes.test.ts',
   'test/integration/override.test.ts',
