@@ -109,8 +109,8 @@ const machine = setup({
       return { far, backup, weight, maxConn };
     }),
     tier: assign((args) => {
-      const { path, behind } = given(args, 'tier').event;
-      return { path: path ?? undefined, behind: behind ? (true as const) : undefined };
+      const { path, tier, behind } = given(args, 'tier').event;
+      return { path: path ?? undefined, tier: tier === 0 ? undefined : tier, behind: behind ? (true as const) : undefined };
     }),
     rename: assign((args) => {
       const { context, event } = given(args, 'rename');
@@ -123,6 +123,7 @@ const machine = setup({
       registration: null,
       warm: null,
       path: undefined,
+      tier: undefined,
       behind: undefined,
       flap: { ...context.flap, verdict: null },
       timers: disarmed({ ...context, timers: disarmed(context, 'drain') }, 'warm'),

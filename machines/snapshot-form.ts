@@ -2,7 +2,7 @@
  * PURE. The fields of snapshots, one by one: whether the machines can reckon with what is stored. They are asked at every fold, so they are written by hand;
  * and they let through whatever a fold can lead to, because what is refused is built anew.
  */
-import { WEIGHT_MAX } from '../shared/model/desired.ts';
+import { TIER_MAX, WEIGHT_MAX } from '../shared/model/desired.ts';
 import {
   isConfig,
   isNumber,
@@ -54,13 +54,14 @@ export function isInstanceForm(id: string, { schema, state, context }: Fields): 
 const HAS_SERVER: ReadonlySet<string> = new Set(['joining', 'serving', 'held', 'draining']);
 
 /** What schema 2 added. */
-function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn, path, behind }: Fields): boolean {
+function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn, path, tier, behind }: Fields): boolean {
   return (
     (far === undefined || far === true) &&
     (backup === undefined || backup === true) &&
     (maxConn === undefined || isWhole(maxConn, 1, MAX_CONN_MAX)) &&
     (weight === undefined || isWhole(weight, 0, WEIGHT_MAX)) &&
     isTextOrMissing(path) &&
+    (tier === undefined || isWhole(tier, 1, TIER_MAX)) &&
     (behind === undefined || behind === true) &&
     (cordon === null || (isRecord(cordon) && isText(cordon['by']) && isText(cordon['reason']) && isTime(cordon['at']))) &&
     (quarantine === null ||

@@ -70,10 +70,12 @@ export function placeOf({ context }: InstanceSnapshot, order: Order, path: Servi
 
 /** Whether it is registered behind the active path. Of one of which it is not known where, nothing is taken away. */
 export function isBehind(path: string | undefined, active: string | null, order: Order): boolean {
-  return path !== undefined && active !== null && rankOf(path, order) > rankOf(active, order);
+  return path !== undefined && active !== null && tierOf(path, order) > tierOf(active, order);
 }
 
-function rankOf(path: string, order: Order): number {
+/** Which of the paths in order it is: 0 the first, and one of which it is not known where. */
+export function tierOf(path: string | undefined, order: Order): number {
+  if (path === undefined) return 0;
   const rank = order.indexOf(path);
   return rank < 0 ? order.length : rank;
 }

@@ -57,7 +57,13 @@ const instanceEvents: Record<InstanceEvent['type'], fc.Arbitrary<InstanceEvent>>
   pardon: fc.record({ type: fc.constant('pardon' as const), at }),
   scale: fc.record({ type: fc.constant('scale' as const), at, scale: fc.constantFrom(1, 10) }),
   place: fc.record({ type: fc.constant('place' as const), at, place: fc.constantFrom({}, { far: true as const }, { weight: 3 }) }),
-  tier: fc.record({ type: fc.constant('tier' as const), at, path: fc.constantFrom('/a', '/b', null), behind: fc.boolean() }),
+  tier: fc.record({
+    type: fc.constant('tier' as const),
+    at,
+    path: fc.constantFrom('/a', '/b', null),
+    tier: fc.nat(2),
+    behind: fc.boolean(),
+  }),
   rename: fc.record({ type: fc.constant('rename' as const), at, below: fc.constant('/a') }),
   timer: fc.record({
     type: fc.constant('timer' as const),

@@ -6,10 +6,13 @@ import { type ErrorCode, errorText, PointsmanError } from '../../shared/errors.t
 import { type ObservedProxy, observeAll, observeSome, sameWorker } from '../../shared/haproxy/observe.ts';
 import type { Notice } from '../../shared/haproxy/parse-notice.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import type { DesiredBackend } from '../../shared/model/desired.ts';
+import type { HealthChange } from '../../shared/model/event.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
+import { hasTiers } from '../../shared/plan/weights-here.ts';
 import { noteOldWorkers } from '../reconciler/old-workers.ts';
 import type { ReconcilerPorts } from '../reconciler/proxy-agent.ts';
 import { type Asked, AskedLooks } from './asked-looks.ts';
@@ -189,7 +192,7 @@ export class ProxyObserver {
     teller: HealthTeller,
   ): Promise<Found> {
     const { desired, told, settled, ...reading } = await teller.tell(service, observed);
-    if (told.length > 0) return { revision: reading.revision, why: this.#fileWhy(service, desired?.config.check.type, told) };
+    if (told.length > 0) return { revision: reading.revision, why: this.#healthWhy(service, desired, told) };
     // Also when it is marked already: its wake may have been lost.
     if (desired !== null && (await hasDrifted(this.#ports, this.#proxy, desired, worker.capabilities, observed)))
       return { revision: reading.revision, why: `${service}: not as desired` };
@@ -199,12 +202,14 @@ export class ProxyObserver {
 
   async #health(service: ServiceName, observed: ObservedBackend, teller: HealthTeller): Promise<Found> {
     const { revision, desired, told } = await teller.tell(service, observed);
-    return { revision, why: this.#fileWhy(service, desired?.config.check.type, told) };
+    return { revision, why: this.#healthWhy(service, desired, told) };
   }
 
-  /** The managed file says which servers may start in rotation, so it follows; nothing else waits for a pass. */
-  #fileWhy(...[service, check, told]: [ServiceName, string | undefined, Parameters<typeof concernsFile>[0]]): string | null {
-    return this.#proxy.managed !== null && check !== 'none' && concernsFile(told) ? `${service}: the checks changed their mind` : null;
+  /** The managed file says which servers may start in rotation, and of paths in order the first that serves here takes requests; nothing else waits for a pass. */
+  #healthWhy(service: ServiceName, desired: DesiredBackend | null, told: readonly HealthChange[]): string | null {
+    const followsFile = this.#proxy.managed !== null && desired?.config.check.type !== 'none' && concernsFile(told);
+    const decides = desired !== null && told.length > 0 && hasTiers(desired);
+    return followsFile || decides ? `${service}: the checks changed their mind` : null;
   }
 
   /** What goes wrong with one service is its own affair. One mark and one wake for all that was found. */
