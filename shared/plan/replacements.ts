@@ -1,7 +1,9 @@
 /** PURE. In which order servers that must be made anew are replaced, and what becomes of their stand-ins (stand-in.ts). */
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
+import { admissionOf } from './admission.ts';
 import type { Hold } from './backend-plan.ts';
+import { movesTo } from './changes.ts';
 import { type Forms, isOfForm, misfit, serves, takesRequests } from './fit.ts';
 import { replacedAtOnce, standInId, standInName, stoodInFor } from './stand-in.ts';
 
@@ -72,8 +74,14 @@ export class Replacements {
     const seen = this.#observed.servers.get(wanted.name);
     const standIn = this.#observed.servers.get(standInName(wanted.name));
     const leaves = (own: ObservedServer): boolean => standIn !== undefined && this.#misfit(wanted, own) !== null && this.#letsGo(standIn);
-    if (seen !== undefined && takesRequests(seen) && !leaves(seen)) return true;
+    if (seen !== undefined && (takesRequests(seen) ? !leaves(seen) : this.#comesIn(wanted, seen))) return true;
     return standIn !== undefined && takesRequests(standIn) && this.needs(standIn, wanted.name);
+  }
+
+  /** Whether it takes requests as soon as it is told to. */
+  #comesIn(wanted: DesiredServer, seen: ObservedServer): boolean {
+    if (seen.admin !== 'drain' || !takesRequests({ ...seen, admin: 'ready' }) || movesTo(wanted, seen)) return false;
+    return this.#misfit(wanted, seen) === null && admissionOf(this.#desired.config, seen)?.command.kind === 'ready';
   }
 
   /** Whether the server that it stands in for leaves. */

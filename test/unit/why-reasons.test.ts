@@ -59,10 +59,10 @@ describe('an instance', () => {
     const report = story.why(81);
     story.look(story.events.at(-1)?.id ?? null, ['set weight web/10.0.0.1:81 0']);
     expect(withCode(report, 'stands-by')?.text).toBe(
-      'it stands by with weight 0: path /b is used only while no path before it has an instance that is up, and /a has',
+      'it stands by, with weight 0, on each proxy where a server of /a is up: /b comes behind that',
     );
     expect(report.chain[0]?.event.text).toBe('znode /b/10.0.0.1:81 came (czxid 81)');
-    expect(report.chain.at(-1)).toMatchObject({ text: 'serving: it stands by: an earlier path is active' });
+    expect(report.chain.at(-1)).toMatchObject({ text: 'serving: it stands by where a server of an earlier path is up: such a path is active' });
     expect(story.why(81).proxies[0]?.rotation).toBe('out');
   });
 
