@@ -5,14 +5,17 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { assert } from '../../shared/errors.ts';
 import { observeBackends } from '../../shared/haproxy/observe.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { tempFolder } from '../support/folder.ts';
 import { TestHaproxy } from '../support/haproxy.ts';
 import { HttpService, startHttpServices } from '../support/http-service.ts';
+import { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
+import { serviceConfig } from '../support/samples.ts';
 import { SteadyTraffic, summary } from '../support/steady-traffic.ts';
 import { edgeProxy, System } from '../support/system.ts';
 
@@ -144,3 +147,36 @@ it('goes on doing so through a reload, a restart from the files, and while its s
 function lineOf(text: string, server: string): string {
   return text.split('\n').find((line) => line.includes(`server ${server} `)) ?? '';
 }
+
+it('is noticed in the very look that finds the first path down, also with runtimeOnly', async () => {
+  const sections = `${BASE}\nbackend web\n  balance roundrobin\n  option httpchk GET /health\n`;
+  const [on, services] = await Promise.all([
+    Pipeline.start({ managed: false, sections, proxy: { runtimeOnly: true, managed: null, base: null, reload: null } }),
+    startHttpServices(2),
+  ]);
+  cleanups.push(() => Promise.all([on.stop(), ...services.map((service) => service.stop())]));
+  await on.configure(
+    serviceConfig({ path: { first: [NEW, OLD] }, check: { type: 'http', method: 'GET', path: '/health', interval: 50, rise: 1, fall: 1 } }),
+  );
+  const [first, second] = services.map(({ port }, index) => {
+    const event = on.registered(port);
+    assert(event.type === 'registered', 'as it was asked for');
+    return { ...event, znode: { ...event.znode, name: `${[NEW, OLD][index]}/${event.instance}` } };
+  });
+  assert(first !== undefined && second !== undefined, 'two services');
+  await on.tell('web', first, second);
+  const weight = async (): Promise<number | undefined> =>
+    (await withRuntime(on.proxy.runtime, observeBackends)).get('web')?.servers.get(second.instance)?.weight;
+  const { log, redis, keys } = on.app.ports;
+  const up = async (): Promise<boolean> => (await log.verdicts('web', 'edge')).get(first.instance) === 'up';
+  await until('the second to stand by', async () => (await up()) && (await weight()) === 0, { timeoutMs: 15_000 });
+  await log.tellHealth('web', 'narvik', [{ instance: first.instance, from: 'absent', to: 'up' }]);
+  await until('rest', async () => (await on.backendState('web')) === 'in-sync');
+  await services[0]?.stop();
+  await until('the second to take requests', async () => (await weight()) === 1, { timeoutMs: 15_000 });
+  const told = (await log.read('web', '0-0', 1_000)).findLast(({ event }) => event.type === 'health');
+  const sent = await redis.xrevrange(keys.proxy('edge').log, '+', '-');
+  const raised = sent.find(([, fields]) => fields.join(' ').includes(`set server web/${second.instance} weight 1`));
+  const ms = Number(raised?.[0].split('-')[0]) - (told?.time ?? 0);
+  expect(ms, 'ms from the word of the checks to the weight').toBeLessThan(1_000);
+});

@@ -62,7 +62,9 @@ describe('an instance', () => {
       'it stands by, with weight 0, on each proxy where a server of /a is up: /b comes behind that',
     );
     expect(report.chain[0]?.event.text).toBe('znode /b/10.0.0.1:81 came (czxid 81)');
-    expect(report.chain.at(-1)).toMatchObject({ text: 'serving: it stands by where a server of an earlier path is up: such a path is active' });
+    expect(report.chain.at(-1)).toMatchObject({
+      text: 'serving: it stands by where a server of an earlier path is up: such a path is active',
+    });
     expect(story.why(81).proxies[0]?.rotation).toBe('out');
   });
 
