@@ -1,5 +1,5 @@
 /**
- * PURE. Which instances stand by because an earlier path of their service is active: decided behind every event, for those that it has changed, and for all
+ * PURE. Of which path each instance is, and whether an earlier one is active: decided behind every event, for those that it has changed, and for all
  * when another path becomes active. Then, and with a new config, all instances are loaded.
  */
 import type { InstanceId } from '../shared/model/ids.ts';

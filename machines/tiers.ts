@@ -1,8 +1,8 @@
 /**
  * PURE. The books of a service of whose paths only the first that can serve takes requests (`path: { first: … }`): what is registered below each, and which
  * one is active. That is the first below which an instance is registered and up. While none is, it is the first below which one is registered, or a later one
- * whose instances are kept without a registration and are up. So a path that comes back waits for a good check before the next one is let go, and
- * whenever somebody is up, somebody is up where requests go.
+ * whose instances are kept without a registration and are up. That is for people, the guard and the last server: which servers take requests each proxy decides by
+ * what serves there, and by the tier of each, which is the place of its path in the order (shared/plan/weights-here.ts).
  */
 import { canonical } from '../shared/model/canonical.ts';
 import { namedParent, parentOf, pathsOf, type ServicePath, tiersOf } from '../shared/model/service-path.ts';

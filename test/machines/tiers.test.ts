@@ -114,6 +114,28 @@ describe('of several paths', () => {
   });
 });
 
+describe('proxies', () => {
+  it('are told the weight of each, the place of its path, and who is kept without a registration', () => {
+    const story = leave(join(tiered({ guard: { maxLoss: 0, window: 60_000, hold: 60_000 } }), 80, 90, 100), 80);
+    const told = [80, 90, 100].map((port) => desiredServer(story.at(port)));
+    expect(told.map((one) => [one?.weight, one?.tier, one?.held])).toEqual([
+      [7, undefined, true],
+      [7, 1, undefined],
+      [7, 2, undefined],
+    ]);
+    story.register(80, { weight: 7 }, znode(80));
+    expect(desiredServer(story.at(80))?.held).toBeUndefined();
+  });
+
+  it('are told the place of one that an earlier version stored without it, as soon as anything is told of it', () => {
+    const story = join(tiered(), 80, 90);
+    const { tier: _none, ...context } = story.at(90).context;
+    story.state.instances.set('10.0.0.1:90', { ...story.at(90), context });
+    story.up(90, 'unknown');
+    expect(desiredServer(story.at(90))).toMatchObject({ weight: 7, tier: 1 });
+  });
+});
+
 describe('another config', () => {
   it('of one path more renames what is there, and puts nobody out', () => {
     const story = new Story(serviceConfig({ path: '/a' }));

@@ -68,6 +68,30 @@ describe('an instance', () => {
     expect(story.why(81).proxies[0]?.rotation).toBe('out');
   });
 
+  it('that stands by does so on the proxies where a server of an earlier path is up, and on those alone', () => {
+    const story = new WhyStory({ path: { first: ['/a', '/b'] } });
+    for (const [port, below] of [
+      [80, '/a'],
+      [81, '/b'],
+    ] as const) {
+      const znode = { name: `${below}/${of(port)}`, czxid: String(port), mzxid: String(port), version: 0 };
+      story.tell({
+        type: 'registered',
+        instance: of(port),
+        znode,
+        said: { registration: { host: '10.0.0.1', address: '10.0.0.1', port, weight: 1, labels: {} } },
+      });
+    }
+    for (const proxy of ['edge', 'bergen']) {
+      story.check(80, proxy === 'edge' ? 'up' : 'down', proxy);
+      story.check(81, 'up', proxy);
+      story.look(story.events.at(-1)?.id ?? null, [], { proxy });
+    }
+    const { proxies, reasons } = story.why(81, {}, [{ proxy: 'edge' }, { proxy: 'bergen' }]);
+    expect(Object.fromEntries(proxies.map(({ proxy, rotation }) => [proxy, rotation]))).toEqual({ edge: 'out', bergen: 'in' });
+    expect(reasons.filter(({ code }) => code === 'proxy-stands-by').map(({ proxy }) => proxy)).toEqual(['edge']);
+  });
+
   it('that is held says since when, until when and with how many', () => {
     const story = new WhyStory();
     for (const port of [80, 81, 82, 83]) story.register(port);
