@@ -12,7 +12,6 @@ import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
 import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
-import { hasTiers } from '../../shared/plan/weights-here.ts';
 import { noteOldWorkers } from '../reconciler/old-workers.ts';
 import type { ReconcilerPorts } from '../reconciler/proxy-agent.ts';
 import { type Asked, AskedLooks } from './asked-looks.ts';
@@ -21,7 +20,7 @@ import { HealthTeller } from './health-teller.ts';
 import { type Hearing, NoticeFollower } from './notice-follower.ts';
 import { SeenBackends } from './seen-backends.ts';
 import type { ServiceRevisions } from './service-revisions.ts';
-import { concernsFile } from './verdicts.ts';
+import { concernsPass } from './verdicts.ts';
 
 const LOOK_EVERY_MS = 2_000;
 /** So that the looks at many proxies spread over time. */
@@ -205,11 +204,8 @@ export class ProxyObserver {
     return { revision, why: this.#healthWhy(service, desired, told) };
   }
 
-  /** The managed file says which servers may start in rotation, and of paths in order the first that serves here takes requests; nothing else waits for a pass. */
   #healthWhy(service: ServiceName, desired: DesiredBackend | null, told: readonly HealthChange[]): string | null {
-    const followsFile = this.#proxy.managed !== null && desired?.config.check.type !== 'none' && concernsFile(told);
-    const decides = desired !== null && told.length > 0 && hasTiers(desired);
-    return followsFile || decides ? `${service}: the checks changed their mind` : null;
+    return concernsPass(told, desired, this.#proxy.managed !== null) ? `${service}: the checks changed their mind` : null;
   }
 
   /** What goes wrong with one service is its own affair. One mark and one wake for all that was found. */
