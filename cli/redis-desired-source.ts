@@ -4,7 +4,7 @@ import { PointsmanError } from '../shared/errors.ts';
 import { createLogger } from '../shared/observability/logger.ts';
 import { awaitReady } from '../shared/redis/connection.ts';
 import { closePorts, createPorts } from '../workers/app.ts';
-import { renderedServer } from '../workers/reconciler/files.ts';
+import { knownServers } from '../workers/reconciler/files.ts';
 import type { DesiredSource } from './desired-source.ts';
 
 const READY_MS = 1_000;
@@ -22,9 +22,7 @@ export async function redisDesiredSource(config: Config): Promise<DesiredSource 
   return {
     async servers(service, proxy) {
       const [{ backend }, verdicts] = await Promise.all([ports.desired.read(service.name), ports.log.verdicts(service.name, proxy)]);
-      return [...(backend?.servers.values() ?? [])].map((server) =>
-        renderedServer(server, service.check.type === 'none' || verdicts.get(server.instance) === 'up'),
-      );
+      return backend === null ? [] : knownServers({ ...backend, config: service }, ({ instance }) => verdicts.get(instance) === 'up');
     },
     close: () => closePorts(ports),
   };

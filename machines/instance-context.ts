@@ -67,7 +67,9 @@ export interface InstanceContext {
   readonly stays?: true | undefined;
   /** The first path below which it is, or was last, registered; missing: no path of the service stands behind another, or it is not known. */
   readonly path?: string | undefined;
-  /** It stands by, because an earlier path than its own is active; missing: it takes requests. */
+  /** Which of the service's paths in order that is: 1 the second; missing: the first, or there is no order. */
+  readonly tier?: number | undefined;
+  /** It stands by where a server of an earlier path is up, because such a path is active; missing: its own is, or a later one. */
   readonly behind?: true | undefined;
   /** When the present state was entered. */
   readonly since: number;

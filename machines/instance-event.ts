@@ -31,8 +31,8 @@ export type InstanceEvent = { readonly at: number } & (
   | { type: 'place'; place: Place }
   /** It came to ask for no requests, or asks for some again; and whether it has all the same what it had. */
   | { type: 'withdraw'; had: InstanceContext['had']; stays: true | undefined }
-  /** Below which path it is registered (null: not known), and whether another one is active before it. */
-  | { type: 'tier'; path: string | null; behind: boolean }
+  /** Below which path it is registered (null: not known), which of them in order that is (0: the first), and whether another one is active before it. */
+  | { type: 'tier'; path: string | null; tier: number; behind: boolean }
   /** Its znodes have their whole paths for names from now on. */
   | { type: 'rename'; below: string }
   | { type: 'timer'; timer: TimerName; token: number }

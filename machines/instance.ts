@@ -113,8 +113,8 @@ const machine = setup({
       return { had, stays };
     }),
     tier: assign((args) => {
-      const { path, behind } = given(args, 'tier').event;
-      return { path: path ?? undefined, behind: behind ? (true as const) : undefined };
+      const { path, tier, behind } = given(args, 'tier').event;
+      return { path: path ?? undefined, tier: tier === 0 ? undefined : tier, behind: behind ? (true as const) : undefined };
     }),
     rename: assign((args) => {
       const { context, event } = given(args, 'rename');
@@ -129,6 +129,7 @@ const machine = setup({
       had: undefined,
       stays: undefined,
       path: undefined,
+      tier: undefined,
       behind: undefined,
       flap: { ...context.flap, verdict: null },
       timers: disarmed({ ...context, timers: disarmed(context, 'drain') }, 'warm'),

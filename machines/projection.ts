@@ -66,7 +66,7 @@ export function fullWeight(snapshot: InstanceSnapshot): number {
 
 /** null: no proxy should have it. */
 export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null {
-  const { registration, serverId, id, far, backup, maxConn } = snapshot.context;
+  const { registration, serverId, id, far, backup, maxConn, path, tier } = snapshot.context;
   if (registration === null || serverId === null) return null;
   if (snapshot.state === 'gone' || snapshot.state === 'rejected') return null;
   return {
@@ -75,11 +75,12 @@ export function desiredServer(snapshot: InstanceSnapshot): DesiredServer | null 
     id: serverId,
     address: registration.address,
     port: registration.port,
-    weight: snapshot.context.behind === true ? 0 : weightOf(snapshot),
+    weight: weightOf(snapshot),
     admin: snapshot.state === 'draining' ? 'drain' : isInRotation(snapshot) ? 'ready' : 'out',
     ...(maxConn === undefined ? {} : { maxConn }),
     ...(far === true || backup === true ? { backup: true } : {}),
-    ...(snapshot.context.behind === true ? { behind: true } : {}),
+    ...(tier === undefined ? {} : { tier }),
+    ...(path !== undefined && snapshot.state === 'held' ? { held: true } : {}),
   };
 }
 

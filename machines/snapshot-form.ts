@@ -2,7 +2,7 @@
  * PURE. The fields of snapshots, one by one: whether the machines can reckon with what is stored. They are asked at every fold, so they are written by hand;
  * and they let through whatever a fold can lead to, because what is refused is built anew.
  */
-import { WEIGHT_MAX } from '../shared/model/desired.ts';
+import { TIER_MAX, WEIGHT_MAX } from '../shared/model/desired.ts';
 import {
   isConfig,
   isNumber,
@@ -54,7 +54,7 @@ export function isInstanceForm(id: string, { schema, state, context }: Fields): 
 const HAS_SERVER: ReadonlySet<string> = new Set(['joining', 'serving', 'held', 'draining']);
 
 /** What schema 2 added. */
-function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn, had, stays, path, behind }: Fields): boolean {
+function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn, had, stays, path, tier, behind }: Fields): boolean {
   return (
     (far === undefined || far === true) &&
     (backup === undefined || backup === true) &&
@@ -63,6 +63,7 @@ function isLater({ cordon, quarantine, warm, scale, far, backup, weight, maxConn
     (had === undefined || (isRecord(had) && isWhole(had['weight'], 1, WEIGHT_MAX) && isTime(had['at']))) &&
     (stays === undefined || stays === true) &&
     isTextOrMissing(path) &&
+    (tier === undefined || isWhole(tier, 1, TIER_MAX)) &&
     (behind === undefined || behind === true) &&
     (cordon === null || (isRecord(cordon) && isText(cordon['by']) && isText(cordon['reason']) && isTime(cordon['at']))) &&
     (quarantine === null ||

@@ -1,5 +1,5 @@
 /**
- * PURE. Which instances stand by because an earlier path of their service is active: decided behind every event, for those that it has changed, and for all
+ * PURE. Of which path each instance is, and whether an earlier one is active: decided behind every event, for those that it has changed, and for all
  * when another path becomes active. Then, and with a new config, all instances are loaded.
  */
 import type { InstanceId } from '../shared/model/ids.ts';
@@ -8,7 +8,7 @@ import { send, stepGuardOf } from './fold-send.ts';
 import { type FoldState, isRegistered } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import type { ServiceSnapshot } from './service.ts';
-import { activeOf, counted, hasLeft, isBehind, newTiers, orderOf, placeOf, registeredOf } from './tiers.ts';
+import { activeOf, counted, hasLeft, isBehind, newTiers, orderOf, placeOf, registeredOf, tierOf } from './tiers.ts';
 
 /** Whether another path became active between the two, or there is no order any more: then instances that no event names stand otherwise. */
 export function isSwitched(before: ServiceSnapshot, after: ServiceSnapshot): boolean {
@@ -31,7 +31,9 @@ export function arrange(state: FoldState, at: number, { whole }: { readonly whol
   const concerned = active === standing.active ? ids : [...state.instances.keys()].sort();
   for (const id of concerned) {
     const snapshot = state.instances.get(id);
-    if (snapshot && hasServer(snapshot)) put(state, snapshot, snapshot.context.path, isBehind(snapshot.context.path, active, order), at);
+    if (!snapshot || !hasServer(snapshot)) continue;
+    const { path } = snapshot.context;
+    put(state, snapshot, { path, tier: tierOf(path, order), behind: isBehind(path, active, order) }, at);
   }
 }
 
@@ -43,14 +45,15 @@ export function rename(state: FoldState, before: ServicePath | null, after: Serv
     const snapshot = state.instances.get(id);
     if (!snapshot) continue;
     if (Object.keys(snapshot.context.znodes).some((name) => namedParent(name) === null)) send(state, id, { type: 'rename', at, below });
-    if (snapshot.state === 'held' && tiersOf(after) !== null) send(state, id, { type: 'tier', at, path: below, behind: false });
+    if (snapshot.state === 'held' && tiersOf(after) !== null) send(state, id, { type: 'tier', at, path: below, tier: 0, behind: false });
   }
 }
 
 function settlePlace(state: FoldState, id: InstanceId, order: readonly string[], path: ServicePath, at: number): void {
   const snapshot = state.instances.get(id);
   if (!snapshot || !hasServer(snapshot)) return;
-  put(state, snapshot, placeOf(snapshot, order, path) ?? undefined, snapshot.context.behind === true, at);
+  const place = placeOf(snapshot, order, path) ?? undefined;
+  put(state, snapshot, { path: place, tier: tierOf(place, order), behind: snapshot.context.behind === true }, at);
 }
 
 function count(state: FoldState, order: readonly string[], at: number): void {
@@ -67,14 +70,20 @@ function disband(state: FoldState, at: number): void {
   state.service = service;
   for (const id of [...state.instances.keys()].sort()) {
     const snapshot = state.instances.get(id);
-    if (snapshot) put(state, snapshot, undefined, false, at);
+    if (snapshot) put(state, snapshot, { path: undefined, tier: 0, behind: false }, at);
   }
   stepGuardOf(state, { type: 'count', count: state.service.registered }, at);
 }
 
-function put(state: FoldState, { context }: InstanceSnapshot, path: string | undefined, behind: boolean, at: number): void {
-  if (context.path === path && (context.behind === true) === behind) return;
-  send(state, context.id, { type: 'tier', at, path: path ?? null, behind });
+interface Place {
+  readonly path: string | undefined;
+  readonly tier: number;
+  readonly behind: boolean;
+}
+
+function put(state: FoldState, { context }: InstanceSnapshot, { path, tier, behind }: Place, at: number): void {
+  if (context.path === path && (context.tier ?? 0) === tier && (context.behind === true) === behind) return;
+  send(state, context.id, { type: 'tier', at, path: path ?? null, tier, behind });
 }
 
 /** One that drains takes no requests, and is looked at again should it stay. */

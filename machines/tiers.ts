@@ -1,8 +1,8 @@
 /**
  * PURE. The books of a service of whose paths only the first that can serve takes requests (`path: { first: … }`): what is registered below each, and which
  * one is active. That is the first below which an instance is registered and up. While none is, it is the first below which one is registered, or a later one
- * whose instances are kept without a registration and are up. So a path that comes back waits for a good check before the next one is let go, and
- * whenever somebody is up, somebody is up where requests go.
+ * whose instances are kept without a registration and are up. That is for people, the guard and the last server: which servers take requests each proxy decides by
+ * what serves there, and by the tier of each, which is the place of its path in the order (shared/plan/weights-here.ts).
  */
 import { canonical } from '../shared/model/canonical.ts';
 import { namedParent, parentOf, pathsOf, type ServicePath, tiersOf } from '../shared/model/service-path.ts';
@@ -70,10 +70,12 @@ export function placeOf({ context }: InstanceSnapshot, order: Order, path: Servi
 
 /** Whether it is registered behind the active path. Of one of which it is not known where, nothing is taken away. */
 export function isBehind(path: string | undefined, active: string | null, order: Order): boolean {
-  return path !== undefined && active !== null && rankOf(path, order) > rankOf(active, order);
+  return path !== undefined && active !== null && tierOf(path, order) > tierOf(active, order);
 }
 
-function rankOf(path: string, order: Order): number {
+/** Which of the paths in order it is: 0 the first, and one of which it is not known where. */
+export function tierOf(path: string | undefined, order: Order): number {
+  if (path === undefined) return 0;
   const rank = order.indexOf(path);
   return rank < 0 ? order.length : rank;
 }

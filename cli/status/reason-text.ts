@@ -9,5 +9,5 @@ export function rejectionText(instance: string, { code, detail }: Rejection): st
 
 /** `path`: where it is registered. */
 export function behindText(path: string | undefined): string {
-  return `stands by: path ${path ?? 'of another config'} is used while no path before it has an instance that is up`;
+  return `stands by where a server of a path before ${path ?? 'its own'} is up`;
 }

@@ -8,6 +8,7 @@ import { serverName } from '../../shared/znode/address.ts';
 import { checkText } from '../status/check-text.ts';
 import { counted } from '../status/report.ts';
 import { actionsOf } from './actions.ts';
+import { isEarlierUp } from './earlier-paths.ts';
 import { type Chapter, changesProxies, type History, stateWord, type VerdictSince } from './history.ts';
 import { instanceReasons } from './instance-reasons.ts';
 import { type Action, type Link, type Overview, type ProxyStanding, type Reason, WHY_FORMAT, type WhyReport } from './report.ts';
@@ -49,6 +50,7 @@ export function account(known: Known): WhyReport {
   const done = known.proxies.map(({ record }) =>
     instance === null ? [] : actionsOf(chapters, record, `${service}/${serverName(instance)}`),
   );
+  const all = history.replay.state().instances;
   const standings: ProxyStanding[] = [];
   const ofProxies: Reason[] = [];
   for (const [index, facts] of known.proxies.entries()) {
@@ -58,6 +60,7 @@ export function account(known: Known): WhyReport {
       instance: own,
       verdict: instance === null ? null : verdictOn(facts.proxy, own, history.verdictsOf(instance).get(facts.proxy) ?? null),
       behind: instance !== null && facts.record.whole && isBehind(chapters, done[index] ?? []),
+      standsBy: own === null ? false : isEarlierUp(own, facts.proxy, all.values()),
     };
     const standing = proxyStanding(facts, subject);
     standings.push(standing);

@@ -45,14 +45,14 @@ function placeReasons({ weight }: DesiredServer, context: InstanceSnapshot['cont
   const found: Reason[] = [];
   if (backup === true) found.push(reason('stands-by', 'its server options ask for it: it gets requests while no other instance is up'));
   if (maxConn !== undefined) found.push(reason('limited', `its server options ask for it: at most ${maxConn} connections at once`));
-  if (context.behind !== true && context.weight !== undefined && context.weight !== registration?.weight)
+  if (context.weight !== undefined && context.weight !== registration?.weight)
     found.push(reason('weighed', `\`weights\` and \`farWeight\` of the service, or its server options: its weight is ${weight}`));
   return found;
 }
 
 function behindText(path: string | undefined, { tiers }: ServiceSnapshot): string {
-  const where = path === undefined ? '' : `path ${path} is used only while no path before it has an instance that is up, and `;
-  return `it stands by with weight 0: ${where}${tiers?.active || 'another path'} has`;
+  const active = tiers?.active || 'another path';
+  return `it stands by, with weight 0, on each proxy where a server of ${active} is up: ${path ?? 'its own path'} comes behind that`;
 }
 
 function stateReason(snapshot: InstanceSnapshot, { guard, last }: ServiceSnapshot): Reason {

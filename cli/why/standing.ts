@@ -33,6 +33,8 @@ export interface Subject {
   readonly verdict: VerdictSince | null;
   /** Whether the proxy has yet to look at what changed last. */
   readonly behind: boolean;
+  /** Whether it stands by here, because a server of an earlier path is up here; null: it is not known. */
+  readonly standsBy: boolean | null;
 }
 
 const BACKEND_TEXTS: Readonly<Record<string, string>> = {
@@ -79,6 +81,7 @@ export function proxyReasons(facts: ProxyFacts, standing: ProxyStanding, subject
   const text = BACKEND_TEXTS[state] ?? state;
   if (state !== 'in-sync') add(state, detail === null ? text : `${text}: ${detail}`, since, nextTry);
   else if (subject.behind) add('behind', 'it has not looked at the last change yet');
+  if (subject.standsBy === true) add('stands-by', 'a server of an earlier path is up here');
   const override = overrideOf(facts, subject);
   if (override !== null) add('override', overrideSentence(override), override.since);
   if (facts.silent)
@@ -110,7 +113,7 @@ function isOutByHand(override: Override | null): boolean {
 }
 
 function rotationOf(
-  { snapshot, instance, verdict, behind }: Subject,
+  { snapshot, instance, verdict, behind, standsBy }: Subject,
   backend: BackendSnapshot,
   carried: boolean,
 ): 'in' | 'out' | 'unknown' {
@@ -119,9 +122,9 @@ function rotationOf(
   const settled = backend.state === 'in-sync' && !behind;
   if (wanted === null) return settled ? 'out' : 'unknown';
   if (wanted.admin !== 'ready') return settled || backend.state === 'patching' ? 'out' : 'unknown';
-  if (wanted.behind === true && wanted.weight === 0) return settled ? 'out' : 'unknown';
+  if (standsBy === true) return settled ? 'out' : 'unknown';
   if (verdict?.verdict === 'down' || verdict?.verdict === 'absent') return 'out';
-  if (backend.state === 'unreachable') return 'unknown';
+  if (backend.state === 'unreachable' || standsBy === null) return 'unknown';
   if (verdict?.verdict === 'up') return 'in';
   const checked = snapshot?.config !== null && snapshot?.config.check.type !== 'none';
   return instance?.state === 'joining' && checked ? 'out' : 'unknown';

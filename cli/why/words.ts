@@ -79,7 +79,11 @@ function differences({ context: before }: InstanceSnapshot, { context: after }: 
   const [cordoned, cordons] = [cordonText(before), cordonText(after)];
   if (cordoned !== null && cordons !== null && cordoned !== cordons) changes.push(`the cordon ${cordoned} is replaced by one ${cordons}`);
   if (before.behind !== after.behind)
-    changes.push(after.behind === true ? 'it stands by: an earlier path is active' : 'it stands by no longer: its path is active');
+    changes.push(
+      after.behind === true
+        ? 'it stands by where a server of an earlier path is up: such a path is active'
+        : 'it stands by no longer: no earlier path is active',
+    );
   const [had, has] = [Object.keys(before.znodes).length, Object.keys(after.znodes).length];
   if (had !== has) changes.push(`${has} ${has === 1 ? 'znode backs' : 'znodes back'} it, ${had} did`);
   return changes;

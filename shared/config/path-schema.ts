@@ -30,7 +30,7 @@ export const pathSchema = z
           first: several
             .optional()
             .describe(
-              'The instances below the first of these paths that has any that is up take requests; those below the others stand by, checked.',
+              'On each proxy the instances below the first of these paths that has any up there take requests; the others stand by, checked.',
             ),
         })
         .refine(({ union, first }) => (union === undefined) !== (first === undefined), { error: EXPECTED }),

@@ -10,6 +10,9 @@ export const SERVER_ID_MAX = 1_000_000;
 /** HAProxy's own limit. */
 export const WEIGHT_MAX = 256;
 
+/** Far more than a service has paths. */
+export const TIER_MAX = 100;
+
 export interface DesiredServer {
   readonly instance: InstanceId;
   /** The server's name in HAProxy. */
@@ -19,7 +22,7 @@ export interface DesiredServer {
   /** An IP address, canonical, without brackets. */
   readonly address: string;
   readonly port: number;
-  /** 0..256 */
+  /** 0..256: where servers of its tier take requests; elsewhere it is 0 (shared/plan/weights-here.ts). */
   readonly weight: number;
   /**
    * drain: no new requests; deleted from a proxy once its sessions there have ended. out: no new requests for now; it stays, and its checks go on. An
@@ -30,8 +33,10 @@ export interface DesiredServer {
   readonly maxConn?: number;
   /** It takes requests only while no other server is up; missing: it takes its share. */
   readonly backup?: boolean;
-  /** Its weight is 0 because an earlier path of its service is active; missing: it is not. */
-  readonly behind?: boolean;
+  /** Which of its service's paths in order it is of, 1..TIER_MAX; missing: the first, or there is no order. */
+  readonly tier?: number;
+  /** It is kept without a registration, in a service of paths in order; missing: it is registered, or there is no order. */
+  readonly held?: boolean;
   /** Of what somebody set on HAProxy, what is kept up in place of the above (shared/plan/overrides.ts). Never stored. */
   readonly byHand?: Pick<ByHand, 'admin' | 'maxConn'>;
 }
@@ -69,15 +74,23 @@ export interface Desired {
 /** What is stored under an instance; null: it is no such server. */
 export function asDesiredServer(instance: string, json: string): DesiredServer | null {
   try {
-    const server = JSON.parse(json) as Partial<DesiredServer> | null;
+    const server = ofThisForm(JSON.parse(json) as Partial<DesiredServer> | null);
     if (server?.instance !== instance || typeof server.name !== 'string' || typeof server.address !== 'string') return null;
     const numbers = isWhole(server.id, 1, SERVER_ID_MAX) && isWhole(server.port, 1, 65_535) && isWhole(server.weight, 0, WEIGHT_MAX);
-    const placed = [server.backup, server.behind].every((one) => one === undefined || typeof one === 'boolean');
+    const placed = [server.backup, server.held].every((one) => one === undefined || typeof one === 'boolean');
+    const ranked = server.tier === undefined || isWhole(server.tier, 0, TIER_MAX);
     const limited = server.maxConn === undefined || isWhole(server.maxConn, 1, MAX_CONN_MAX);
-    return numbers && placed && limited && ADMINS.has(server.admin) ? (server as DesiredServer) : null;
+    return numbers && placed && ranked && limited && ADMINS.has(server.admin) ? (server as DesiredServer) : null;
   } catch {
     return null;
   }
+}
+
+/** An earlier form said of a server of a later path only that it stands by everywhere: until it is told anew, it takes requests where none of the first does. */
+function ofThisForm(stored: (Partial<DesiredServer> & { readonly behind?: unknown }) | null): Partial<DesiredServer> | null {
+  if (stored?.behind !== true) return stored;
+  const { behind: _before, ...server } = stored;
+  return { ...server, tier: 1, weight: BEHIND_WEIGHT };
 }
 
 type OwnOptions = Pick<DesiredServer, 'maxConn' | 'backup'>;
@@ -86,6 +99,9 @@ type OwnOptions = Pick<DesiredServer, 'maxConn' | 'backup'>;
 export function ownOptions({ maxConn, backup }: OwnOptions): OwnOptions {
   return { ...(maxConn === undefined ? {} : { maxConn }), ...(backup === true ? { backup } : {}) };
 }
+
+/** Its own is not known. */
+const BEHIND_WEIGHT = 1;
 
 const ADMINS: ReadonlySet<unknown> = new Set<DesiredServer['admin']>(['ready', 'drain', 'out']);
 

@@ -29,8 +29,8 @@ export function changesOf(
     const { address, port } = wanted;
     changes.push({ command: { kind: 'address', ...at, address, port }, reason: `it is at ${seen.address} port ${seen.port}` });
   }
-  if (seen.weight !== wanted.weight)
-    changes.push({ command: { kind: 'weight', ...at, weight: wanted.weight }, reason: `its weight is ${seen.weight}` });
+  const weight = weightOf(desired, wanted, seen);
+  if (weight !== null) changes.push(weight);
   const limit = wanted.byHand?.maxConn ?? limitOf(wanted, options);
   if (maxConn !== undefined && maxConn !== limit)
     changes.push({ command: { kind: 'max-conn', ...at, maxConn: limit }, reason: `its maxconn is ${maxConn}` });
@@ -46,6 +46,17 @@ export function changesOf(
       changes.push({ command: { kind: 'agent-target', ...at, ...target.to }, reason: `its agent is asked at ${target.from}` });
   }
   return changes;
+}
+
+/** null: its weight is as it should be. */
+export function weightOf({ service }: DesiredBackend, { weight }: DesiredServer, seen: ObservedServer): PlannedCommand | null {
+  if (seen.weight === weight) return null;
+  return { command: { kind: 'weight', backend: service, server: seen.name, weight }, reason: `its weight is ${seen.weight}` };
+}
+
+/** Whether a server that may take requests takes none from then on. */
+export function putsOut({ command }: PlannedCommand, seen: ObservedServer): boolean {
+  return command.kind === 'weight' && command.weight === 0 && seen.admin === 'ready';
 }
 
 interface Target {

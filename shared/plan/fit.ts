@@ -55,7 +55,12 @@ export function isOfForm(server: string, observed: ObservedBackend, forms: Forms
   return forms.wanted === null || made === null || made === forms.wanted;
 }
 
-/** Whether HAProxy gives it new requests. */
+/** Whether it is in rotation, and not down. */
 export function serves(seen: ObservedServer): boolean {
   return seen.admin === 'ready' && seen.operation !== 'stopped';
+}
+
+/** Whether HAProxy gives it new requests, as long as its weight is not 0. */
+export function takesRequests(seen: ObservedServer): boolean {
+  return serves(seen) && seen.operation !== 'stopping';
 }

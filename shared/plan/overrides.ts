@@ -11,6 +11,7 @@ import { hasLimits, MAX_CONN_MAX, type ServerOptions } from '../model/server-opt
 import type { BackendPlan } from './backend-plan.ts';
 import { limitOf, movesTo } from './changes.ts';
 import { isStranger } from './strangers.ts';
+import { isLater } from './weights-here.ts';
 
 /** Why a command is sent against what nobody asked for. */
 export const OUTSIDE = '; somebody changed it outside pointsman';
@@ -52,7 +53,7 @@ export function overridesOf(input: Recognition): readonly Override[] {
   for (const wanted of desired.servers.values()) {
     const known = before.get(wanted.name);
     const seen = observed.servers.get(wanted.name);
-    const kept = known === undefined || known.foreign === true ? null : partsOf(known);
+    const kept = known === undefined || known.foreign === true ? null : partsOf(known, wanted);
     if (isOver) add(wanted.name, kept?.deleted === true && seen !== undefined ? null : (kept ?? filedOut(wanted, seen, input.filed)));
     else if (wanted.admin === 'drain') add(wanted.name, kept);
     else if (seen === undefined)
@@ -102,7 +103,7 @@ function difference(wanted: DesiredServer, seen: ObservedServer, of: Of): ByHand
   const isOurs = (part: unknown): boolean => part === undefined && !settled;
   return {
     ...(admin === null ? {} : { admin }),
-    ...(seen.weight === wanted.weight || isOurs(before.weight) ? {} : { weight: seen.weight }),
+    ...(isLater(wanted) || seen.weight === wanted.weight || isOurs(before.weight) ? {} : { weight: seen.weight }),
     ...(!movesTo(wanted, seen) || isOurs(before.address) || !canBeSaid(seen) ? {} : { address: seen.address, port: seen.port }),
     ...limitByHand({
       limit: limitOf(wanted, server),
@@ -159,8 +160,9 @@ function unheard(seen: ObservedServer, known: ByHand | undefined, filed: Readonl
   return seen.admin !== 'ready' && (known?.admin !== undefined || isFiled(seen, filed)) ? { admin: seen.admin } : null;
 }
 
-function partsOf({ server: _server, since: _since, ...byHand }: Override): ByHand {
-  return byHand;
+/** Weights of later tiers are ours alone: what somebody set is not told from what another proxy's view would have. */
+function partsOf({ server: _server, since: _since, weight, ...byHand }: Override, wanted: DesiredServer): ByHand {
+  return weight === undefined || isLater(wanted) ? byHand : { ...byHand, weight };
 }
 
 function sameByHand(a: ByHand, b: ByHand): boolean {
@@ -176,7 +178,8 @@ export function withOverrides(desired: DesiredBackend, overrides: readonly Overr
     const wanted = servers.get(override.server);
     if (wanted === undefined || wanted.admin === 'drain') continue;
     changes = true;
-    const { admin, weight = wanted.weight, address = wanted.address, port = wanted.port, maxConn, deleted } = override;
+    const weight = isLater(wanted) ? wanted.weight : (override.weight ?? wanted.weight);
+    const { admin, address = wanted.address, port = wanted.port, maxConn, deleted } = override;
     if (deleted === true) servers.delete(override.server);
     else {
       const byHand = { ...(admin === undefined ? {} : { admin }), ...(maxConn === undefined ? {} : { maxConn }) };
@@ -204,7 +207,9 @@ export function openServers(
     const seen = observed.servers.get(wanted.name);
     // One that leaves and is not there needs nothing: when it is wanted again, that is news.
     if (seen === undefined && wanted.admin === 'drain') continue;
-    if (seen === undefined || seen.weight !== wanted.weight || movesTo(wanted, seen)) open.add(wanted.name);
+    // A weight that is to be another here is planned for, or waits with its server.
+    const weighsOtherwise = seen !== undefined && !isLater(wanted) && seen.weight !== wanted.weight;
+    if (seen === undefined || weighsOtherwise || movesTo(wanted, seen)) open.add(wanted.name);
     else if (wanted.admin === 'out' && seen.admin === 'maint' && wanted.byHand?.admin === undefined) open.add(wanted.name);
     else if (isLimitedOtherwise(wanted, desired.config.server, maxConns?.get(wanted.name))) open.add(wanted.name);
   }

@@ -9,15 +9,15 @@ import { type DesiredBackend, type DesiredServer, ownOptions } from '../model/de
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
 import { admissionOf } from './admission.ts';
 import type { BackendPlan, Hold, PlannedCommand, Waiting } from './backend-plan.ts';
-import { changesOf, movesTo } from './changes.ts';
+import { changesOf, movesTo, putsOut, weightOf } from './changes.ts';
 import type { Command } from './command.ts';
 import { ANY_FORM, type Forms, misfit, serves } from './fit.ts';
-import { Relief } from './relief.ts';
 import { RELOADS } from './reloads.ts';
 import { Replacements, UNTIL_UP } from './replacements.ts';
 import { isQuiet, type ServerSessions, sessionsLeft } from './sessions.ts';
 import { stoodInFor } from './stand-in.ts';
 import { whyStrangersStay } from './strangers.ts';
+import { withWeightsHere } from './weights-here.ts';
 
 export interface BackendInput {
   readonly backend: string;
@@ -83,16 +83,15 @@ class ServerPlanner {
   readonly #strangersStay: string | null;
   readonly #forms: Forms;
   readonly #replacements: Replacements;
-  #relief: Relief | null = null;
   #makesAnew = false;
 
   constructor(input: BackendInput, desired: DesiredBackend, observed: ObservedBackend) {
     this.#input = input;
-    this.#desired = desired;
     this.#observed = observed;
     this.#strangersStay = input.strangersStay === undefined ? whyStrangersStay(desired, observed) : input.strangersStay;
     this.#forms = input.forms ?? ANY_FORM;
     this.#replacements = new Replacements(desired, observed, this.#forms, input.hold ?? null);
+    this.#desired = withWeightsHere(desired, (server) => this.#replacements.serves(server));
     for (const seen of observed.servers.values()) this.#byId.set(seen.id, seen);
   }
 
@@ -146,13 +145,12 @@ class ServerPlanner {
     return { kind: 'add', ...this.#at(name), id, address, port, weight, ...ownOptions(own), config };
   }
 
-  #ready(server: DesiredServer, seen: ObservedServer): void {
+  #ready(wanted: DesiredServer, seen: ObservedServer): void {
     const admission = admissionOf(this.#desired.config, seen);
-    this.#relief ??= new Relief(this.#desired, this.#observed);
-    const wanted = this.#relief.until(server, seen, this.waiting);
-    // A server that comes in gets its address and weight first, so that what is checked is what will serve. Who stands by does so behind those.
-    const changes = admission !== null ? this.#admissions : wanted.behind === true ? this.#drains : this.#changes;
-    changes.push(...changesOf(this.#desired, wanted, seen, this.#input.maxConns?.get(seen.name)));
+    // A server that comes in gets its address and weight first, so that what is checked is what will serve. Who goes does so behind who takes over.
+    const changes = admission === null ? this.#changes : this.#admissions;
+    for (const change of changesOf(this.#desired, wanted, seen, this.#input.maxConns?.get(seen.name)))
+      (putsOut(change, seen) ? this.#drains : changes).push(change);
     if (admission === null) return;
     if (movesTo(wanted, seen) && this.#input.capabilities.addressLater)
       this.waiting.push({ server: seen.name, reason: 'it is not seen at its address yet' });
@@ -227,6 +225,8 @@ class ServerPlanner {
     this.#makesAnew = true;
     if (seen.admin === 'drain') return this.#seeOff(seen, unfit);
     if (!serves(seen)) return this.#remove(seen, unfit);
+    const weight = weightOf(this.#desired, wanted, seen);
+    if (weight !== null) (putsOut(weight, seen) ? this.#drains : this.#changes).push(weight);
     const next = this.#replacements.next(wanted, seen);
     if (next.step === 'leave') return this.#seeOff(seen, unfit);
     if (next.step === 'stand-in')

@@ -1,8 +1,10 @@
 /** PURE. In which order servers that must be made anew are replaced, and what becomes of their stand-ins (stand-in.ts). */
 import type { DesiredBackend, DesiredServer } from '../model/desired.ts';
 import type { ObservedBackend, ObservedServer } from '../model/observed.ts';
+import { admissionOf } from './admission.ts';
 import type { Hold } from './backend-plan.ts';
-import { type Forms, isOfForm, misfit, serves } from './fit.ts';
+import { movesTo } from './changes.ts';
+import { type Forms, isOfForm, misfit, serves, takesRequests } from './fit.ts';
 import { replacedAtOnce, standInId, standInName, stoodInFor } from './stand-in.ts';
 
 /** What comes next for a server that serves and must be made anew. */
@@ -39,12 +41,7 @@ export class Replacements {
   next(wanted: DesiredServer, seen: ObservedServer): Step {
     const name = standInName(seen.name);
     const standIn = this.#observed.servers.get(name);
-    if (standIn !== undefined) {
-      const isReady = this.#isGood(standIn) && isOfForm(name, this.#observed, this.#forms);
-      // Where most others are good as they should be, one whose stand-in fails is bad itself: it is not kept by the options that it was made with.
-      const isBad = standIn.check === 'failed' && this.#mostAreGood();
-      return isReady || isBad ? { step: 'leave' } : { step: 'wait', until: UNTIL_UP };
-    }
+    if (standIn !== undefined) return this.#letsGo(standIn) ? { step: 'leave' } : { step: 'wait', until: UNTIL_UP };
     // One whose id another one waits for is replaced out of turn: that one's stand-in would hold up the turn for ever.
     const isAwaited = seen.id !== wanted.id && this.#wantedIds.has(seen.id);
     if (this.#standIns >= replacedAtOnce(this.#desired.servers.size) && !isAwaited) return { step: 'wait', until: 'after others' };
@@ -63,11 +60,35 @@ export class Replacements {
   /** Whether a stand-in stays: until the server that it stands in for is there as it should be, and good. */
   needs(standIn: ObservedServer, original: string): boolean {
     const wanted = this.#desired.servers.get(original);
-    if (wanted?.admin !== 'ready' || !isOfForm(standIn.name, this.#observed, this.#forms)) return false;
+    if (wanted?.admin !== 'ready') return false;
     const other = this.#observed.servers.get(original);
+    // One of options that were wanted before holds up the next stand-in, but where it is all that serves of the two.
+    if (!isOfForm(standIn.name, this.#observed, this.#forms)) return this.#isGood(standIn) && (other === undefined || !serves(other));
     if (other === undefined || this.#misfit(wanted, other) !== null) return true;
     // Where neither is good, nothing is gained by both.
     return !this.#isGood(other) && (this.#isGood(standIn) || other.check === 'pending');
+  }
+
+  /** Whether the server, or who stands in for it, is given requests and stays so. */
+  serves(wanted: DesiredServer): boolean {
+    const seen = this.#observed.servers.get(wanted.name);
+    const standIn = this.#observed.servers.get(standInName(wanted.name));
+    const leaves = (own: ObservedServer): boolean => standIn !== undefined && this.#misfit(wanted, own) !== null && this.#letsGo(standIn);
+    if (seen !== undefined && (takesRequests(seen) ? !leaves(seen) : this.#comesIn(wanted, seen))) return true;
+    return standIn !== undefined && takesRequests(standIn) && this.needs(standIn, wanted.name);
+  }
+
+  /** Whether it takes requests as soon as it is told to. */
+  #comesIn(wanted: DesiredServer, seen: ObservedServer): boolean {
+    if (seen.admin !== 'drain' || !takesRequests({ ...seen, admin: 'ready' }) || movesTo(wanted, seen)) return false;
+    return this.#misfit(wanted, seen) === null && admissionOf(this.#desired.config, seen)?.command.kind === 'ready';
+  }
+
+  /** Whether the server that it stands in for leaves. */
+  #letsGo(standIn: ObservedServer): boolean {
+    if (this.#isGood(standIn) && isOfForm(standIn.name, this.#observed, this.#forms)) return true;
+    // Where most others are good as they should be, one whose stand-in fails is bad itself: it is not kept by the options that it was made with.
+    return standIn.check === 'failed' && this.#mostAreGood();
   }
 
   #mostAreGood(): boolean {

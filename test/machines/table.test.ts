@@ -63,7 +63,13 @@ const instanceEvents: Record<InstanceEvent['type'], fc.Arbitrary<InstanceEvent>>
     had: fc.constantFrom(undefined, { weight: 3, at: 1 }),
     stays: fc.constantFrom(undefined, true as const),
   }),
-  tier: fc.record({ type: fc.constant('tier' as const), at, path: fc.constantFrom('/a', '/b', null), behind: fc.boolean() }),
+  tier: fc.record({
+    type: fc.constant('tier' as const),
+    at,
+    path: fc.constantFrom('/a', '/b', null),
+    tier: fc.nat(2),
+    behind: fc.boolean(),
+  }),
   rename: fc.record({ type: fc.constant('rename' as const), at, below: fc.constant('/a') }),
   timer: fc.record({
     type: fc.constant('timer' as const),

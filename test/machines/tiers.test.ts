@@ -1,10 +1,12 @@
 /** Several paths of which only the first that can serve is active (`path: { first: … }`): who takes requests, who stands by, and what the guard makes of losses. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { desiredServer, visibleState } from '../../machines/projection.ts';
+import { desiredServer, isUp, visibleState } from '../../machines/projection.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import type { ServicePath } from '../../shared/model/service-path.ts';
+import { withWeightsHere } from '../../shared/plan/weights-here.ts';
 import { runs } from '../support/property.ts';
+import { desiredBackend } from '../support/samples.ts';
 import { Story, serviceConfig } from '../support/service-events.ts';
 
 const PATHS = ['/a', '/b', '/c'];
@@ -30,15 +32,13 @@ function leave(story: Story, ...ports: number[]): Story {
   return story;
 }
 
-/** Weights by port of those that have a server, `drain` of those that leave. */
+/** Weights by port of those that have a server, `drain` of those that leave: on a proxy that sees up what is up for all. */
 function weights(story: Story): Record<string, number | string> {
   const all = [...story.state.instances.values()].filter((one) => one !== null).sort((a, b) => (a.context.id < b.context.id ? -1 : 1));
-  return Object.fromEntries(
-    all.flatMap((one) => {
-      const server = desiredServer(one);
-      return server === null ? [] : [[String(server.port), server.admin === 'ready' ? server.weight : server.admin]];
-    }),
-  );
+  const servers = all.map(desiredServer).filter((one) => one !== null);
+  const up = new Set(all.filter(isUp).map(({ context }) => context.id));
+  const here = withWeightsHere(desiredBackend(servers), ({ instance }) => up.has(instance)).servers.values();
+  return Object.fromEntries([...here].map(({ port, admin, weight }) => [String(port), admin === 'ready' ? weight : admin]));
 }
 
 const active = (story: Story): string | null => story.state.service.tiers?.active ?? null;
@@ -111,6 +111,28 @@ describe('of several paths', () => {
     expect(weights(story)).toEqual({ 80: 7, 90: 7, 91: 7 });
     story.up(80);
     expect(weights(story)).toEqual({ 80: 7, 90: 0, 91: 0 });
+  });
+});
+
+describe('proxies', () => {
+  it('are told the weight of each, the place of its path, and who is kept without a registration', () => {
+    const story = leave(join(tiered({ guard: { maxLoss: 0, window: 60_000, hold: 60_000 } }), 80, 90, 100), 80);
+    const told = [80, 90, 100].map((port) => desiredServer(story.at(port)));
+    expect(told.map((one) => [one?.weight, one?.tier, one?.held])).toEqual([
+      [7, undefined, true],
+      [7, 1, undefined],
+      [7, 2, undefined],
+    ]);
+    story.register(80, { weight: 7 }, znode(80));
+    expect(desiredServer(story.at(80))?.held).toBeUndefined();
+  });
+
+  it('are told the place of one that an earlier version stored without it, as soon as anything is told of it', () => {
+    const story = join(tiered(), 80, 90);
+    const { tier: _none, ...context } = story.at(90).context;
+    story.state.instances.set('10.0.0.1:90', { ...story.at(90), context });
+    story.up(90, 'unknown');
+    expect(desiredServer(story.at(90))).toMatchObject({ weight: 7, tier: 1 });
   });
 });
 

@@ -93,7 +93,7 @@ function isInPlace({ prefer, farWeight, server, ...config }: ServiceConfig, one:
   const isOut = registration.weight === 0 || asks('disabled') || (asks('weight') && registration.options?.weight === 0);
   const limited = (got.maxConn ?? server.maxConn ?? Infinity) === limit;
   const most = config.warmUp === null && farWeight === undefined ? (config.weights?.max ?? 256) : 256;
-  const none = (isOut && one.context.stays !== true) || one.context.behind === true;
+  const none = isOut && one.context.stays !== true;
   return (got.backup === true) === standsBy && limited && (got.weight === 0) === none && (got.weight <= most || one.context.stays === true);
 }
 
@@ -101,7 +101,7 @@ function isInPlace({ prefer, farWeight, server, ...config }: ServiceConfig, one:
 function brokenTiers({ config, tiers }: ServiceSnapshot, all: readonly InstanceSnapshot[]): readonly string[] {
   const servers = all.filter((one) => isRegistered(one) || one.state === 'held');
   if (tiers === undefined)
-    return same('F15: nobody stands by', all.filter(({ context }) => context.behind === true || context.path).length, 0);
+    return same('F15: nobody stands by', all.filter(({ context }) => context.behind || context.tier || context.path).length, 0);
   const named = Object.keys(tiers.paths).filter((path) => path !== '');
   const below = ({ context: { path } }: InstanceSnapshot, of: string): boolean =>
     path !== undefined && (of === '' ? !named.includes(path) : path === of);
@@ -135,7 +135,11 @@ function brokenTiers({ config, tiers }: ServiceSnapshot, all: readonly InstanceS
       const others = names.map(namedParent).filter((parent) => parent !== null);
       const own = names.length === 0 ? path : (named ?? others.sort()[0]);
       const stands = own !== undefined && active !== null && rank(own) > rank(active);
-      return [...same(`F15: path of ${id}`, path ?? null, own ?? null), ...same(`F15: ${id} stands by`, behind === true, stands)];
+      return [
+        ...same(`F15: path of ${id}`, path ?? null, own ?? null),
+        ...same(`F15: tier of ${id}`, desiredServer(one)?.tier ?? 0, own === undefined ? 0 : rank(own)),
+        ...same(`F15: ${id} stands by`, behind === true, stands),
+      ];
     }),
   ];
 }

@@ -10,6 +10,7 @@ export const HAPROXY_TESTS: readonly string[] = [
   'test/integration/notice-stream.test.ts',
   'test/integration/option-changes.test.ts',
   'test/integration/override.test.ts',
+  'test/integration/paths-by-proxy.test.ts',
   'test/integration/plan.test.ts',
   'test/integration/reconcile.test.ts',
   'test/integration/reload-proxy.test.ts',

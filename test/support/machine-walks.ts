@@ -76,7 +76,7 @@ function instanceEvents({ state, context }: InstanceSnapshot): readonly WalkEven
     { type: 'scale', at: AT, scale: 10 },
     { type: 'place', at: AT, place: { far: true } },
     { type: 'withdraw', at: AT, had: { weight: 3, at: AT }, stays: true },
-    { type: 'tier', at: AT, path: '/a', behind: true },
+    { type: 'tier', at: AT, path: '/a', tier: 1, behind: true },
     { type: 'rename', at: AT, below: '/a' },
     ...Object.entries(context.timers).map(([timer, { token }]) => ({ type: 'timer', at: AT, timer, token, rings: timer })),
   ];

@@ -116,7 +116,7 @@ describe('of several paths', () => {
     const instances = instancesOf(story);
     expect(instances.map(({ znodes, reason }) => [znodes, reason])).toEqual([
       [['/a/10.0.0.1:80'], null],
-      [['/b/10.0.0.1:90'], 'stands by: path /b is used while no path before it has an instance that is up'],
+      [['/b/10.0.0.1:90'], 'stands by where a server of a path before /b is up'],
     ]);
     const { service: snapshot } = story.state;
     const status = serviceStatus({ service: 'web', snapshot, revision: 7, instances, lag: lagOf([], 10, NOW), waitsFor: '/b' });

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineFrames } from '../../shared/haproxy/line-frames.ts';
 import { type Notice, parseNotice } from '../../shared/haproxy/parse-notice.ts';
-import { concernsFile } from '../../workers/observer/verdicts.ts';
+import type { HealthChange, Verdict } from '../../shared/model/event.ts';
+import { concernsPass } from '../../workers/observer/verdicts.ts';
+import { desiredBackend, desiredServer, serviceConfig } from '../support/samples.ts';
 
 const WEB: Notice = { kind: 'health', backend: 'web' };
 
@@ -67,9 +69,17 @@ describe('lines', () => {
   });
 });
 
-it('the managed file follows what goes into or out of rotation, and nothing else', () => {
-  expect(concernsFile([{ instance: 'a:1', from: 'unknown', to: 'down' }])).toBe(false);
-  expect(concernsFile([{ instance: 'a:1', from: 'absent', to: 'unknown' }])).toBe(false);
-  expect(concernsFile([{ instance: 'a:1', from: 'down', to: 'up' }])).toBe(true);
-  expect(concernsFile([{ instance: 'a:1', from: 'up', to: 'absent' }])).toBe(true);
+it('a pass follows what goes into or out of rotation, for the managed file; of paths in order it follows whatever the checks say', () => {
+  const plain = desiredBackend([desiredServer(1)]);
+  const change = (from: Verdict, to: Verdict): HealthChange[] => [{ instance: 'a:1', from, to }];
+  expect(concernsPass(change('unknown', 'down'), plain, true)).toBe(false);
+  expect(concernsPass(change('absent', 'unknown'), plain, true)).toBe(false);
+  expect(concernsPass(change('down', 'up'), plain, true)).toBe(true);
+  expect(concernsPass(change('up', 'absent'), plain, true)).toBe(true);
+  expect(concernsPass(change('up', 'absent'), plain, false)).toBe(false);
+  const unchecked = desiredBackend([desiredServer(1)], serviceConfig({ check: { type: 'none' } }));
+  expect(concernsPass(change('unknown', 'up'), unchecked, true)).toBe(false);
+  const inOrder = desiredBackend([desiredServer(1), desiredServer(2, { tier: 1 })]);
+  expect(concernsPass(change('unknown', 'down'), inOrder, false)).toBe(true);
+  expect(concernsPass([], inOrder, true)).toBe(false);
 });

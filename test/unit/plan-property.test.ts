@@ -46,6 +46,11 @@ const desiredServers = fc
     }),
   );
 
+/** Of paths in order, some of them kept without a registration. */
+const tieredServers = fc
+  .tuple(desiredServers, fc.array(fc.record({ tier: fc.nat(2), held: fc.boolean() }), { minLength: NAMES, maxLength: NAMES }))
+  .map(([servers, places]) => servers.map((server, index) => ({ ...server, ...places[index] })));
+
 function modelServers(checked: boolean, fitting: boolean): fc.Arbitrary<ModelServer[]> {
   const server = fc.record({
     present: fc.boolean(),
@@ -54,7 +59,7 @@ function modelServers(checked: boolean, fitting: boolean): fc.Arbitrary<ModelSer
     enabled: fc.boolean(),
     check: fc.constantFrom('pending', 'passed', 'failed'),
     configured: fitting ? fc.constant(checked) : fc.boolean(),
-    weight: fc.constantFrom(1, 7),
+    weight: fc.constantFrom(0, 1, 7),
     maxConn: fc.constantFrom(0, 9),
     backup: fc.boolean(),
     port: fc.constantFrom(80, 81),
@@ -87,7 +92,7 @@ function modelServers(checked: boolean, fitting: boolean): fc.Arbitrary<ModelSer
 const scenario = fc.boolean().chain((checked) =>
   fc.record({
     checked: fc.constant(checked),
-    desired: desiredServers,
+    desired: fc.oneof(desiredServers, tieredServers),
     observed: modelServers(checked, false),
     /** After how many lines the first passes are cut off. */
     cuts: fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 4 }),
@@ -106,10 +111,29 @@ interface Run {
   readonly capabilities: Capabilities;
 }
 
+/** Servers that serve, with a weight. */
+function taking({ model }: Run): string[] {
+  return model.serving().filter((name) => (model.servers.get(name)?.weight ?? 0) > 0);
+}
+
+/** Desired servers of those that serve, themselves or by a stand-in, and that are to take requests somewhere. */
+function able({ model, desired }: Run): DesiredServer[] {
+  const wanted = model.serving().map((name) => desired.servers.get(stoodInFor(name) ?? name));
+  return wanted.filter((one) => one !== undefined).filter(({ admin, weight }) => admin === 'ready' && weight > 0);
+}
+
+/** What its weight is when the lowest tier that serves takes the requests. */
+function weightOf(run: Run, { tier = 0, held, weight }: DesiredServer): number {
+  const before = able(run).filter((one) => (one.tier ?? 0) < tier && (held === true || one.held !== true));
+  return before.length > 0 ? 0 : weight;
+}
+
 function sendLines(run: Run, lines: readonly string[]): void {
   for (const line of lines) {
     const before = new Set(run.model.serving());
+    const took = taking(run);
     run.model.run(line);
+    if (took.length > 0 && taking(run).length === 0 && able(run).length > 0) throw new Error(`${line} leaves nobody to take requests`);
     for (const name of run.model.serving()) {
       const server = run.model.servers.get(name);
       if (before.has(name) || server === undefined) continue;
@@ -194,7 +218,7 @@ describe.each([
               id: wanted.id,
               address: wanted.address,
               port: wanted.port,
-              weight: wanted.weight,
+              weight: weightOf(run, wanted),
               maxConn: wanted.maxConn ?? config.server.maxConn ?? 0,
               backup: wanted.backup === true,
               admin: 'ready',

@@ -63,6 +63,25 @@ describe('servers that must be made anew', () => {
     expect(commands({ desired: three, observed: observedBackend([wrongId, failing, observedServer(2), bad]) })).toEqual([]);
   });
 
+  it('a stand-in with options that are wanted no more stays where it is all that serves', () => {
+    const forms = { wanted: 'new', made: new Map([[NEXT, 'before']]) };
+    const given = (...seen: ObservedServer[]): string[] => commands({ desired, observed: observedBackend(seen), forms });
+    const old = observedServer(1, { operation: 'stopped', check: 'pending' });
+    expect(given(standIn), 'the server itself is gone for now').toEqual([`add ${A}`]);
+    expect(given(old, standIn), 'it is not found good yet').toEqual([]);
+    expect(given(observedServer(1), standIn)).toEqual([`drain ${NEXT}`]);
+    const both = {
+      wanted: 'new',
+      made: new Map([
+        [A, 'before'],
+        [NEXT, 'before'],
+      ]),
+    };
+    expect(commands({ desired, observed: observedBackend([observedServer(1), standIn]), forms: both }), 'makes room for the next').toEqual([
+      `drain ${NEXT}`,
+    ]);
+  });
+
   it('a stand-in leaves with whom it stands in for', () => {
     const draining = desiredBackend([desiredServer(1, { admin: 'drain' })]);
     expect(commands({ desired: draining, observed: observedBackend([wrongId, standIn]) })).toEqual([`drain ${A}`, `drain ${NEXT}`]);

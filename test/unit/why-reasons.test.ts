@@ -59,11 +59,37 @@ describe('an instance', () => {
     const report = story.why(81);
     story.look(story.events.at(-1)?.id ?? null, ['set weight web/10.0.0.1:81 0']);
     expect(withCode(report, 'stands-by')?.text).toBe(
-      'it stands by with weight 0: path /b is used only while no path before it has an instance that is up, and /a has',
+      'it stands by, with weight 0, on each proxy where a server of /a is up: /b comes behind that',
     );
     expect(report.chain[0]?.event.text).toBe('znode /b/10.0.0.1:81 came (czxid 81)');
-    expect(report.chain.at(-1)).toMatchObject({ text: 'serving: it stands by: an earlier path is active' });
+    expect(report.chain.at(-1)).toMatchObject({
+      text: 'serving: it stands by where a server of an earlier path is up: such a path is active',
+    });
     expect(story.why(81).proxies[0]?.rotation).toBe('out');
+  });
+
+  it('that stands by does so on the proxies where a server of an earlier path is up, and on those alone', () => {
+    const story = new WhyStory({ path: { first: ['/a', '/b'] } });
+    for (const [port, below] of [
+      [80, '/a'],
+      [81, '/b'],
+    ] as const) {
+      const znode = { name: `${below}/${of(port)}`, czxid: String(port), mzxid: String(port), version: 0 };
+      story.tell({
+        type: 'registered',
+        instance: of(port),
+        znode,
+        said: { registration: { host: '10.0.0.1', address: '10.0.0.1', port, weight: 1, labels: {} } },
+      });
+    }
+    for (const proxy of ['edge', 'bergen']) {
+      story.check(80, proxy === 'edge' ? 'up' : 'down', proxy);
+      story.check(81, 'up', proxy);
+      story.look(story.events.at(-1)?.id ?? null, [], { proxy });
+    }
+    const { proxies, reasons } = story.why(81, {}, [{ proxy: 'edge' }, { proxy: 'bergen' }]);
+    expect(Object.fromEntries(proxies.map(({ proxy, rotation }) => [proxy, rotation]))).toEqual({ edge: 'out', bergen: 'in' });
+    expect(reasons.filter(({ code }) => code === 'proxy-stands-by').map(({ proxy }) => proxy)).toEqual(['edge']);
   });
 
   it('that is held says since when, until when and with how many', () => {

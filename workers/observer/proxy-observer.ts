@@ -6,6 +6,8 @@ import { type ErrorCode, errorText, PointsmanError } from '../../shared/errors.t
 import { type ObservedProxy, observeAll, observeSome, sameWorker } from '../../shared/haproxy/observe.ts';
 import type { Notice } from '../../shared/haproxy/parse-notice.ts';
 import { withRuntime } from '../../shared/haproxy/runtime.ts';
+import type { DesiredBackend } from '../../shared/model/desired.ts';
+import type { HealthChange } from '../../shared/model/event.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, WorkerIdentity } from '../../shared/model/observed.ts';
@@ -18,7 +20,7 @@ import { HealthTeller } from './health-teller.ts';
 import { type Hearing, NoticeFollower } from './notice-follower.ts';
 import { SeenBackends } from './seen-backends.ts';
 import type { ServiceRevisions } from './service-revisions.ts';
-import { concernsFile } from './verdicts.ts';
+import { concernsPass } from './verdicts.ts';
 
 const LOOK_EVERY_MS = 2_000;
 /** So that the looks at many proxies spread over time. */
@@ -189,7 +191,7 @@ export class ProxyObserver {
     teller: HealthTeller,
   ): Promise<Found> {
     const { desired, told, settled, ...reading } = await teller.tell(service, observed);
-    if (told.length > 0) return { revision: reading.revision, why: this.#fileWhy(service, desired?.config.check.type, told) };
+    if (told.length > 0) return { revision: reading.revision, why: this.#healthWhy(service, desired, told) };
     // Also when it is marked already: its wake may have been lost.
     if (desired !== null && (await hasDrifted(this.#ports, this.#proxy, desired, worker.capabilities, observed)))
       return { revision: reading.revision, why: `${service}: not as desired` };
@@ -199,12 +201,11 @@ export class ProxyObserver {
 
   async #health(service: ServiceName, observed: ObservedBackend, teller: HealthTeller): Promise<Found> {
     const { revision, desired, told } = await teller.tell(service, observed);
-    return { revision, why: this.#fileWhy(service, desired?.config.check.type, told) };
+    return { revision, why: this.#healthWhy(service, desired, told) };
   }
 
-  /** The managed file says which servers may start in rotation, so it follows; nothing else waits for a pass. */
-  #fileWhy(...[service, check, told]: [ServiceName, string | undefined, Parameters<typeof concernsFile>[0]]): string | null {
-    return this.#proxy.managed !== null && check !== 'none' && concernsFile(told) ? `${service}: the checks changed their mind` : null;
+  #healthWhy(service: ServiceName, desired: DesiredBackend | null, told: readonly HealthChange[]): string | null {
+    return concernsPass(told, desired, this.#proxy.managed !== null) ? `${service}: the checks changed their mind` : null;
   }
 
   /** What goes wrong with one service is its own affair. One mark and one wake for all that was found. */

@@ -3,6 +3,7 @@ import type { DesiredBackend } from '../../shared/model/desired.ts';
 import type { HealthChange, Verdict } from '../../shared/model/event.ts';
 import type { InstanceId } from '../../shared/model/ids.ts';
 import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
+import { hasTiers } from '../../shared/plan/weights-here.ts';
 
 /** Sorted by instance. */
 export function healthNews(
@@ -40,7 +41,11 @@ export function verdictOf(server: ObservedServer, checked: boolean, before: Verd
   return server.check === 'passed' && before !== 'down' ? 'unknown' : 'down';
 }
 
-/** Whether some server went into or out of rotation by its checks. */
-export function concernsFile(news: readonly HealthChange[]): boolean {
-  return news.some(({ from, to }) => from === 'up' || to === 'up');
+/**
+ * Whether the reconciler has to follow. The managed file, where there is one, says which servers may start in rotation, and of paths in order the first that serves
+ * takes requests; nothing else waits for a pass.
+ */
+export function concernsPass(news: readonly HealthChange[], desired: DesiredBackend | null, hasFile: boolean): boolean {
+  const turns = hasFile && desired?.config.check.type !== 'none' && news.some(({ from, to }) => from === 'up' || to === 'up');
+  return turns || (news.length > 0 && desired !== null && hasTiers(desired));
 }

@@ -15,7 +15,9 @@ import type { ServiceName } from '../../shared/model/ids.ts';
 import type { ObservedBackend, ObservedServer } from '../../shared/model/observed.ts';
 import type { Routes } from '../../shared/model/route.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
+import { serves } from '../../shared/plan/fit.ts';
 import { isStranger } from '../../shared/plan/strangers.ts';
+import { withWeightsHere } from '../../shared/plan/weights-here.ts';
 import type { ProxyAgent } from './proxy-agent.ts';
 
 const WRITE_EVERY_MS = 1_000;
@@ -23,17 +25,22 @@ const NO_ROUTES: Routes = new Map();
 
 /** A server is rendered so that it takes requests from the start only if HAProxy sees it up now (or does not check). */
 export function renderedServers(desired: DesiredBackend, observed: ObservedBackend | null): RenderedServer[] {
-  const unchecked = desired.config.check.type === 'none';
-  const known = [...desired.servers.values()].map((server) => {
-    const seen = observed?.servers.get(server.name);
-    return renderedServer(server, unchecked || (seen !== undefined && seen.admin === 'ready' && seen.operation !== 'stopped'));
+  const known = knownServers(desired, ({ name }) => {
+    const seen = observed?.servers.get(name);
+    return seen !== undefined && serves(seen);
   });
   const ids = new Set(known.map(({ id }) => id));
   return [...known, ...strangers(desired, observed).filter(({ id }) => !ids.has(id))];
 }
 
+/** With the weights that they have here when those that are `up` (or any, without a check) take requests: then these do from the start. */
+export function knownServers(desired: DesiredBackend, up: (server: DesiredServer) => boolean): RenderedServer[] {
+  const healthy = (server: DesiredServer): boolean => desired.config.check.type === 'none' || up(server);
+  return [...withWeightsHere(desired, healthy).servers.values()].map((server) => renderedServer(server, healthy(server)));
+}
+
 /** `healthy`: it may take requests before anybody has checked it. */
-export function renderedServer(desired: DesiredServer, healthy: boolean): RenderedServer {
+function renderedServer(desired: DesiredServer, healthy: boolean): RenderedServer {
   const { name, id, instance, address, port, weight, admin, byHand } = desired;
   const own = { name, id, instance, address, port, weight, ...ownOptions(desired) };
   const server = { ...own, up: healthy && admin === 'ready' };
