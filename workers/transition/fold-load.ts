@@ -65,7 +65,8 @@ export async function load(
   for (const [key, json] of await store.addresses(service, [...new Set(further)])) addresses.set(key, json);
   const claims = stored.claims(addresses);
   // Who takes an address that becomes free may free another, for which others wait.
-  const known = new Set(instances.keys());
+  // Whoever is loaded for another reason may wait too, and its claims are not there.
+  const known = new Set(claiming.map(({ context }) => context.id));
   for (let others = rivals(claims, known); others.length > 0; others = rivals(claims, known)) {
     for (const id of others) known.add(id);
     const found = stored.instances(await store.instances(service, others));
