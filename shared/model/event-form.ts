@@ -108,7 +108,8 @@ export function isConfig(value: unknown): boolean {
 }
 
 function isPath(value: unknown): boolean {
-  return isText(value) || (isRecord(value) && isTexts(value['first'] ?? value['union']));
+  const several = isRecord(value) ? (value['first'] ?? value['union']) : null;
+  return isText(value) || (Array.isArray(several) && several.every((path) => isText(path) && path.startsWith('/')));
 }
 
 /** Missing in what an earlier version wrote. */
