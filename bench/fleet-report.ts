@@ -2,8 +2,7 @@
 import type { ApplyFound } from './apply.ts';
 import type { FleetFound } from './fleet.ts';
 import type { NewServiceFound } from './new-service.ts';
-import { table, targetsTable } from './report.ts';
-import type { Summary } from './statistics.ts';
+import { numbers, table, targetsTable } from './report.ts';
 
 export function applyTable({ one, adds, blocked, targets }: ApplyFound): string {
   const rows = [['servers in all', 'n', 'p50', 'p90', 'p99', 'max', 'bytes of state', 'bytes in all']];
@@ -59,8 +58,4 @@ ${table([
 reloads meanwhile: ${reloads}
 
 ${targetsTable({ targets })}`;
-}
-
-function numbers({ n, p50, p90, p99, max }: Summary): string[] {
-  return [n, p50, p90, p99, max].map(String);
 }

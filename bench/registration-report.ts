@@ -1,8 +1,7 @@
 /** PURE. What reading registrations and making them cost, as tables for people. */
 import type { CodecsFound } from './codecs.ts';
 import type { RegistrarFound } from './registrar.ts';
-import { table, targetsTable } from './report.ts';
-import type { Summary } from './statistics.ts';
+import { numbers, table, targetsTable } from './report.ts';
 
 export function codecsTable({ rows }: CodecsFound): string {
   const lines = rows.map(({ what, bytes, perSecond, toParse }) => {
@@ -28,8 +27,4 @@ From the check to what follows (ms)
 ${table(rows)}
 
 ${targetsTable({ targets })}`;
-}
-
-function numbers({ n, p50, p90, p99, max }: Summary): string[] {
-  return [n, p50, p90, p99, max].map(String);
 }

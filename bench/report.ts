@@ -3,6 +3,7 @@ import type { EventLogFound } from './event-log.ts';
 import type { LoadCount, Loss } from './loss.ts';
 import type { Results, VariantResult } from './results.ts';
 import type { Stages } from './stages.ts';
+import type { Summary } from './statistics.ts';
 import type { Stage } from './timeline.ts';
 
 const NAMES = { pointsman: 'pointsman', bare: 'bare script on the socket', reload: 'rewrite and reload (-x -sf)' };
@@ -86,4 +87,9 @@ export function table(rows: readonly (readonly string[])[], nameColumn = 0): str
   const line = (row: readonly string[]): string =>
     row.map((cell, column) => (column === nameColumn ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ');
   return rows.map((row) => `  ${line(row).trimEnd()}`).join('\n');
+}
+
+/** A summary as the cells of a row. */
+export function numbers({ n, p50, p90, p99, max }: Summary): string[] {
+  return [n, p50, p90, p99, max].map(String);
 }

@@ -29,7 +29,7 @@ export interface Transition {
 export function fold(state: FoldState, logged: Logged<ServiceEvent>): Transition[] {
   state.touched.clear();
   apply(state, logged.event, logged.time);
-  for (const [id, before] of [...state.touched].sort(byId)) mindWithdrawal(state, id, before, logged.time);
+  for (const id of [...state.touched.keys()].sort()) mindWithdrawal(state, id, logged.time);
   // What follows from it for the service as a whole.
   for (const id of [...state.touched.keys()]) judgeFlapping(state, id, logged.time);
   // In this order: who is let out of quarantine relieves whoever was kept as the last.
@@ -139,9 +139,4 @@ function cordon(state: FoldState, event: Extract<ServiceEvent, { type: 'cordoned
   const { cordoned } = state.service;
   if (cordoned.length >= CORDONED_MAX && !cordoned.includes(instance)) return;
   send(state, instance, { type: 'cordon', at, by, reason, until });
-}
-
-/** Apart from the order in which they were touched. */
-function byId([a]: readonly [InstanceId, unknown], [b]: readonly [InstanceId, unknown]): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

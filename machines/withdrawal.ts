@@ -9,10 +9,11 @@ import type { FoldState } from './fold-state.ts';
 import type { InstanceSnapshot } from './instance.ts';
 import { askedWeight, isUp } from './projection.ts';
 
-/** Behind an event: `before` is as it stood. Who asked for none before, and does so still, stays or not as it did. */
-export function mindWithdrawal(state: FoldState, id: InstanceId, before: InstanceSnapshot, at: number): void {
+/** Behind an event, of one that it has changed. Who asked for none before, and does so still, stays or not as it did. */
+export function mindWithdrawal(state: FoldState, id: InstanceId, at: number): void {
+  const before = state.touched.get(id);
   const after = state.instances.get(id);
-  if (!after || after.context.registration === null) return;
+  if (!before || !after || after.context.registration === null) return;
   const [asked, asks] = [askedWeight(before), askedWeight(after)];
   if (asks > 0) {
     if (after.context.had !== undefined) send(state, id, { type: 'withdraw', at, had: undefined, stays: undefined });

@@ -3,9 +3,10 @@
  * again by itself: it is replaced, with back-off, until the rights are right. The same error is told once in a while.
  */
 import type { Worker } from 'bullmq';
-import { errorFields, PointsmanError } from '../errors.ts';
+import { errorFields, errorText } from '../errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { backoff, pause } from '../runtime/wait.ts';
+import { redisError } from './redis-error.ts';
 
 const RETRY_MS = { first: 500, most: 15_000 };
 const SAME_AGAIN_MS = 60_000;
@@ -47,7 +48,7 @@ export class QueueWorker {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        this.#tell(refused(this.#name, error));
+        this.#tell(error);
       }
       // It has nothing in hand, and what it waits for never comes.
       await worker.close(true).catch(() => undefined);
@@ -55,23 +56,15 @@ export class QueueWorker {
     }
   }
 
-  #tell(error: Error): void {
+  #tell(error: unknown): void {
+    const text = errorText(error);
     const now = performance.now();
     if (now - this.#toldSince >= SAME_AGAIN_MS || this.#told.size >= TOLD_MAX) {
       this.#told.clear();
       this.#toldSince = now;
     }
-    if (this.#told.has(error.message)) return;
-    this.#told.add(error.message);
-    const detail = error instanceof PointsmanError ? errorFields(error) : { error: error.message };
-    this.#logger.warn({ queue: this.#name, ...detail }, 'queue worker error');
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.#logger.warn({ queue: this.#name, ...errorFields(redisError(error)) }, 'queue worker error');
   }
-}
-
-function refused(queue: string, error: unknown): PointsmanError {
-  const text = error instanceof Error ? error.message : String(error);
-  return new PointsmanError('REDIS_REFUSED', `no work on the queue ${queue}: ${text}`, {
-    hint: 'Give the user of redis.url the rights that docs/operations.md lists. It is tried again.',
-    retry: 'after',
-  });
 }

@@ -1,27 +1,18 @@
 /** `pointsman exec` around a real program, on a real Zookeeper: registered while it runs, out before it is told to end, and its exit code is ours. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { pointsman } from '../support/command.ts';
 import { type ExecOptions, ExecProcess } from '../support/exec-process.ts';
-import { type PlainClient, plainClient } from '../support/plain-client.ts';
+import { zookeeperOfFile } from '../support/file-zookeeper.ts';
+import { plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
-import { startZookeeper, type Zookeeper, type ZookeeperServer } from '../support/zookeeper.ts';
+import { startZookeeper } from '../support/zookeeper.ts';
 
 const cleanups = cleanupsAfterEach();
-let zookeeper: Zookeeper & { readonly server: ZookeeperServer };
-let hand: PlainClient;
-
-beforeAll(async () => {
-  zookeeper = await startZookeeper();
-  hand = await plainClient(zookeeper.connect);
-});
-afterAll(async () => {
-  await hand.close();
-  await zookeeper.stop();
-});
+const zookeeper = zookeeperOfFile();
 
 const CHECK = 'check: { http: GET /health, interval: 100ms, timeout: 5s, rise: 1, fall: 5 }';
 
@@ -34,7 +25,7 @@ async function running(name: string, options: Partial<ExecOptions> & { rest?: st
   // From then on it hears signals.
   await exec.pid();
   const path = `/services/${name}/127.0.0.1:${port}`;
-  return { exec, path, port, isThere: () => hand.exists(path) };
+  return { exec, path, port, isThere: () => zookeeper.hand.exists(path) };
 }
 
 async function parentOf(pid: number): Promise<number> {
@@ -51,7 +42,7 @@ describe('a program', () => {
     await until('the znode', isThere);
     const asked = Date.now();
     exec.process.kill('SIGTERM');
-    await until('the withdrawal', async () => (await hand.data(path)) === '{"weight":0}');
+    await until('the withdrawal', async () => (await zookeeper.hand.data(path)) === '{"weight":0}');
     expect(await exec.process.exited).toEqual({ code: 7, signal: null });
     expect(await isThere()).toBe(false);
     const told = (await exec.notes()).find(([what]) => what === 'SIGTERM')?.[1] ?? 0;
@@ -72,7 +63,7 @@ describe('a program', () => {
     const { exec, path, isThere } = await running('hasty', { rest: ', drain: 30s' });
     await until('the znode', isThere);
     exec.process.kill('SIGTERM');
-    await until('the withdrawal', async () => (await hand.data(path)) === '{"weight":0}');
+    await until('the withdrawal', async () => (await zookeeper.hand.data(path)) === '{"weight":0}');
     process.kill(await exec.pid(), 'SIGKILL');
     expect(await exec.process.exited).toEqual({ code: 137, signal: null });
     expect(await isThere()).toBe(false);
@@ -84,9 +75,9 @@ describe('a program', () => {
     exec.process.kill('SIGHUP');
     exec.process.kill('SIGUSR1');
     await until('both signals', async () => (await exec.notes()).filter(([what]) => /HUP|USR1/.test(what)).length === 2);
-    expect(await hand.data(path)).toBe('');
+    expect(await zookeeper.hand.data(path)).toBe('');
     exec.process.kill('SIGTERM');
-    await until('the withdrawal', async () => (await hand.data(path)) === '{"weight":0}');
+    await until('the withdrawal', async () => (await zookeeper.hand.data(path)) === '{"weight":0}');
     exec.process.kill('SIGTERM');
     expect(await exec.process.exited).toEqual({ code: 7, signal: null });
     expect(await isThere()).toBe(false);
@@ -97,7 +88,7 @@ describe('a program', () => {
     await until('the znode', isThere);
     const asked = Date.now();
     process.kill(await parentOf(await exec.pid()), 'SIGINT');
-    await until('the withdrawal', async () => (await hand.data(path)) === '{"weight":0}');
+    await until('the withdrawal', async () => (await zookeeper.hand.data(path)) === '{"weight":0}');
     expect(await exec.process.exited).toEqual({ code: 137, signal: null });
     const told = (await exec.notes()).find(([what]) => what === 'SIGINT')?.[1] ?? 0;
     expect(told - asked).toBeGreaterThan(2_990);
@@ -126,7 +117,7 @@ describe('a program', () => {
       options: ['--service', 'says', '--weight', '7', '--label', 'version=1=2'],
     });
     await until('the znode', isThere);
-    expect(await hand.data(path)).toBe('{"weight":7,"labels":{"version":"1=2","zone":"a"}}');
+    expect(await zookeeper.hand.data(path)).toBe('{"weight":7,"labels":{"version":"1=2","zone":"a"}}');
     expect(await pointsman('exec', '--config', exec.configFile, '--weight', '10', '--', 'true')).toMatchObject({
       code: 2,
       err: expect.stringContaining('at most 9'),

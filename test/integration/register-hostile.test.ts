@@ -1,14 +1,13 @@
 /** The registrar's listener among strangers: browsers, guesses, floods. Whatever they send, nothing is registered that the config does not allow, and nobody else waits. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
-import { type PlainClient, plainClient } from '../support/plain-client.ts';
+import { zookeeperOfFile } from '../support/file-zookeeper.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { type AskOptions, askRegistrar } from '../support/register-request.ts';
 import { RegistrarHost } from '../support/registrar-host.ts';
-import { startZookeeper, type Zookeeper } from '../support/zookeeper.ts';
 
 const TOKEN = 'a-secret-of-this-host';
 const REGISTER = `  - { service: web, path: /services/web, address: "10.0.0.5:8080", by: service, drain: 0ms, weight: 2, labels: { region: "no" },
@@ -18,17 +17,7 @@ const REGISTER = `  - { service: web, path: /services/web, address: "10.0.0.5:80
   - { service: fixed, path: /services/web, address: "10.0.0.5:9050", check: none, drain: 0ms }`;
 
 const cleanups = cleanupsAfterEach();
-let zookeeper: Zookeeper;
-let hand: PlainClient;
-
-beforeAll(async () => {
-  zookeeper = await startZookeeper();
-  hand = await plainClient(zookeeper.connect);
-});
-afterAll(async () => {
-  await hand.close();
-  await zookeeper.stop();
-});
+const zookeeper = zookeeperOfFile();
 
 async function running(token?: string) {
   const port = await freePort();
@@ -41,7 +30,7 @@ async function running(token?: string) {
 
 /** Of all services. */
 async function registered(): Promise<string[]> {
-  const all = ['web', 'other', 'shards'].map((name) => hand.children(`/services/${name}`).catch(() => [] as string[]));
+  const all = ['web', 'other', 'shards'].map((name) => zookeeper.hand.children(`/services/${name}`).catch(() => [] as string[]));
   return (await Promise.all(all)).flat().sort();
 }
 

@@ -1,29 +1,18 @@
 /** Services that register themselves by HTTP, on a real Zookeeper: there while they renew, gone when they do not, and never twice. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Maintenance } from '../../workers/registrar/maintenance.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { zookeeperOfFile } from '../support/file-zookeeper.ts';
 import { HttpService } from '../support/http-service.ts';
-import { type PlainClient, plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { type Asked, type AskOptions, askRegistrar } from '../support/register-request.ts';
 import { type HostOptions, RegistrarHost } from '../support/registrar-host.ts';
 import { RegistrarSession } from '../support/registrar-session.ts';
-import { startZookeeper, type Zookeeper, type ZookeeperServer } from '../support/zookeeper.ts';
 
 const cleanups = cleanupsAfterEach();
-let zookeeper: Zookeeper & { readonly server: ZookeeperServer };
-let hand: PlainClient;
-
-beforeAll(async () => {
-  zookeeper = await startZookeeper();
-  hand = await plainClient(zookeeper.connect);
-});
-afterAll(async () => {
-  await hand.close();
-  await zookeeper.stop();
-});
+const zookeeper = zookeeperOfFile();
 
 interface Running {
   readonly host: RegistrarHost;
@@ -44,7 +33,7 @@ function open(name: string, rest = ''): string {
 }
 
 function children(name: string): Promise<string[]> {
-  return hand.children(`/services/${name}`).catch(() => []);
+  return zookeeper.hand.children(`/services/${name}`).catch(() => []);
 }
 
 async function registered(name: string, nodes: readonly string[], timeoutMs = 10_000): Promise<void> {
@@ -65,7 +54,7 @@ describe('a service that registers itself', () => {
     const one = await running(open('renews', ', ttl: 1s, labels: { zone: oslo-1 }'));
     const first = await one.ask('/v1/register?service=renews');
     expect(first).toMatchObject({ status: 200, body: { service: 'renews', instance: '10.0.0.5:8080', ttl: 1_000, registered: true } });
-    expect(await hand.data('/services/renews/10.0.0.5:8080')).toBe('{"labels":{"zone":"oslo-1"}}');
+    expect(await zookeeper.hand.data('/services/renews/10.0.0.5:8080')).toBe('{"labels":{"zone":"oslo-1"}}');
     const end = renewing(one, '/v1/register?service=renews');
     const seen: boolean[] = [];
     const watch = setInterval(() => void children('renews').then(({ length }) => seen.push(length === 1)), 20);
@@ -84,11 +73,11 @@ describe('a service that registers itself', () => {
     const one = await running(open('quiet', ', allow: { weight: 9 }'));
     await one.ask('/v1/register?service=quiet&weight=5');
     const path = '/services/quiet/10.0.0.5:8080';
-    const before = await hand.written(path);
+    const before = await zookeeper.hand.written(path);
     for (let count = 0; count < 20; count++) expect((await one.ask('/v1/register?service=quiet&weight=5')).status).toBe(200);
-    expect(await hand.written(path)).toBe(before);
+    expect(await zookeeper.hand.written(path)).toBe(before);
     await one.ask('/v1/register?service=quiet&weight=6');
-    expect(await hand.data(path)).toBe('{"weight":6}');
+    expect(await zookeeper.hand.data(path)).toBe('{"weight":6}');
   });
 
   it.each(['POST', 'PUT'])('says it in JSON by %s, and as much as the config allows', async (method) => {
@@ -101,9 +90,9 @@ describe('a service that registers itself', () => {
       status: 200,
       body: { instance: '10.0.0.5:9001', ttl: 30_000, registered: true },
     });
-    expect(await hand.data(`/services/${name}/10.0.0.5:9001`)).toBe('{"weight":20,"labels":{"region":"no","version":"7"}}');
+    expect(await zookeeper.hand.data(`/services/${name}/10.0.0.5:9001`)).toBe('{"weight":20,"labels":{"region":"no","version":"7"}}');
     await one.ask(`/v1/register?service=${name}&port=9002&label=version=a=b`);
-    expect(await hand.data(`/services/${name}/10.0.0.5:9002`)).toBe('{"labels":{"region":"no","version":"a=b"}}');
+    expect(await zookeeper.hand.data(`/services/${name}/10.0.0.5:9002`)).toBe('{"labels":{"region":"no","version":"a=b"}}');
     await registered(name, ['10.0.0.5:9001', '10.0.0.5:9002']);
   });
 
@@ -136,11 +125,11 @@ describe('a service that registers itself', () => {
     const both = `${open('both')}\n${open('both', ', format: nerve').replace('/services/both', '/nerve/both')}`;
     const one = await running(both);
     expect((await one.ask('/v1/register?service=both')).body.entries).toHaveLength(2);
-    expect(await hand.children('/nerve/both')).toEqual(['10.0.0.5:8080_']);
+    expect(await zookeeper.hand.children('/nerve/both')).toEqual(['10.0.0.5:8080_']);
     await registered('both', ['10.0.0.5:8080']);
     await one.ask('/v1/deregister?service=both');
     await registered('both', []);
-    expect(await hand.children('/nerve/both')).toEqual([]);
+    expect(await zookeeper.hand.children('/nerve/both')).toEqual([]);
   });
 });
 
@@ -154,7 +143,7 @@ describe('deregistering', () => {
     await one.ask(`/v1/register?service=${name}`);
     const begun = performance.now();
     const gone = one.ask(`${at}?service=${name}`, { method });
-    await until('the withdrawal', async () => (await hand.data(`/services/${name}/10.0.0.5:8080`)) === '{"weight":0}');
+    await until('the withdrawal', async () => (await zookeeper.hand.data(`/services/${name}/10.0.0.5:8080`)) === '{"weight":0}');
     expect(await gone).toMatchObject({ status: 200, body: { registered: false, entries: [] } });
     expect(performance.now() - begun).toBeGreaterThan(1_990);
     expect(await children(name)).toEqual([]);
@@ -186,9 +175,9 @@ describe('deregistering', () => {
     const one = await running(`${open('split')}\n${open('split', ', format: nerve').replace('/services/split', '/nerve/split')}`);
     await one.ask('/v1/register?service=split');
     expect(await one.ask('/v1/deregister?service=split&path=/nerve/split')).toMatchObject({ status: 200, body: { entries: [] } });
-    expect([await children('split'), await hand.children('/nerve/split')]).toEqual([['10.0.0.5:8080'], []]);
+    expect([await children('split'), await zookeeper.hand.children('/nerve/split')]).toEqual([['10.0.0.5:8080'], []]);
     expect((await one.ask('/v1/register?service=split')).body.entries).toHaveLength(2);
-    expect(await hand.children('/nerve/split')).toEqual(['10.0.0.5:8080_']);
+    expect(await zookeeper.hand.children('/nerve/split')).toEqual(['10.0.0.5:8080_']);
   });
 
   it('of what this host came to register by itself says that it is there', async () => {
@@ -265,7 +254,7 @@ describe('a changed config', () => {
     await registered('narrowed', ['10.0.0.5:8080', '10.0.0.5:9001']);
     one.host.reconfigure(open('narrowed', ', weight: 3'));
     await registered('narrowed', ['10.0.0.5:8080']);
-    await until('the new weight', async () => (await hand.data('/services/narrowed/10.0.0.5:8080')) === '{"weight":3}');
+    await until('the new weight', async () => (await zookeeper.hand.data('/services/narrowed/10.0.0.5:8080')) === '{"weight":3}');
     expect((await one.ask('/v1/register?service=narrowed&port=9001')).status).toBe(403);
   });
 });

@@ -1,30 +1,19 @@
 /** `pointsman run` with services that register themselves, by its process: killed, ended and started again, and `down` beside it. */
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { configFile, pointsman } from '../support/command.ts';
+import { zookeeperOfFile } from '../support/file-zookeeper.ts';
 import { tempFolder } from '../support/folder.ts';
-import { type PlainClient, plainClient } from '../support/plain-client.ts';
 import { startPointsman } from '../support/pointsman-process.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import type { StartedProcess } from '../support/process.ts';
 import { askRegistrar } from '../support/register-request.ts';
-import { startZookeeper, type Zookeeper } from '../support/zookeeper.ts';
 
 const cleanups = cleanupsAfterEach();
 const PATH = '/services/asks';
-let zookeeper: Zookeeper;
-let hand: PlainClient;
-
-beforeAll(async () => {
-  zookeeper = await startZookeeper();
-  hand = await plainClient(zookeeper.connect);
-});
-afterAll(async () => {
-  await hand.close();
-  await zookeeper.stop();
-});
+const zookeeper = zookeeperOfFile();
 
 /** A host without Redis; its service renews at these ports, five times a second, whether it is heard or not. */
 async function running(ports: readonly number[] = [80, 85]) {
@@ -56,7 +45,7 @@ register:
 }
 
 async function children(): Promise<string[]> {
-  return (await hand.children(PATH).catch(() => [])).sort();
+  return (await zookeeper.hand.children(PATH).catch(() => [])).sort();
 }
 
 it('a process that is killed and started again loses no znode, and makes none twice', async () => {
@@ -64,11 +53,11 @@ it('a process that is killed and started again loses no znode, and makes none tw
   const seen: string[] = [];
   const watch = setInterval(() => void children().then((names) => seen.push(names.join(' '))), 20);
   cleanups.push(async () => clearInterval(watch));
-  const before = await hand.written(`${PATH}/10.0.0.5:85`);
+  const before = await zookeeper.hand.written(`${PATH}/10.0.0.5:85`);
   child.kill('SIGKILL');
   await child.exited;
   await start();
-  await until('it to be taken over', async () => (await hand.written(`${PATH}/10.0.0.5:85`)) !== before, { timeoutMs: 20_000 });
+  await until('it to be taken over', async () => (await zookeeper.hand.written(`${PATH}/10.0.0.5:85`)) !== before, { timeoutMs: 20_000 });
   const taken = seen.length;
   // Longer than the dead session lives.
   await until('the end of the dead session', () => seen.length > taken + 350, { timeoutMs: 30_000 });
@@ -78,7 +67,7 @@ it('a process that is killed and started again loses no znode, and makes none tw
 
 it('one that is suspended for longer than the TTL takes nobody for dead', async () => {
   const { child, both } = await running();
-  const written = await hand.written(`${PATH}/10.0.0.5:80`);
+  const written = await zookeeper.hand.written(`${PATH}/10.0.0.5:80`);
   child.kill('SIGSTOP');
   const until4s = performance.now() + 4_000;
   await until('four seconds', () => performance.now() > until4s);
@@ -88,7 +77,7 @@ it('one that is suspended for longer than the TTL takes nobody for dead', async 
     expect(await both()).toBe(true);
     return performance.now() > later;
   });
-  expect(await hand.written(`${PATH}/10.0.0.5:80`)).toBe(written);
+  expect(await zookeeper.hand.written(`${PATH}/10.0.0.5:80`)).toBe(written);
 }, 60_000);
 
 it('SIGTERM withdraws what is registered, and the next renewal after the new start registers it again', async () => {

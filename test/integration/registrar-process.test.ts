@@ -1,30 +1,19 @@
 /** `pointsman run` as the registrar of a host: without Redis, by its config file and its signals, and with `down` and `up` beside it. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { configFile, pointsman } from '../support/command.ts';
+import { zookeeperOfFile } from '../support/file-zookeeper.ts';
 import { tempFolder } from '../support/folder.ts';
 import { HttpService } from '../support/http-service.ts';
-import { type PlainClient, plainClient } from '../support/plain-client.ts';
 import { startPointsman } from '../support/pointsman-process.ts';
 import { until } from '../support/poll.ts';
 import { freePort } from '../support/port.ts';
 import { entryText } from '../support/registrar-host.ts';
-import { startZookeeper, type Zookeeper } from '../support/zookeeper.ts';
 
 const cleanups = cleanupsAfterEach();
-let zookeeper: Zookeeper;
-let hand: PlainClient;
-
-beforeAll(async () => {
-  zookeeper = await startZookeeper();
-  hand = await plainClient(zookeeper.connect);
-});
-afterAll(async () => {
-  await hand.close();
-  await zookeeper.stop();
-});
+const zookeeper = zookeeperOfFile();
 
 /** A pointsman whose Redis is not there, and one entry of a service of this name. */
 async function running(name: string) {
@@ -41,7 +30,7 @@ async function running(name: string) {
   const child = await startPointsman(file, { logFile });
   cleanups.push(() => child.stop());
   const path = `/services/${name}/127.0.0.1:${web.port}`;
-  await until('the znode', () => hand.exists(path));
+  await until('the znode', () => zookeeper.hand.exists(path));
   const log = (): Promise<string> => readFile(logFile, 'utf8');
   return { child, file, entry, path, web, log, change: (register: string) => writeFile(file, text(register)) };
 }
@@ -51,15 +40,15 @@ describe('a host whose Redis is away', () => {
     const { child, path, log } = await running('alone');
     await until('the line about Redis', async () => (await log()).includes('waiting for redis'));
     child.kill('SIGTERM');
-    await until('the withdrawal', async () => (await hand.data(path)) === '{"weight":0}');
+    await until('the withdrawal', async () => (await zookeeper.hand.data(path)) === '{"weight":0}');
     expect(await child.exited).toMatchObject({ code: 0 });
-    expect(await hand.exists(path)).toBe(false);
+    expect(await zookeeper.hand.exists(path)).toBe(false);
   }, 60_000);
 
   it('takes a changed file over while it runs', async () => {
     const { path, entry, change } = await running('changes');
     await change(entry.replace('drain: 1s', 'drain: 1s, weight: 4'));
-    await until('the new weight', async () => (await hand.data(path)) === '{"weight":4}');
+    await until('the new weight', async () => (await zookeeper.hand.data(path)) === '{"weight":4}');
   });
 });
 
@@ -69,16 +58,16 @@ describe('down and up', () => {
     const down = await pointsman('down', 'kept', '--for', '1h', '--reason', 'new disk', '--config', file);
     expect(down).toMatchObject({ code: 0, err: '' });
     expect(down.out).toMatch(/^kept is down on this host until 2.*\ngone: 127\.0\.0\.1:\d+\n$/);
-    expect(await hand.exists(path)).toBe(false);
+    expect(await zookeeper.hand.exists(path)).toBe(false);
     child.kill('SIGKILL');
     await child.exited;
     const before = (await log()).length;
     const next = await startPointsman(file, { logFile: join(file, '../pointsman.log') });
     cleanups.push(() => next.stop());
     await until('the checks to pass', async () => (await log()).slice(before).includes('its checks pass'));
-    expect(await hand.exists(path)).toBe(false);
+    expect(await zookeeper.hand.exists(path)).toBe(false);
     expect(await pointsman('up', 'kept', '--config', file)).toMatchObject({ code: 0, err: '' });
-    await until('the znode', () => hand.exists(path));
+    await until('the znode', () => zookeeper.hand.exists(path));
     expect(JSON.parse((await pointsman('up', 'kept', '--config', file, '--json')).out)).toEqual({ service: 'kept', was: false });
   }, 60_000);
 

@@ -1,27 +1,18 @@
 /** The registrar on a real Zookeeper: the znode of an entry follows its checks, its config, its session and its operator, and there is never a second one. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Maintenance } from '../../workers/registrar/maintenance.ts';
 import { cleanupsAfterEach } from '../support/cleanups.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { zookeeperOfFile } from '../support/file-zookeeper.ts';
 import { HttpService } from '../support/http-service.ts';
-import { type PlainClient, plainClient } from '../support/plain-client.ts';
+import { plainClient } from '../support/plain-client.ts';
 import { until } from '../support/poll.ts';
 import { entryText, type HostOptions, RegistrarHost } from '../support/registrar-host.ts';
 import { RegistrarSession } from '../support/registrar-session.ts';
-import { startZookeeper, type Zookeeper, type ZookeeperServer } from '../support/zookeeper.ts';
+import { startZookeeper } from '../support/zookeeper.ts';
 
 const cleanups = cleanupsAfterEach();
-let zookeeper: Zookeeper & { readonly server: ZookeeperServer };
-let hand: PlainClient;
-
-beforeAll(async () => {
-  zookeeper = await startZookeeper();
-  hand = await plainClient(zookeeper.connect);
-});
-afterAll(async () => {
-  await hand.close();
-  await zookeeper.stop();
-});
+const zookeeper = zookeeperOfFile();
 
 async function service(): Promise<HttpService> {
   const one = await HttpService.start();
@@ -37,7 +28,7 @@ async function host(options: Partial<HostOptions> & Pick<HostOptions, 'register'
 
 /** The children of a service's path; none when it is not there. */
 async function children(name: string): Promise<string[]> {
-  return hand.children(`/services/${name}`).catch(() => []);
+  return zookeeper.hand.children(`/services/${name}`).catch(() => []);
 }
 
 async function registered(name: string, nodes: readonly string[], timeoutMs = 10_000): Promise<void> {
@@ -46,7 +37,7 @@ async function registered(name: string, nodes: readonly string[], timeoutMs = 10
 }
 
 async function holding(path: string, data: string): Promise<void> {
-  await until(`${path} to hold ${data}`, async () => (await hand.data(path)) === data);
+  await until(`${path} to hold ${data}`, async () => (await zookeeper.hand.data(path)) === data);
 }
 
 describe('an instance', () => {
@@ -58,7 +49,7 @@ describe('an instance', () => {
     expect(await children('follows')).toEqual([]);
     web.behaviour = 'ok';
     await registered('follows', [`127.0.0.1:${web.port}`]);
-    expect(await hand.data(`/services/follows/127.0.0.1:${web.port}`)).toBe('{"weight":7,"labels":{"zone":"oslo-1"}}');
+    expect(await zookeeper.hand.data(`/services/follows/127.0.0.1:${web.port}`)).toBe('{"weight":7,"labels":{"zone":"oslo-1"}}');
     web.behaviour = 'hang';
     await registered('follows', []);
     web.behaviour = 'ok';
@@ -85,9 +76,9 @@ describe('an instance', () => {
     await host({ register: entryText('meddled', web.port) });
     const path = `/services/meddled/127.0.0.1:${web.port}`;
     await registered('meddled', [`127.0.0.1:${web.port}`]);
-    await hand.remove(path);
+    await zookeeper.hand.remove(path);
     await registered('meddled', [`127.0.0.1:${web.port}`]);
-    await hand.set(path, '{"weight":0}');
+    await zookeeper.hand.set(path, '{"weight":0}');
     await holding(path, '');
   });
 
@@ -97,7 +88,7 @@ describe('an instance', () => {
     await registered('warm', [`127.0.0.1:${web.port}`]);
     const seen: number[] = [];
     await until('its weight', async () => {
-      const { weight } = JSON.parse(await hand.data(`/services/warm/127.0.0.1:${web.port}`)) as { weight: number };
+      const { weight } = JSON.parse(await zookeeper.hand.data(`/services/warm/127.0.0.1:${web.port}`)) as { weight: number };
       if (seen.at(-1) !== weight) seen.push(weight);
       return weight === 20;
     });
@@ -116,7 +107,7 @@ describe('an instance', () => {
     const web = await service();
     await host({ register: entryText('guarded', web.port, ', acl: read'), credentials: 'a:b' });
     await registered('guarded', [`127.0.0.1:${web.port}`]);
-    await expect(hand.set(`/services/guarded/127.0.0.1:${web.port}`, 'x')).rejects.toThrow(/NO_AUTH/);
+    await expect(zookeeper.hand.set(`/services/guarded/127.0.0.1:${web.port}`, 'x')).rejects.toThrow(/NO_AUTH/);
     const owner = await plainClient(zookeeper.connect, 'a:b');
     cleanups.push(() => owner.close());
     await owner.set(`/services/guarded/127.0.0.1:${web.port}`, 'x');
@@ -131,9 +122,9 @@ describe('a left-over znode', () => {
     const dead = await RegistrarSession.open(zookeeper.server, { sessionTimeout: 4_000 });
     await dead.register(`/services/${name}`, 'parent');
     if (mode === 'ephemeral') await dead.register(`/services/${name}`, `127.0.0.1:${web.port}`, '{"weight":9}');
-    else await hand.create(path, '{"weight":9}');
+    else await zookeeper.hand.create(path, '{"weight":9}');
     const seen: boolean[] = [];
-    const watch = setInterval(() => void hand.exists(path).then((there) => seen.push(there)), 5);
+    const watch = setInterval(() => void zookeeper.hand.exists(path).then((there) => seen.push(there)), 5);
     cleanups.push(async () => clearInterval(watch));
     await dead.expire();
     await host({ register: entryText(name, web.port) });
@@ -157,12 +148,12 @@ describe('a left-over znode', () => {
   it('of another instance is not touched, and that is said', async () => {
     const web = await service();
     const theirs = '{"host":"10.0.0.9","port":80,"name":"web-1"}';
-    await hand.ensure('/services/theirs');
-    await hand.create('/services/theirs/web-1_', theirs);
+    await zookeeper.hand.ensure('/services/theirs');
+    await zookeeper.hand.create('/services/theirs/web-1_', theirs);
     const on = await host({ register: entryText('theirs', web.port, ', format: nerve, id: web-1') });
     await until('the conflict to be said', async () => (await on.log()).some(({ code }) => code === 'REGISTRATION_CONFLICT'));
-    expect(await hand.data('/services/theirs/web-1_')).toBe(theirs);
-    await hand.remove('/services/theirs/web-1_');
+    expect(await zookeeper.hand.data('/services/theirs/web-1_')).toBe(theirs);
+    await zookeeper.hand.remove('/services/theirs/web-1_');
     await holding('/services/theirs/web-1_', `{"host":"127.0.0.1","port":${web.port},"name":"web-1"}`);
   });
 
@@ -346,7 +337,7 @@ describe('the end of the registrar', () => {
     const stopped = on.registrar.stop();
     await holding(path, '{"weight":0}');
     await stopped;
-    expect(await hand.exists(path)).toBe(false);
+    expect(await zookeeper.hand.exists(path)).toBe(false);
     expect(performance.now() - begun).toBeGreaterThan(690);
     expect(performance.now() - begun).toBeLessThan(3_000);
     const moves = (await on.log()).filter(({ znode }) => znode !== undefined).map(({ msg }) => msg);

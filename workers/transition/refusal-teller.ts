@@ -7,11 +7,8 @@ import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import type { Rejection } from '../../shared/model/registration.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { ToldWindow } from '../../shared/observability/told-window.ts';
 import { escapeText } from '../../shared/znode/escape.ts';
-
-/** Of one service in a window; the others are counted in its next line. */
-const TOLD_MAX = 10;
-const WINDOW_MS = 60_000;
 
 export interface Refused {
   readonly instance: InstanceId;
@@ -37,7 +34,7 @@ export function refusedBy(events: readonly { readonly event: ServiceEvent }[], b
 
 export class RefusalTeller {
   readonly #logger: Logger;
-  readonly #windows = new Map<ServiceName, { ends: number; told: number; untold: number }>();
+  readonly #windows = new Map<ServiceName, ToldWindow>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -46,17 +43,11 @@ export class RefusalTeller {
   /** `now`: performance.now() */
   tell(service: ServiceName, refused: readonly Refused[], now: number): void {
     if (refused.length === 0) return;
-    const before = this.#windows.get(service);
-    const window = before === undefined || now >= before.ends ? { ends: now + WINDOW_MS, told: 0, untold: before?.untold ?? 0 } : before;
+    const window = this.#windows.get(service) ?? new ToldWindow();
     this.#windows.set(service, window);
     for (const { instance, rejection } of refused) {
-      if (window.told >= TOLD_MAX) {
-        window.untold += 1;
-        continue;
-      }
-      window.told += 1;
-      const more = window.untold === 0 ? {} : { untold: window.untold };
-      window.untold = 0;
+      const more = window.take(now);
+      if (more === null) continue;
       const { code, detail } = rejection;
       this.#logger.warn({ service, instance: escapeText(instance), reason: code, detail, ...more }, 'registration refused');
     }

@@ -6,11 +6,9 @@ import { ASKABLE, type Askable, inVain } from '../../shared/model/asked-options.
 import type { ServiceEvent } from '../../shared/model/event.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
+import { ToldWindow } from '../../shared/observability/told-window.ts';
 import { escapeText } from '../../shared/znode/escape.ts';
 
-/** Refused registrations of one service that are told in a window; the others are counted in the next window's first line. */
-const REJECTIONS_MAX = 10;
-const WINDOW_MS = 60_000;
 /** Different sets of options that are told of one service. */
 const OPTIONS_MAX = 50;
 
@@ -19,9 +17,7 @@ export class ReadingTeller {
   absent: string | null = null;
   readonly #service: ServiceName;
   readonly #logger: Logger;
-  #windowEnds = 0;
-  #told = 0;
-  #untold = 0;
+  readonly #window = new ToldWindow();
   #allowed: readonly Askable[] = [];
   readonly #toldOptions = new Set<string>();
 
@@ -66,18 +62,9 @@ export class ReadingTeller {
   #rejections(events: readonly ServiceEvent[], now: number): void {
     for (const event of events) {
       if ((event.type !== 'registered' && event.type !== 'changed') || !('rejection' in event.said)) continue;
-      if (now >= this.#windowEnds) {
-        this.#windowEnds = now + WINDOW_MS;
-        this.#told = 0;
-      }
-      if (this.#told >= REJECTIONS_MAX) {
-        this.#untold += 1;
-        continue;
-      }
-      this.#told += 1;
+      const more = this.#window.take(now);
+      if (more === null) continue;
       const { code, detail } = event.said.rejection;
-      const more = this.#untold === 0 ? {} : { untold: this.#untold };
-      this.#untold = 0;
       this.#logger.warn(
         { service: this.#service, znode: escapeText(event.znode.name), reason: code, detail, ...more },
         'registration refused',
