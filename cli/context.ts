@@ -12,6 +12,8 @@ export interface CliContext {
   exitCode: ExitCode;
   /** The config, read and validated. Throws CONFIG_NOT_FOUND or a ConfigError. */
   loadConfig(): Promise<Config>;
+  /** The same for a command that speaks to Redis and HAProxy alone: `zookeeper.auth` and other secrets may be missing, and then open nothing. */
+  loadReadingConfig(): Promise<Config>;
   /** The servers that Redis knows; null: no Redis is there to ask. */
   desiredSource(config: Config): Promise<DesiredSource | null>;
   /** A line for stdout: the result. */

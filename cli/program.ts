@@ -41,6 +41,10 @@ function createContext(program: Command): CliContext {
       const { loadConfig } = await import('../shared/config/load-config.ts');
       return loadConfig(this.configFile);
     },
+    async loadReadingConfig() {
+      const { loadConfig } = await import('../shared/config/load-config.ts');
+      return loadConfig(this.configFile, 'redis');
+    },
     async desiredSource(config) {
       const { redisDesiredSource } = await import('./redis-desired-source.ts');
       return redisDesiredSource(config);

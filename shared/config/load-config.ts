@@ -6,7 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { PointsmanError } from '../errors.ts';
 import type { Config } from './config.ts';
-import { parseConfig } from './parse-config.ts';
+import { parseConfig, type SecretsNeeded } from './parse-config.ts';
 import { ConfigError } from './problem.ts';
 
 export const CONFIG_FILES = ['./pointsman.yaml', '/etc/pointsman/pointsman.yaml'] as const;
@@ -17,14 +17,14 @@ const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
 const SECRET_BYTES_MAX = 64 * 1024;
 
 /** `path` null: search. */
-export async function loadConfig(path: string | null): Promise<Config> {
+export async function loadConfig(path: string | null, secrets: SecretsNeeded = 'all'): Promise<Config> {
   const file = path ?? (await findConfig());
-  return configFromText(await readConfigText(file), file);
+  return configFromText(await readConfigText(file), file, secrets);
 }
 
 /** With the environment and the files of this process. */
-export function configFromText(text: string, file: string | null): Config {
-  const parsed = parseConfig(text, file, { env: process.env, readFile: readSecret });
+export function configFromText(text: string, file: string | null, secrets: SecretsNeeded = 'all'): Config {
+  const parsed = parseConfig(text, file, { env: process.env, readFile: readSecret }, secrets);
   if (!parsed.ok) throw new ConfigError(parsed.problems);
   return parsed.config;
 }

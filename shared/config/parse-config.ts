@@ -16,8 +16,14 @@ export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
+/** Which secrets have to be there: all · only that of Redis, for who but reads there; another that is missing becomes WITHHELD. */
+export type SecretsNeeded = 'all' | 'redis';
+
+/** It passes for each kind of secret, and opens nothing. */
+export const WITHHELD = 'withheld:withheld';
+
 /** `file` is what problems are told with; null when the text came from no file. */
-export function parseConfig(text: string, file: string | null, sources: Sources): ParsedConfig {
+export function parseConfig(text: string, file: string | null, sources: Sources, secrets: SecretsNeeded = 'all'): ParsedConfig {
   const source = new YamlSource(text);
   const problems: ConfigProblem[] = [];
   const add = (position: Position, path: KeyPath, found: string, expected: string, suggestion: string | null = null): void => {
@@ -36,7 +42,7 @@ export function parseConfig(text: string, file: string | null, sources: Sources)
   for (const fault of source.faults) add(fault, [], fault.found, fault.expected);
   if (problems.length > 0) return refused();
 
-  const unset = replacePlaceholders(source, sources, add);
+  const unset = replacePlaceholders(source, sources, secrets, add);
   const raw = source.value();
   if (typeof raw !== 'object' || raw === null) {
     add(
@@ -67,6 +73,7 @@ export function parseConfig(text: string, file: string | null, sources: Sources)
 function replacePlaceholders(
   source: YamlSource,
   sources: Sources,
+  secrets: SecretsNeeded,
   add: (position: Position, path: KeyPath, found: string, expected: string) => void,
 ): ReadonlySet<string> {
   const unset = new Set<string>();
@@ -74,6 +81,7 @@ function replacePlaceholders(
     const result = substitute(written, sources);
     if (result.unset.length === 0) return result.text;
     const { path, position } = where();
+    if (secrets === 'redis' && isSecret(path)) return substitute(written, sources, WITHHELD).text;
     for (const one of result.unset) add(position, path, one.found, one.expected);
     unset.add(keyText(path));
     return result.text;

@@ -19,15 +19,15 @@ const PLACEHOLDER = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
 const UNCLOSED: Unset = { found: `\${ without its }`, expected: `\${NAME}, or $\${ for a plain \${` };
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** The text with everything replaced that could be, and what could not. */
-export function substitute(text: string, sources: Sources): { text: string; unset: Unset[] } {
+/** The text with everything replaced that could be, and what could not: that stays as it was written, or becomes `filler`. */
+export function substitute(text: string, sources: Sources, filler: string | null = null): { text: string; unset: Unset[] } {
   const unset: Unset[] = [];
   const replaced = text.replace(PLACEHOLDER, (whole: string, inside: string | undefined) => {
     if (whole === '$${') return '${';
     const value = inside === undefined ? UNCLOSED : lookUp(inside, sources);
     if (typeof value === 'string') return value;
     unset.push(value);
-    return whole;
+    return filler ?? whole;
   });
   return { text: replaced, unset };
 }

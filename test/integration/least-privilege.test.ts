@@ -115,6 +115,17 @@ describe('with the rights that are documented', () => {
     }
   });
 
+  it('who may not see the login of Zookeeper reads how things stand, and changes nothing', async () => {
+    const text = system.text(system.options.services).replace(ZOOKEEPER_PASSWORD, `\${file:/nowhere/login}`);
+    const file = await configFile(system.folder, text, 'reader.yaml');
+    for (const args of [['status'], ['why', SERVICE], ['plan'], ['log', 'tail'], ['replay'], ['render']]) {
+      const { code, err } = await pointsman(...args, '--config', file);
+      expect(code, `${args.join(' ')}: ${err}`).toBe(0);
+    }
+    const refused = await pointsman('cordon', SERVICE, `127.0.0.1:${http[0]?.port}`, '--config', file);
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('/nowhere/login')]);
+  });
+
   it('nothing that it says or keeps has a secret in it', async () => {
     expectNoSecret('the log', await readFile(system.logFile, 'utf8'));
     expectNoSecret('the export', await readFile(join(system.folder.path, 'log.jsonl'), 'utf8'));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../shared/config/config.ts';
 import { loadConfig } from '../../shared/config/load-config.ts';
+import { WITHHELD } from '../../shared/config/parse-config.ts';
 import type { ConfigError } from '../../shared/config/problem.ts';
 import { type ConfigWatch, watchConfig } from '../../shared/config/watch-config.ts';
 import { errorText, PointsmanError } from '../../shared/errors.ts';
@@ -42,6 +43,21 @@ describe('loadConfig', () => {
     const config = await loadConfig(file);
     delete process.env['POINTSMAN_TEST_LEVEL'];
     expect([config.file, config.zookeeper.auth?.credentials, config.log.level]).toEqual([file, 'admin:pass', 'trace']);
+  });
+
+  it('for a reader does without the secrets that only others need', async () => {
+    const missing = `\${file:${join(folder.path, 'nowhere')}}`;
+    const written = (url: string): string => `zookeeper: { connect: a, auth: { scheme: digest, credentials: "\${UNSET_LOGIN}" } }
+redis: { url: "${url}" }
+registrar: { listen: "127.0.0.1:7000", token: "${missing}" }
+register: [{ service: a, path: /a, address: "10.0.0.1:1", check: { redis: true, auth: { password: "${missing}" } } }]
+`;
+    await writeFile(file, written('redis://a'));
+    expect((await refusal(file)).message).toContain('UNSET_LOGIN');
+    const config = await loadConfig(file, 'redis');
+    expect([config.zookeeper.auth?.credentials, config.registrar.token]).toEqual([WITHHELD, WITHHELD]);
+    await writeFile(file, written(`redis://:\${UNSET_PASSWORD}@a`));
+    await expect(loadConfig(file, 'redis')).rejects.toThrow('UNSET_PASSWORD');
   });
 
   it('tells every problem of a bad one', async () => {
