@@ -1,8 +1,8 @@
 /** Waits until an operator's act has reached the proxies, for the command that did it. In bounded time: the act itself is done by then. */
 import type { BackendSnapshot } from '../machines/backend.ts';
+import { ANNOUNCE_FRESH_MS } from '../shared/model/freshness.ts';
 import { matchesAny } from '../shared/model/glob.ts';
 import type { ProxyId, ServiceName } from '../shared/model/ids.ts';
-import { ANNOUNCE_FRESH_MS } from '../shared/redis/proxy-store.ts';
 import { pause } from '../shared/runtime/wait.ts';
 import type { Ports } from '../workers/app.ts';
 

@@ -5,9 +5,9 @@
 import type { Command } from 'commander';
 import { PointsmanError } from '../../shared/errors.ts';
 import type { ServiceEventType } from '../../shared/model/event.ts';
+import { ANNOUNCE_FRESH_MS } from '../../shared/model/freshness.ts';
 import { matchesAny } from '../../shared/model/glob.ts';
 import type { EventId, ProxyId, ServiceName } from '../../shared/model/ids.ts';
-import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { type ResyncAnswer, requestResync } from '../../shared/redis/resync-channel.ts';
 import type { Ports } from '../../workers/app.ts';
 import { dropRejections } from '../../workers/reconciler/reload-request.ts';

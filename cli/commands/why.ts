@@ -22,7 +22,7 @@ INSTANCE is host:port or a znode's name. ${MOMENT_HELP}
 --json prints one object, times in ms since the epoch. New keys may come; none changes its meaning while format is 1:
   format, at, past, service, instance, state, since
   reasons[]  code, text, proxy, since, until (a deadline, or the next try); the nearest cause first
-  overview   of a service as a whole: path, check, configured, complete, guard { state, held, since, until }, states { <state>: count }
+  overview   of a service as a whole: path, activePath, check, configured, complete, guard { state, held, since, until }, states { <state>: count }
   chain[]    event { id, time, type, text }, instance, from, to, text, until, moreActions,
              actions[] proxy, at, kind (command, in-sync, blocked, …), text, reason, outcome, reply, ms
   earlier    changes before those of the chain

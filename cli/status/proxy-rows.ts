@@ -1,7 +1,8 @@
 /** PURE. A fleet for people: what is troubled first, the rest counted; what is the same for many services of a proxy is said once. */
 import { ageText } from '../age.ts';
 import type { Cell } from '../table.ts';
-import { type BackendStatus, counted, type ProxyStatus } from './report.ts';
+import { counted } from './counted.ts';
+import type { BackendStatus, ProxyStatus } from './report.ts';
 import { statesText } from './summary.ts';
 import { type Row, toned } from './tones.ts';
 

@@ -1,12 +1,12 @@
 /** PURE. What hosts register, as their registrars tell it: as values, and for people those that are not as they should be first. */
+import { ANNOUNCE_FRESH_MS } from '../../shared/model/freshness.ts';
 import type { EntryReport } from '../../shared/model/registrar-report.ts';
 import type { RegistrarBeat } from '../../shared/redis/registrar-store.ts';
 import { ageText } from '../age.ts';
+import { counted } from './counted.ts';
 import { statesText } from './summary.ts';
 import type { Row } from './tones.ts';
 
-/** As with all that beats every few seconds. */
-const FRESH_MS = 30_000;
 /** Rows in an overview; with more registrars, those that are well are only counted. */
 const ROWS_MAX = 100;
 const SHOWN = 12;
@@ -35,15 +35,13 @@ export function registrarStatus(
   only: string | null,
   now: number,
 ): RegistrarStatus[] {
-  const status = { registrar: id, lastSeen: at, live: now - at <= FRESH_MS, connected, since };
+  const status = { registrar: id, lastSeen: at, live: now - at <= ANNOUNCE_FRESH_MS, connected, since };
   if (only === null) {
     const present = Object.fromEntries(Object.entries(states).filter(([, count]) => count > 0));
     return [{ ...status, states: present, entries, more }];
   }
   const own = entries.filter(({ service }) => service === only);
-  const counts: Record<string, number> = {};
-  for (const { state } of own) counts[state] = (counts[state] ?? 0) + 1;
-  return own.length === 0 ? [] : [{ ...status, states: counts, entries: own, more: 0 }];
+  return own.length === 0 ? [] : [{ ...status, states: counted(own.map(({ state }) => state)), entries: own, more: 0 }];
 }
 
 /** `note`: of those that are left out; null: none is. */

@@ -12,6 +12,7 @@ import { eventTime, type InstanceId } from '../../shared/model/ids.ts';
 import type { ServiceConfig } from '../../shared/model/service-config.ts';
 import { pathText } from '../../shared/model/service-path.ts';
 import { checkText } from './check-text.ts';
+import { counted } from './counted.ts';
 import { reasonOf } from './instance-reason.ts';
 import { type OverrideStatus, overridesStatus } from './overrides.ts';
 import type { RegistrarStatus } from './registrars.ts';
@@ -213,12 +214,6 @@ export function backendStatus(service: string, { state, context }: BackendSnapsh
 export function lagOf(unfolded: readonly string[], most: number, now: number): ServiceStatus['lag'] {
   const [oldest] = unfolded;
   return { events: unfolded.length, more: unfolded.length >= most, ms: oldest === undefined ? 0 : Math.max(0, now - eventTime(oldest)) };
-}
-
-export function counted(words: readonly string[]): Record<string, number> {
-  const counts = new Map<string, number>();
-  for (const word of [...words].sort()) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return Object.fromEntries(counts);
 }
 
 /** When the state ends by itself, ms; null: not by time alone. */

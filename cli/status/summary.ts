@@ -1,7 +1,8 @@
 /** PURE. The first line of a status report: what needs somebody first, then the counts. It never reads as all well when nobody is at work. */
 import { outageText } from '../../machines/rotation.ts';
 import { ageText } from '../age.ts';
-import { counted, type ProxyStatus, type ServiceStatus, type StatusReport } from './report.ts';
+import { counted } from './counted.ts';
+import type { ProxyStatus, ServiceStatus, StatusReport } from './report.ts';
 import { rolloutAlarms } from './rollout.ts';
 
 /** Proxies that are named; the rest is counted. */

@@ -6,7 +6,7 @@ import type { InstanceId, ServiceName } from '../../shared/model/ids.ts';
 import { pathText, type ServicePath } from '../../shared/model/service-path.ts';
 import { serverName } from '../../shared/znode/address.ts';
 import { checkText } from '../status/check-text.ts';
-import { counted } from '../status/report.ts';
+import { counted } from '../status/counted.ts';
 import { actionsOf } from './actions.ts';
 import { isEarlierUp } from './earlier-paths.ts';
 import { type Chapter, changesProxies, type History, stateWord, type VerdictSince } from './history.ts';
@@ -152,6 +152,7 @@ function overviewOf({ history, instances }: Known, snapshot: ServiceSnapshot | n
   const open = guard === null || guard.state === 'open';
   return {
     path: config === null ? null : pathText(config.path),
+    activePath: snapshot?.tiers?.active || null,
     check: config === null ? null : checkText(config.check),
     configured: history.configured,
     complete: history.complete,

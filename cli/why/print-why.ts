@@ -41,10 +41,10 @@ function head(report: WhyReport, how: How): string {
   const lasting = since === null ? '' : ` since ${clockText(since, how.now)}${past ? '' : ` (${ageText(at - since)} ago)`}`;
   const lines = [bold(`${printable(name)} ${verb} ${printable(state.replaceAll('-', ' '))}${lasting}`)];
   if (overview !== null) {
-    const { path, check, configured, complete, guard, states } = overview;
+    const { path, activePath, check, configured, complete, guard, states } = overview;
     const counts = Object.entries(states).map(([word, number]) => `${number} ${word}`);
     lines.push(
-      `  config     ${path === null ? 'none' : `${printable(path)}, check ${printable(check ?? '')}`}${time(', published', configured, how)}`,
+      `  config     ${path === null ? 'none' : `${printable(path)}${activePath === null ? '' : ` (now ${printable(activePath)})`}, check ${printable(check ?? '')}`}${time(', published', configured, how)}`,
       `  read       ${complete === null ? unreadText(report) : `completely${time(', first', complete, how)}`}`,
       `  guard      ${guard.state}${guard.held > 0 ? `: keeps ${guard.held}` : ''}${time(', since', guard.since, how)}${time(', until', guard.until, how)}`,
       `  instances  ${counts.length === 0 ? 'none' : counts.map(printable).join(', ')}`,

@@ -45,6 +45,8 @@ export interface Reason {
 
 export interface Overview {
   readonly path: string | null;
+  /** Of several paths of which only one is active, that one; null: it is not so. */
+  readonly activePath: string | null;
   readonly check: string | null;
   /** When the config was last published, as far as the log says. */
   readonly configured: number | null;

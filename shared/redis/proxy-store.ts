@@ -14,11 +14,6 @@ import { LOOKED } from './verdict-scripts.ts';
 
 /** Entries of a proxy's own stream, whatever retention says: its sweep is another process's. */
 const PROXY_EVENTS_MAX = 1_000_000;
-/**
- * A proxy whose reconciler has not been heard of for so long, three of its announcements, is shown as silent; so is a watcher. The proxy is woken all the same:
- * its jobs wait for a worker.
- */
-export const ANNOUNCE_FRESH_MS = 30_000;
 
 export interface Announcement {
   readonly id: ProxyId;

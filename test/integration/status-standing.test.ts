@@ -5,7 +5,7 @@ import { printReport } from '../../cli/status/print-report.ts';
 import { readReport } from '../../cli/status/read-report.ts';
 import type { StatusReport } from '../../cli/status/report.ts';
 import { readWhy } from '../../cli/why/read-why.ts';
-import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
+import { ANNOUNCE_FRESH_MS } from '../../shared/model/freshness.ts';
 import { until } from '../support/poll.ts';
 import { pathOf, System } from '../support/system.ts';
 

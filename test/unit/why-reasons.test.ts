@@ -1,6 +1,8 @@
 /** Every reason for which a server is in or out, one by one. */
+
 import { describe, expect, it } from 'vitest';
 import { instanceReasons } from '../../cli/why/instance-reasons.ts';
+import { printWhy } from '../../cli/why/print-why.ts';
 import type { Reason, WhyReport } from '../../cli/why/report.ts';
 import { similar } from '../../cli/why/whom.ts';
 import { newBackend, stepBackend } from '../../machines/backend.ts';
@@ -66,6 +68,9 @@ describe('an instance', () => {
       text: 'serving: it stands by where a server of an earlier path is up: such a path is active',
     });
     expect(story.why(81).proxies[0]?.rotation).toBe('out');
+    expect(story.why(null).overview).toMatchObject({ path: 'the first of /a, /b', activePath: '/a' });
+    story.check(80, 'down', 'edge', 'up');
+    expect(printWhy(story.why(null), { colour: false, now: story.now })).toContain('(now /b)');
   });
 
   it('that stands by does so on the proxies where a server of an earlier path is up, and on those alone', () => {

@@ -1,7 +1,7 @@
 /** What the metrics say beside the services: watchers, proxies and queues, as they are kept in Redis. */
 import type { BackendSnapshot } from '../../machines/backend.ts';
+import { ANNOUNCE_FRESH_MS } from '../../shared/model/freshness.ts';
 import type { ProxyId } from '../../shared/model/ids.ts';
-import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { type QueueCounts, queueCounts } from '../../shared/redis/queue-counts.ts';
 import { RegistrarStore, type RegistrarSummary } from '../../shared/redis/registrar-store.ts';
 import { WatcherStore } from '../../shared/redis/watcher-store.ts';

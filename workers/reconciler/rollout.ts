@@ -4,10 +4,10 @@
  * others. What a command changes in place never asks. A proxy that cannot be reached takes no slot.
  */
 import { stampOf } from '../../shared/haproxy/render-global.ts';
+import { ANNOUNCE_FRESH_MS } from '../../shared/model/freshness.ts';
 import type { ServiceName } from '../../shared/model/ids.ts';
 import { type Changes, DEFAULTS, type OwnRollout, type RolloutStop } from '../../shared/model/rollout.ts';
 import type { Hold } from '../../shared/plan/backend-plan.ts';
-import { ANNOUNCE_FRESH_MS } from '../../shared/redis/proxy-store.ts';
 import { RolloutStore, type Slot } from '../../shared/redis/rollout-store.ts';
 import { countedBefore, judged, longestMs } from './health-gate.ts';
 import type { Looked } from './one-service.ts';
