@@ -1,6 +1,6 @@
 /**
- * How tests run: in forked processes (each test file may start servers and end them by pid), two at a time so that a small
- * machine's timings stay honest. `--mode long` runs test/long instead: soaks and loads, one after the other.
+ * How tests run: in forked processes (each test file may start servers and end them by pid), three at a time: two of them leave two cores idle for most of the time.
+ * `--mode long` runs test/long instead: soaks and loads, one after the other.
  * The tests that speak to HAProxy run once more with each other version that the checkout has (test/support/haproxy-versions.ts);
  * `HAPROXY=/path/to/haproxy` runs everything with that one instead.
  */
@@ -37,7 +37,7 @@ export default defineConfig(({ mode }) => {
       hookTimeout: long ? 120_000 : 60_000,
       teardownTimeout: 20_000,
       pool: 'forks',
-      maxWorkers: long ? 1 : 2,
+      maxWorkers: long ? 1 : 3,
       fileParallelism: !long,
       reporters: ['default', './test/support/count-reporter.ts'],
     },
