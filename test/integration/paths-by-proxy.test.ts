@@ -134,6 +134,8 @@ it('goes on doing so through a reload, a restart from the files, and while its s
   await traffic.stop();
   expect(summary(traffic.failed)).toEqual({});
   expect((await system.instance('web', names[2] ?? ''))?.snapshot.context.behind, 'the first path is the active one').toBe(true);
+  await takenBy(standing, system.haproxy, 2, 3);
+  await system.inSync('web');
   await system.app.stop();
   await system.haproxy.restart();
   // Nobody but HAProxy is at work.

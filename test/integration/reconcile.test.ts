@@ -128,6 +128,19 @@ describe('the files', () => {
     await until('in sync again', async () => (await on.backendState('web')) === 'in-sync');
     expect(await workerPid(on)).toBe(pid);
   });
+
+  it('have everything when pointsman has stopped, also what came right before', async () => {
+    const on = await pipeline();
+    await on.configure(await webConfig({ check: { type: 'none' } }));
+    for (let port = 1; port <= 5; port += 1) {
+      await on.tell('web', on.registered(port));
+      await until('it is a server', async () => (await servers(on)).has(`127.0.0.1:${port}`), { everyMs: 5 });
+    }
+    await on.app.stop();
+    const text = await readFile(join(on.managed, 'service-web.cfg'), 'utf8');
+    const named = text.match(/^ *server \S+/gm)?.map((line) => line.trim());
+    expect(named?.sort()).toEqual([1, 2, 3, 4, 5].map((port) => `server 127.0.0.1:${port}`));
+  });
 });
 
 describe('a restart or a foreign reload', () => {

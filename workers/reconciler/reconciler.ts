@@ -15,7 +15,7 @@ import type { Role } from '../../shared/runtime/role.ts';
 import { Turns } from '../../shared/runtime/turns.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { About } from './contact.ts';
-import { writeMissingFiles } from './files.ts';
+import { writeMissingFiles, writeOwedFiles } from './files.ts';
 import { ProxyAgent, type ReconcilerPorts } from './proxy-agent.ts';
 import { type PassReport, reconcile } from './reconcile.ts';
 import { reloadProxy } from './reload-proxy.ts';
@@ -76,6 +76,7 @@ export class Reconciler implements Role {
     this.#stopping.abort();
     await this.#turns.ended();
     await Promise.all(this.#workers.splice(0).map((worker) => worker.close()));
+    await this.#writeOwed();
     await Promise.all(this.#supervisors.splice(0).map((supervisor) => supervisor.stop()));
   }
 
@@ -175,6 +176,15 @@ export class Reconciler implements Role {
     const report = await this.#turns.run(agent.config.id, () => reloadProxy(agent, way, signal, job.data.cause.why));
     if (report.outcome === 'reloaded') this.#full.add(agent.config.id);
     return report;
+  }
+
+  /** A restart of HAProxy while nobody is at work begins with the files. */
+  async #writeOwed(): Promise<void> {
+    const owing = [...this.#agents.values()].filter(({ owed }) => owed.size > 0);
+    const written = await Promise.allSettled(owing.map((agent) => agent.exclusively(() => writeOwedFiles(agent))));
+    for (const one of written) {
+      if (one.status === 'rejected') this.#ports.logger.warn(errorFields(one.reason), 'a managed file was not written at the end');
+    }
   }
 
   async #announce(): Promise<void> {
