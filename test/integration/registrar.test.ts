@@ -10,6 +10,7 @@ import { until } from '../support/poll.ts';
 import { entryText, type HostOptions, RegistrarHost } from '../support/registrar-host.ts';
 import { RegistrarSession } from '../support/registrar-session.ts';
 import { startZookeeper } from '../support/zookeeper.ts';
+import { OP, request } from '../support/zookeeper-frames.ts';
 
 const cleanups = cleanupsAfterEach();
 const zookeeper = zookeeperOfFile();
@@ -285,6 +286,30 @@ describe('an entry whose checks changed', () => {
 });
 
 describe('an entry that is taken out of the config and put back', () => {
+  it('is drained also when it goes before we have heard that its znode was made', async () => {
+    const [one, two] = [await service(), await service()];
+    const [first, second] = [entryText('young', one.port).replace('drain: 0ms', 'drain: 30s'), entryText('young', two.port)];
+    const path = `/services/young/127.0.0.1:${one.port}`;
+    const wire = await FaultProxy.start(zookeeper.server.port);
+    cleanups.push(() => wire.close());
+    wire.onRequest = (packet) => {
+      const asked = request(packet);
+      if (asked?.op === OP.create && asked.path === path) wire.hold();
+      return packet;
+    };
+    one.behaviour = 'fail';
+    const on = await host({ register: `${first}\n${second}`, connect: wire.connect });
+    await registered('young', [`127.0.0.1:${two.port}`]);
+    one.behaviour = 'ok';
+    await holding(path, '');
+    on.reconfigure(second);
+    wire.release();
+    await holding(path, '{"weight":0}');
+    on.reconfigure(`${second}\n${first.replace('drain: 30s', 'drain: 0ms')}`);
+    await holding(path, '');
+    expect((await on.log()).filter(({ msg }) => msg === 'deregistered')).toEqual([]);
+  });
+
   it('is offered again, and its znode was never gone', async () => {
     const [one, two] = [await service(), await service()];
     const [first, second] = [entryText('back', one.port).replace('drain: 0ms', 'drain: 30s'), entryText('back', two.port)];

@@ -62,6 +62,15 @@ export class FaultProxy {
     this.#cutAfter = bytes;
   }
 
+  /** What the server answers on present connections waits until `release`; requests go through. */
+  hold(): void {
+    for (const { server } of this.#pairs) server?.pause();
+  }
+
+  release(): void {
+    for (const { server } of this.#pairs) server?.resume();
+  }
+
   /** Closes all present connections, with a reset. */
   dropAll(): void {
     for (const pair of this.#pairs) {

@@ -47,6 +47,8 @@ export class ZnodeKeeper {
   /** The session under which it was there last. */
   #heldIn: string | null = null;
   #anew = false;
+  /** It is being made: others may see it before we have the answer. */
+  #making = false;
   #standing: Standing = 'absent';
   #again = false;
   #running = false;
@@ -63,9 +65,9 @@ export class ZnodeKeeper {
     options.link.on('up', this.look);
   }
 
-  /** Whether it was there, and ours, when it was looked at last. */
+  /** Whether it was there, and ours, when it was looked at last, or may be by now. */
   get isThere(): boolean {
-    return this.#standing === 'there';
+    return this.#standing === 'there' || this.#making;
   }
 
   get standing(): Standing {
@@ -168,6 +170,7 @@ export class ZnodeKeeper {
 
   async #take(step: ZnodeStep, data: string, version: number): Promise<void> {
     const { link, parent, logger, counts } = this.#options;
+    this.#making = step === 'create' || step === 'replace';
     try {
       if (step === 'remove') await link.remove(this.path, version);
       else if (step === 'set') await link.set(this.path, data, version);
@@ -178,12 +181,15 @@ export class ZnodeKeeper {
         await link.create(this.path, data, { ephemeral: true, acl: this.#claim.access });
         this.#anew = false;
       }
+      if (step !== 'remove') this.#stands('there');
       counts.took(step === 'remove');
       logger.info({ znode: this.path, data }, step === 'remove' ? 'deregistered' : step === 'set' ? 'registration changed' : 'registered');
     } catch (error) {
       // Somebody was faster: the next look says what is there now.
       if (step === 'create' && hasCode(error, 'ZOOKEEPER_NO_NODE')) return await link.ensure(parent);
       if (!isOvertaken(error)) throw error;
+    } finally {
+      this.#making = false;
     }
   }
 
