@@ -1,5 +1,6 @@
 /** What a command gets from the frame: the global options, the config, and where to print. */
 import type { Config } from '../shared/config/config.ts';
+import type { SecretsNeeded } from '../shared/config/parse-config.ts';
 import type { DesiredSource } from './desired-source.ts';
 
 export type ExitCode = 0 | 1 | 2 | 3;
@@ -10,10 +11,8 @@ export interface CliContext {
   readonly verbose: boolean;
   /** Of a run that throws nothing; a command sets it. */
   exitCode: ExitCode;
-  /** The config, read and validated. Throws CONFIG_NOT_FOUND or a ConfigError. */
-  loadConfig(): Promise<Config>;
-  /** The same for a command that speaks to Redis and HAProxy alone: `zookeeper.auth` and other secrets may be missing, and then open nothing. */
-  loadReadingConfig(): Promise<Config>;
+  /** The config, read and validated. `secrets`: those that have to be there; default: all. Throws CONFIG_NOT_FOUND or a ConfigError. */
+  loadConfig(secrets?: SecretsNeeded): Promise<Config>;
   /** The servers that Redis knows; null: no Redis is there to ask. */
   desiredSource(config: Config): Promise<DesiredSource | null>;
   /** A line for stdout: the result. */

@@ -37,13 +37,9 @@ function createContext(program: Command): CliContext {
       return program.opts<{ verbose?: boolean }>().verbose === true;
     },
     exitCode: 0,
-    async loadConfig() {
+    async loadConfig(secrets) {
       const { loadConfig } = await import('../shared/config/load-config.ts');
-      return loadConfig(this.configFile);
-    },
-    async loadReadingConfig() {
-      const { loadConfig } = await import('../shared/config/load-config.ts');
-      return loadConfig(this.configFile, 'redis');
+      return loadConfig(this.configFile, secrets);
     },
     async desiredSource(config) {
       const { redisDesiredSource } = await import('./redis-desired-source.ts');

@@ -93,7 +93,7 @@ async function tail(context: CliContext, options: TailOptions): Promise<void> {
   };
   const lines = options.lines === undefined ? null : linesOf(options.lines);
   const since = options.since === undefined ? null : parseMoment(options.since, 'first', Date.now());
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   await withPorts(config, async (ports) => {
     const logs = new LogTail(ports.redis, await keysOf(ports, options.as));
     const streams = chosenOf(await logs.streams(), filter);
@@ -167,7 +167,7 @@ function shownJson({ stream, entry: { id, v, type, source, cause, data } }: Show
 }
 
 async function exportLog(context: CliContext, options: { service?: string; out?: string; as?: string }): Promise<void> {
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   const { service, out } = options;
   await withPorts(config, async (ports) => {
     const source = new LogSource(ports.redis, await keysOf(ports, options.as));
@@ -184,7 +184,7 @@ async function importFile(
   file: string,
   options: { as: string; replace?: boolean; skipBad?: boolean; json?: boolean },
 ): Promise<void> {
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   const how = { replace: options.replace === true, skipBad: options.skipBad === true };
   const imported = await withPorts(config, (ports) => importLog(ports, file, options.as, how));
   const { name, streams, events, skipped, noted } = imported;
@@ -194,7 +194,7 @@ async function importFile(
 }
 
 async function drop(context: CliContext, name: string): Promise<void> {
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   const removed = await withPorts(config, (ports) => new ScratchSpace(ports.redis, scratchKeys(ports, name)).clear());
   context.print(removed === 0 ? `there is no scratch space ${name}` : `the scratch space ${name} is gone (${removed} keys)`);
 }

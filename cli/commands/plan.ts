@@ -30,7 +30,7 @@ export function register(command: Command, context: CliContext): void {
 }
 
 async function plan(context: CliContext, only: ProxyId | null, json: boolean): Promise<void> {
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   const plans = await withPorts(config, (ports) => planAll(config, ports, only));
   const now = Date.now();
   if (json) context.print(jsonText({ format: PLAN_FORMAT, at: now, proxies: plans }));

@@ -24,7 +24,7 @@ export function register(command: Command, context: CliContext): void {
 }
 
 async function release(context: CliContext, service: string, options: { reason?: string; json?: boolean }): Promise<void> {
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   const { held, done, outage } = await withPorts(config, async (ports) => {
     const read = async (): Promise<ServiceSnapshot> => readService((await ports.store.head(service)).service).service;
     const services = await ports.log.services();

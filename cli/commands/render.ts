@@ -35,7 +35,7 @@ export function register(command: Command, context: CliContext): void {
 }
 
 async function render(context: CliContext, options: Options): Promise<void> {
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   const proxies = chosenProxies(config, options.proxy);
   const source = await context.desiredSource(config);
   if (source === null) context.tell('note: no Redis to ask, so there are no servers in these files');

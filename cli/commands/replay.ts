@@ -88,7 +88,7 @@ function untilOf(text: string): EventId {
 }
 
 async function fromRedis(context: CliContext, options: Options, request: ReplayRequest, listener: Listener): Promise<ReplayReport> {
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   return withPorts(config, async (ports) => {
     const source = new LogSource(ports.redis, await keysOf(ports, options.as));
     const known = await source.services();

@@ -50,7 +50,7 @@ export function register(command: Command, context: CliContext): void {
 }
 
 async function resync(context: CliContext, only: ServiceName | null, options: { json?: boolean; trust?: boolean }): Promise<void> {
-  const config = await context.loadConfig();
+  const config = await context.loadConfig('redis');
   const found = await withPorts(config, async (ports) => {
     const before = new Map<ServiceName, EventId>();
     for (const service of only === null ? await ports.log.services() : [only]) before.set(service, await ports.log.last(service));

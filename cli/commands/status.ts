@@ -32,7 +32,7 @@ export function register(command: Command, context: CliContext): void {
 }
 
 async function status(context: CliContext, only: string | null, json: boolean): Promise<void> {
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   const report = await withPorts(config, (ports) => readReport(config, ports, only, Date.now()));
   context.print(json ? jsonText(report) : printReport(report, { colour: wantsColour(process.stdout, process.env), only }));
 }

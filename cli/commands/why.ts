@@ -52,7 +52,7 @@ export function register(command: Command, context: CliContext): void {
 async function why(context: CliContext, service: string, instance: string | null, options: Options): Promise<void> {
   const now = Date.now();
   const at = options.at === undefined ? null : pastTime(options.at, now);
-  const config = await context.loadReadingConfig();
+  const config = await context.loadConfig('redis');
   const question = { service, instance, at, proxy: options.proxy ?? null, imported: options.as !== undefined, now };
   const report = await withPorts(config, async (ports) => readWhy(config, await whyPorts(ports, options.as), question));
   context.print(options.json === true ? jsonText(report) : printWhy(report, { colour: wantsColour(process.stdout, process.env), now }));

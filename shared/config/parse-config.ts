@@ -16,7 +16,7 @@ export type ParsedConfig =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Which secrets have to be there: all · only that of Redis, for who but reads there; another that is missing becomes WITHHELD. */
+/** Which secrets have to be there: all · only that of Redis, for a command that uses no other; one that is missing becomes WITHHELD. */
 export type SecretsNeeded = 'all' | 'redis';
 
 /** It passes for each kind of secret, and opens nothing. */

@@ -45,7 +45,7 @@ describe('loadConfig', () => {
     expect([config.file, config.zookeeper.auth?.credentials, config.log.level]).toEqual([file, 'admin:pass', 'trace']);
   });
 
-  it('for a reader does without the secrets that only others need', async () => {
+  it('for a command that speaks to Redis alone does without the other secrets', async () => {
     const missing = `\${file:${join(folder.path, 'nowhere')}}`;
     const written = (url: string): string => `zookeeper: { connect: a, auth: { scheme: digest, credentials: "\${UNSET_LOGIN}" } }
 redis: { url: "${url}" }

@@ -1,5 +1,4 @@
 /** Every reason for which a server is in or out, one by one. */
-
 import { describe, expect, it } from 'vitest';
 import { instanceReasons } from '../../cli/why/instance-reasons.ts';
 import { printWhy } from '../../cli/why/print-why.ts';

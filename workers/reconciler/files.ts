@@ -99,23 +99,12 @@ export function rendered<T>(render: () => T): T | AssertionFailure {
 export async function writeServiceFile(agent: ProxyAgent, service: ServiceName): Promise<number> {
   const folder = agent.config.managed;
   const seen = agent.seen.get(service);
-  agent.owed.delete(service);
   if (folder === null || seen === undefined || seen.running === null) return 0;
   const rest = (agent.written.get(service) ?? Number.NEGATIVE_INFINITY) + WRITE_EVERY_MS - performance.now();
-  if (rest > 0) {
-    agent.owed.add(service);
-    return Math.ceil(rest);
-  }
+  if (rest > 0) return Math.ceil(rest);
   const written = await writeManaged(folder, serviceFileName(service), renderDesired(agent, seen.desired, seen.running, seen.observed));
   if (written) agent.written.set(service, performance.now());
   return 0;
-}
-
-/** Before a process ends: what waits for its turn is written now, unless somebody else has done it by then. */
-export async function writeOwedFiles(agent: ProxyAgent): Promise<void> {
-  const dirty = await agent.ports.proxies.dirty(agent.config.id);
-  agent.written.clear();
-  for (const service of [...agent.owed]) if (dirty.has(service)) await writeServiceFile(agent, service);
 }
 
 /** By proxy and service: the structure whose config this process has stored as loaded. */

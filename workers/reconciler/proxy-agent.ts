@@ -66,8 +66,8 @@ export class ProxyAgent {
   /** Backends made at runtime that this process has published. */
   published: { readonly worker: WorkerIdentity; readonly services: Set<ServiceName> } | null = null;
   readonly written = new Map<ServiceName, number>();
-  /** Services whose file waits for its turn to be written. */
-  readonly owed = new Set<ServiceName>();
+  /** The last pass that reached HAProxy left a managed file unwritten, or did not get to its end. */
+  owes = false;
   /** Looks in a row that ended waiting. */
   waits = 0;
   /** Contacts in a row that failed. */

@@ -149,6 +149,7 @@ async function passServices(
   let asking = 0;
   let stuck = 0;
   let unwritten = 0;
+  agent.owes = true;
   for (const service of services) {
     if (context.signal.aborted || !context.stillClaimed()) {
       await agent.later(TAKEN_MS, 'the claim was lost');
@@ -165,6 +166,7 @@ async function passServices(
     options.set(service, looked.options);
     report.push({ service, commands: looked.commands, state: looked.state });
   }
+  agent.owes = unwritten > 0;
   await context.routes?.finish();
   await agent.ports.proxies.clean(agent.config.id, withMarks(applied, dirty, context.ahead?.service));
   await settle(agent, options, restamped);

@@ -10,12 +10,13 @@ import type { ProxyConfig } from '../../shared/model/proxy-config.ts';
 import { proxiesQueue, reloadsQueue } from '../../shared/redis/keys.ts';
 import type { QueueWorker } from '../../shared/redis/queue-worker.ts';
 import type { WakeJob } from '../../shared/redis/queues.ts';
+import { within } from '../../shared/runtime/deadline.ts';
 import type { News, Readied } from '../../shared/runtime/handover.ts';
 import type { Role } from '../../shared/runtime/role.ts';
 import { Turns } from '../../shared/runtime/turns.ts';
 import { backoff, pause } from '../../shared/runtime/wait.ts';
 import type { About } from './contact.ts';
-import { writeMissingFiles, writeOwedFiles } from './files.ts';
+import { writeMissingFiles } from './files.ts';
 import { ProxyAgent, type ReconcilerPorts } from './proxy-agent.ts';
 import { type PassReport, reconcile } from './reconcile.ts';
 import { reloadProxy } from './reload-proxy.ts';
@@ -25,6 +26,8 @@ const ANNOUNCE_EVERY_MS = 10_000;
 const FULL_PASS_EVERY_MS = 30_000;
 const JITTER = 0.2;
 const PROXIES_AT_ONCE = 16;
+/** Of the stop as a whole. */
+const LAST_LOOK_MS = 1_000;
 const SUPERVISE_RETRY_MS = { first: 200, most: 10_000 };
 
 export class Reconciler implements Role {
@@ -76,7 +79,7 @@ export class Reconciler implements Role {
     this.#stopping.abort();
     await this.#turns.ended();
     await Promise.all(this.#workers.splice(0).map((worker) => worker.close()));
-    await this.#writeOwed();
+    await this.#lastLooks();
     await Promise.all(this.#supervisors.splice(0).map((supervisor) => supervisor.stop()));
   }
 
@@ -178,13 +181,18 @@ export class Reconciler implements Role {
     return report;
   }
 
-  /** A restart of HAProxy while nobody is at work begins with the files. */
-  async #writeOwed(): Promise<void> {
-    const owing = [...this.#agents.values()].filter(({ owed }) => owed.size > 0);
-    const written = await Promise.allSettled(owing.map((agent) => agent.exclusively(() => writeOwedFiles(agent))));
-    for (const one of written) {
-      if (one.status === 'rejected') this.#ports.logger.warn(errorFields(one.reason), 'a managed file was not written at the end');
-    }
+  /** A HAProxy that is restarted while nobody is at work begins with the files: those that wait for their turn are written now. */
+  async #lastLooks(): Promise<void> {
+    const signal = AbortSignal.timeout(LAST_LOOK_MS);
+    const owing = [...this.#agents.values()].filter(({ owes }) => owes);
+    const looks = owing.map(async (agent) => {
+      agent.written.clear();
+      const { outcome, detail } = await reconcile(agent, signal, { full: false });
+      if (outcome !== 'done' && outcome !== 'taken') throw new Error(`${agent.config.id}: ${detail ?? outcome}`);
+    });
+    await within(LAST_LOOK_MS, Promise.all(looks), () => new Error(`not done within ${LAST_LOOK_MS} ms`)).catch((error: unknown) => {
+      this.#ports.logger.warn(errorFields(error), 'a managed file may not be up to date');
+    });
   }
 
   async #announce(): Promise<void> {

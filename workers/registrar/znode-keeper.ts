@@ -185,6 +185,7 @@ export class ZnodeKeeper {
       counts.took(step === 'remove');
       logger.info({ znode: this.path, data }, step === 'remove' ? 'deregistered' : step === 'set' ? 'registration changed' : 'registered');
     } catch (error) {
+      this.#making = false;
       // Somebody was faster: the next look says what is there now.
       if (step === 'create' && hasCode(error, 'ZOOKEEPER_NO_NODE')) return await link.ensure(parent);
       if (!isOvertaken(error)) throw error;
