@@ -170,6 +170,7 @@ export class ZnodeKeeper {
 
   async #take(step: ZnodeStep, data: string, version: number): Promise<void> {
     const { link, parent, logger, counts } = this.#options;
+    let lacksParent = false;
     this.#making = step === 'create' || step === 'replace';
     try {
       if (step === 'remove') await link.remove(this.path, version);
@@ -185,13 +186,13 @@ export class ZnodeKeeper {
       counts.took(step === 'remove');
       logger.info({ znode: this.path, data }, step === 'remove' ? 'deregistered' : step === 'set' ? 'registration changed' : 'registered');
     } catch (error) {
-      this.#making = false;
       // Somebody was faster: the next look says what is there now.
-      if (step === 'create' && hasCode(error, 'ZOOKEEPER_NO_NODE')) return await link.ensure(parent);
       if (!isOvertaken(error)) throw error;
+      lacksParent = step === 'create' && hasCode(error, 'ZOOKEEPER_NO_NODE');
     } finally {
       this.#making = false;
     }
+    if (lacksParent) await link.ensure(parent);
   }
 
   /** With a watch when it is there: whoever takes it away or writes it is noticed. */
